@@ -1,0 +1,1 @@
+"""What people see and press: pages, charts, exports and the `modelfolio` command."""

@@ -1,0 +1,267 @@
+"""Values to words: verdicts, numbers, dates and durations as people read them, and text made safe for where it is shown."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from monitoring.assessment import Basis, Verdict
+from monitoring.portfolio import ServiceState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+EN_SPACE = "\u2002"
+MINUS = "\u2212"
+LONGEST_SHOWN_TEXT = 300
+MARKDOWN_CHARACTERS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:<>&@/])")
+LINK_STARTS = re.compile(r"@|://|www(?=\.)", re.IGNORECASE)
+"""Where markdown would make a link of bare text, escaped or not; an invisible character there stops it."""
+RULED_OUT = "Ruled out: "
+"""How the sentences begin that say what the verdict is not."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """How a verdict is shown: always word, mark and colour together; ``colour`` is markdown's name, empty for plain text."""
+
+    word: str
+    mark: str
+    symbol: str
+    colour: str
+
+    @property
+    def text(self) -> str:
+        """Mark and word, for a table cell."""
+        return f"{self.mark}{EN_SPACE}{self.word}"
+
+    @property
+    def markdown(self) -> str:
+        """Mark and word in the verdict's colour."""
+        return f":{self.colour}[{self.text}]" if self.colour else self.text
+
+
+VERDICT_LABELS: dict[Verdict, Label] = {
+    Verdict.RETRAIN: Label("Retrain", "▲", "triangle-up", "red"),
+    Verdict.FIX_DATA: Label("Fix data", "✚", "cross", "violet"),
+    Verdict.RETIRE: Label("Retire", "■", "square", ""),
+    Verdict.WATCH: Label("Watch", "◆", "diamond", "orange"),
+    Verdict.UNKNOWN: Label("Not judged", "○", "circle-open", "gray"),
+    Verdict.KEEP: Label("Performing well", "●", "circle", "green"),
+}
+BASIS_WORDS = {
+    Basis.REALISED: "realised performance",
+    Basis.ESTIMATED: "estimated performance",
+    Basis.INPUTS: "inputs only",
+    Basis.REGISTRY: "the registry's facts",
+}
+SERVICE_WORDS = {
+    ServiceState.IN_SERVICE: "In service",
+    ServiceState.SUSPENDED: "Suspended",
+    ServiceState.RETIRED: "Retired",
+}
+ACTION_WORDS = {
+    "retrain": "Retrain",
+    "retire": "Retire",
+    "suspend": "Suspend",
+    "fix_data": "Fix data",
+    "accept": "Accept as it is",
+}
+ACTION_NOUNS = {
+    "retrain": "retraining",
+    "retire": "retirement",
+    "suspend": "suspension",
+    "fix_data": "fixing the data",
+    "accept": "accepting it as it is",
+}
+ACTION_VERDICTS = {
+    "retrain": Verdict.RETRAIN,
+    "retire": Verdict.RETIRE,
+    "suspend": Verdict.RETIRE,
+    "fix_data": Verdict.FIX_DATA,
+    "accept": Verdict.WATCH,
+}
+
+
+def is_missing(value: object) -> bool:
+    """Whether there is no number or text to show: ``None``, NaN or NaT."""
+    return value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+
+
+def words(name: str) -> str:
+    """Return a name of the code as a person writes it: ``reported_fixed`` becomes "Reported fixed"."""
+    return name.replace("_", " ").capitalize()
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """Return the count with its noun: "1 model", "1,032 models"."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def number(value: float | None, *, digits: int = 0, missing: str = "") -> str:
+    """Return a number with comma groups and a real minus sign."""
+    if value is None or is_missing(value):
+        return missing
+    return f"{value:,.{digits}f}".replace("-", MINUS)
+
+
+def metric_number(value: float | None) -> str:
+    """Return a metric as precisely as it is read: "0.893", "20.4"."""
+    return number(value, digits=3 if value is None or abs(value) < 10 else 1)  # noqa: PLR2004 - three digits that count
+
+
+def signed(value: int) -> str:
+    """Return a change with its sign, nothing for no change: "+12", "−3"."""
+    return f"+{value:,}" if value > 0 else f"{MINUS}{-value:,}" if value < 0 else ""
+
+
+def percent(share: float | None, *, missing: str = "") -> str:
+    """Return a share as a percentage: 0.31 is "31 %"."""
+    return missing if share is None or is_missing(share) else f"{number(share * 100)} %"
+
+
+def importance(share: float | None) -> str:
+    """Return an importance: below one per cent it keeps a digit, so that little does not read as nothing."""
+    if share is None or is_missing(share) or share == 0 or share >= 0.01:  # noqa: PLR2004 - one per cent
+        return percent(share)
+    return "<0.1 %" if share < 0.0005 else f"{number(share * 100, digits=1)} %"  # noqa: PLR2004 - would round to zero
+
+
+def percent_interval(value: float, low: float, high: float) -> str:
+    """Return a share with its interval: "31 % [22, 40]"."""
+    return f"{percent(value)} [{number(low * 100)}, {number(high * 100)}]"
+
+
+def lost(share: float | None, low: float | None = None, high: float | None = None) -> str:
+    """Return a share of the advantage that is lost, with its interval if known; from 100 % on it is all of it."""
+    if share is None or is_missing(share):
+        return ""
+    if share >= 1:
+        return "all"
+    return percent(share) if low is None or high is None else percent_interval(share, low, high)
+
+
+def short_date(day: date | None, *, missing: str = "") -> str:
+    """Return a date without its year: "8 Nov"."""
+    return missing if day is None else f"{day.day} {day:%b}"
+
+
+def long_date(day: date) -> str:
+    """Return a date in full, once a page: "Sun 22 Nov 2026"."""
+    return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def instant(at: datetime | None, *, missing: str = "") -> str:
+    """Return a time in UTC: "22 Nov 2026 04:10 UTC"."""
+    return missing if at is None else f"{at.day} {at:%b %Y %H:%M} UTC"
+
+
+def duration(days: int | None) -> str:
+    """Return a number of days: "17 d"."""
+    return "" if days is None else f"{days:,} d"
+
+
+def due(day: date | None, *, today: date) -> str:
+    """Return when something is due, seen from ``today``: "overdue 2 d", "due today", "due 24 Nov"."""
+    if day is None:
+        return ""
+    if day < today:
+        return f"overdue {(today - day).days} d"
+    return "due today" if day == today else f"due {short_date(day)}"
+
+
+def joined(parts: list[str], *, last: str = "and") -> str:
+    """Return a list as a person says it: "a, b and c"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}" if parts else ""
+
+
+def one_line(text: object, *, longest: int = LONGEST_SHOWN_TEXT) -> str:
+    """Return text from a database on one line, cut at ``longest`` characters, for places that show text as it is."""
+    plain = " ".join(str(text).split())
+    return plain if len(plain) <= longest else plain[: longest - 1].rstrip() + "…"
+
+
+def escape_markdown(text: object, *, longest: int = LONGEST_SHOWN_TEXT) -> str:
+    r"""Return text from a database as literal text for markdown and widget labels, on one line, cut at ``longest`` characters.
+
+    Without it ``![](https://...)`` in a model's name would make every reader's browser call an outside host.
+
+    >>> escape_markdown(":red[x] $y$")
+    '\\:red\\[x\\] \\$y\\$'
+    """
+    return MARKDOWN_CHARACTERS.sub(r"\\\1", LINK_STARTS.sub("\\g<0>\u2060", one_line(text, longest=longest)))
+
+
+def evidence_comparison(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return as markdown what is different in the newer of two evidence snapshots: "Advantage lost: 27 % → **31 %**"."""
+    before, after = old.get("measures") or {}, new.get("measures") or {}
+    metric = after.get("metric") or before.get("metric") or "Metric"
+    rows = [
+        ("Verdict", _verdict_word(old), _verdict_word(new)),
+        ("Basis", words(old.get("basis") or "none"), words(new.get("basis") or "none")),
+        ("Model version", old.get("version") or "none", new.get("version") or "none"),
+        ("Policy", old.get("policy_version") or "none", new.get("policy_version") or "none"),
+        ("Method", old.get("method_version") or "none", new.get("method_version") or "none"),
+        ("Advantage lost", lost(before.get("effect")) or "none", lost(after.get("effect")) or "none"),
+        (
+            "Advantage lost, estimated",
+            lost(before.get("estimated_effect")) or "none",
+            lost(after.get("estimated_effect")) or "none",
+        ),
+        (
+            str(metric),
+            metric_number(before.get("metric_value")) or "none",
+            metric_number(after.get("metric_value")) or "none",
+        ),
+        ("Labels in 28 days", _figure(before, "labels_28", 0), _figure(after, "labels_28", 0)),
+        ("Largest drift / threshold", _figure(before, "drift_ratio", 2), _figure(after, "drift_ratio", 2)),
+    ]
+    changed = [
+        f"{escape_markdown(name)}: {escape_markdown(then)} → **{escape_markdown(now)}**"
+        for name, then, now in rows
+        if then != now
+    ]
+    known = {(finding["kind"], finding["subject"]) for finding in old.get("findings") or []}
+    present = {(finding["kind"], finding["subject"]) for finding in new.get("findings") or []}
+    changed += [
+        f"New: {escape_markdown(finding['sentence'])}"
+        for finding in new.get("findings") or []
+        if (finding["kind"], finding["subject"]) not in known
+    ]
+    changed += [
+        f"No longer: {escape_markdown(finding['sentence'])}"
+        for finding in old.get("findings") or []
+        if (finding["kind"], finding["subject"]) not in present
+    ]
+    if old.get("day") != new.get("day") and old.get("day") and new.get("day"):
+        then, now = (short_date(date.fromisoformat(str(snapshot["day"]))) for snapshot in (old, new))
+        changed.append(f"Assessed: {then} → **{now}**")
+    return changed
+
+
+def _verdict_word(snapshot: dict[str, Any]) -> str:
+    return VERDICT_LABELS[Verdict(snapshot["verdict"])].word
+
+
+def _figure(measures: dict[str, Any], name: str, digits: int) -> str:
+    return number(measures.get(name), digits=digits, missing="none")
+
+
+def csv_safe(value: object) -> object:
+    """Return a value that no spreadsheet takes for a formula: such a text gets a leading apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA_STARTS) else value
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """Return the frame as CSV in UTF-8 whose texts cannot be formulas."""
+    safe = frame.copy()
+    for name in safe.select_dtypes(include=["object", "string"]).columns:
+        safe[name] = safe[name].map(csv_safe)
+    safe.columns = pd.Index([str(csv_safe(name)) for name in safe.columns])
+    return safe.to_csv(index=False).encode()

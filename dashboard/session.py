@@ -1,0 +1,264 @@
+"""Everything cached or remembered for a visitor: the registry, the day, who acts, the filters.
+
+Caches are asked with the registry's revision, which grows with every write anywhere, so no cache outlives what it shows.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard.opening import open_registry
+from dashboard.settings import PREFIX, Settings, load_settings
+from data_access import decision_queries, model_queries, people, portfolio_queries
+from data_access.demo_clock import demo_clock
+from data_access.portfolio_queries import FilterOptions, PortfolioFilter, Standing
+from monitoring.errors import UnknownPersonError
+from monitoring.people import Actor, Role
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from data_access.model_queries import Distribution, ModelFacts
+    from data_access.registry import Registry
+    from monitoring.assessment import Assessment
+
+ACTING_AS = "acting_as"
+CACHED_SECONDS = 600
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+
+
+@st.cache_resource(show_spinner=False)
+def _open(address: str, _settings: Settings) -> Registry:
+    del address
+    return open_registry(_settings)
+
+
+@st.cache_resource(max_entries=5, show_spinner=False)
+def _settings(environment: tuple[tuple[str, str], ...], folder: str) -> Settings:
+    del environment, folder
+    return load_settings()
+
+
+def settings() -> Settings:
+    """Return the configuration, read again when the environment or the folder changes."""
+    ours = tuple(sorted((name, value) for name, value in os.environ.items() if name.upper().startswith(PREFIX)))
+    return _settings(ours, str(Path.cwd()))
+
+
+def registry() -> Registry:
+    """Return the registry, opened once in the process."""
+    configured = settings()
+    return _open(f"{configured.home.resolve()} {configured.registry_address()}", configured)
+
+
+def now() -> datetime:
+    """Return the machine's time, for the record."""
+    return datetime.now(UTC)
+
+
+def key() -> tuple[str, int]:
+    """Return what every cached answer depends on: which registry, and its revision."""
+    opened = registry()
+    return str(opened.engine.url), opened.revision()
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _clock(key: tuple[str, int], _registry: Registry) -> tuple[date, date] | None:
+    del key
+    return demo_clock(_registry)
+
+
+def clock() -> tuple[date, date] | None:
+    """Return the demo's movable clock and its last day; nothing outside the demo."""
+    return _clock(key(), registry()) if settings().demo_sign_in else None
+
+
+def today() -> date:
+    """Return the day the pages show: the demo's clock, else the present day (``MODELFOLIO_AS_OF`` pins it)."""
+    moved = clock()
+    return moved[0] if moved else settings().as_of or settings().now().date()
+
+
+# Who acts
+
+
+def is_direct_local_visit() -> bool:
+    """Whether the server listens on this machine only and no proxy passes the visit on.
+
+    The visitor's address is not asked: behind a proxy it is the proxy's, and it can be made up.
+    """
+    forwarded = any(st.context.headers.get(name) for name in FORWARDING_HEADERS)
+    return not forwarded and st.get_option("server.address") in LOOPBACK
+
+
+def may_choose_person() -> bool:
+    """Whether the demo's "acting as" is offered: only when switched on, and only to a direct visit on this machine."""
+    return settings().demo_sign_in and is_direct_local_visit()
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _demo_people(key: tuple[str, int], _registry: Registry) -> tuple[Actor, ...]:
+    del key
+    return tuple(person for person in people.everyone(_registry) if person.is_demo)
+
+
+def demo_people() -> tuple[Actor, ...]:
+    """Return whom one may act as in the demo."""
+    return _demo_people(key(), registry())
+
+
+def signed_in_email() -> str | None:
+    """Return the e-mail address the sign-in in front of the pages vouches for."""
+    email = st.user.get("email") if st.user.get("is_logged_in") else None
+    return str(email).lower() if email else None
+
+
+def actor() -> Actor | None:
+    """Return who acts; nobody for a visitor, who may read everything and change nothing.
+
+    Roles come from the registry at each run; every write checks them again.
+    """
+    email = st.session_state.get(ACTING_AS) if may_choose_person() else signed_in_email()
+    if not email:
+        return None
+    try:
+        return people.find(registry(), str(email))
+    except UnknownPersonError:
+        return None
+
+
+def actor_email() -> str | None:
+    """Return the e-mail address of who acts."""
+    person = actor()
+    return person.email if person else None
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _names(key: tuple[str, int], _registry: Registry) -> dict[str, str]:
+    del key
+    return {person.email: person.name for person in people.everyone(_registry)}
+
+
+def person_name(email: str) -> str:
+    """Return a person's name; the address of somebody who is not known, and a policy's name, stay as they are."""
+    return _names(key(), registry()).get(email) or email
+
+
+def may_export_audit() -> bool:
+    """Whether the person may take the audit trail with them."""
+    person = actor()
+    return person is not None and any(
+        grant.role in {Role.AUDITOR, Role.ADMINISTRATOR, Role.APPROVER, Role.INDEPENDENT_REVIEWER}
+        for grant in person.grants
+    )
+
+
+# Cached frames
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
+def _standing(key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter) -> Standing:
+    del key
+    return portfolio_queries.standing(_registry.engine, day=day, wanted=wanted)
+
+
+def standing(wanted: PortfolioFilter) -> Standing:
+    """Return how many models stand where, whatever verdicts are chosen."""
+    without_verdicts = PortfolioFilter(
+        tiers=wanted.tiers, teams=wanted.teams, use_cases=wanted.use_cases, owners=wanted.owners, text=wanted.text
+    )
+    return _standing(key(), registry(), day=today(), wanted=without_verdicts)
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _overview(
+    key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter
+) -> tuple[pd.DataFrame, int, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    del key
+    rows, total = portfolio_queries.overview(_registry.engine, day=day, wanted=wanted)
+    advantage, drift = portfolio_queries.sparklines(_registry.engine, model_ids=tuple(rows["model_id"]), day=day)
+    return rows, total, advantage, drift
+
+
+def overview(wanted: PortfolioFilter) -> tuple[pd.DataFrame, int, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the rows of the portfolio table, how many models pass in all, and the two sparklines of each row."""
+    return _overview(key(), registry(), day=today(), wanted=wanted)
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=5, show_spinner=False)
+def _filter_options(key: tuple[str, int], _registry: Registry) -> FilterOptions:
+    del key
+    return portfolio_queries.filter_options(_registry.engine)
+
+
+def filter_options() -> FilterOptions:
+    """Return what can be chosen in the filters."""
+    return _filter_options(key(), registry())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
+def _waiting_count(key: tuple[str, int], _registry: Registry, *, person: str | None, day: date) -> int:
+    del key
+    return decision_queries.waiting_count(_registry, person=person, on=day)
+
+
+def waiting_count() -> int:
+    """Return how many proposals wait for the acting person."""
+    return _waiting_count(key(), registry(), person=actor_email(), day=today())
+
+
+# One model
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=100, show_spinner=False)
+def _model(
+    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date
+) -> tuple[ModelFacts, Assessment | None, pd.DataFrame]:
+    del key
+    return (
+        model_queries.facts(_registry, model_id, known_on=known_on),
+        model_queries.assessment(_registry, model_id, known_on=known_on),
+        model_queries.history(_registry, model_id, known_on=known_on),
+    )
+
+
+def model(model_id: str, *, known_on: date) -> tuple[ModelFacts, Assessment | None, pd.DataFrame]:
+    """Return what is known of the model, its newest assessment and every assessed day, as known on a day."""
+    return _model(key(), registry(), model_id=model_id, known_on=known_on)
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=30, show_spinner=False)
+def _feature_days(
+    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date, first: date
+) -> pd.DataFrame:
+    del key
+    return model_queries.feature_days(_registry, model_id, known_on=known_on, first=first)
+
+
+def feature_days(model_id: str, *, known_on: date, first: date) -> pd.DataFrame:
+    """Return the drift and the missing values of every feature on every day from ``first`` on."""
+    return _feature_days(key(), registry(), model_id=model_id, known_on=known_on, first=first)
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=100, show_spinner=False)
+def _distribution(
+    key: tuple[str, int], _registry: Registry, *, model_id: str, version: str, feature: str, last: date, known_on: date
+) -> Distribution | None:
+    del key
+    return model_queries.distribution(
+        _registry, model_id, version=version, feature=feature, last=last, known_on=known_on
+    )
+
+
+def distribution(model_id: str, *, version: str, feature: str, last: date, known_on: date) -> Distribution | None:
+    """Return a feature's shares in the week up to ``last`` and in the reference."""
+    return _distribution(
+        key(), registry(), model_id=model_id, version=version, feature=feature, last=last, known_on=known_on
+    )

@@ -1,0 +1,1 @@
+"""One page each, read top to bottom as it looks."""

@@ -1,0 +1,252 @@
+"""The evidence on one screen: performance, what happened, what speaks for the verdict, what against, what was ruled out."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard import charts
+from dashboard.charts import PerformanceMarks
+from dashboard.model_view import show_chart, tolerance
+from dashboard.presentation import (
+    ACTION_NOUNS,
+    ACTION_VERDICTS,
+    RULED_OUT,
+    VERDICT_LABELS,
+    escape_markdown,
+    long_date,
+    lost,
+    metric_number,
+    number,
+    percent,
+    plural,
+    short_date,
+)
+from dashboard.timeline_chart import DecisionMark, timeline
+from dashboard.widgets import quiet, small
+from monitoring.assessment import Finding, FindingKind, Verdict
+
+if TYPE_CHECKING:
+    from dashboard.model_view import ModelView
+    from monitoring.assessment import Assessment
+    from monitoring.decision import Decision
+    from monitoring.portfolio import ModelVersion
+
+MOST_FINDINGS = 8
+CHART_HEIGHT = 254
+"""With the timeline below it the argument fits a screen of 1440 x 900."""
+LONGEST_POINT = 320
+SHARES = {FindingKind.NULLS, FindingKind.NEW_LEVEL, FindingKind.TYPE_CHANGE, FindingKind.NO_BETTER_THAN_NAIVE}
+
+
+def show(view: ModelView) -> None:
+    assessment = view.assessment
+    if assessment is None:
+        st.markdown("There is no evidence yet.")
+        return
+    left, right = st.columns([2.15, 1], gap="medium")
+    with left:
+        st.markdown(performance_title(assessment))
+        show_chart(
+            charts.performance(view.recent, view.colours, marks=performance_marks(view), height=CHART_HEIGHT),
+            key="m_performance",
+            missing="Performance was never measured: no labels, and nothing to estimate from.",
+        )
+        st.markdown("**What happened**")
+        show_chart(
+            timeline(
+                view.recent,
+                view.colours,
+                versions={version.version: version_words(version) for version in view.facts.versions},
+                decisions=[decision_mark(decision) for decision in view.decisions],
+            ),
+            key="m_timeline",
+            missing="Nothing is recorded yet.",
+        )
+    with right:
+        argue(view, assessment)
+    findings(assessment)
+
+
+def performance_title(assessment: Assessment) -> str:
+    """Return the metric people know first, then what the line shows."""
+    measures = assessment.measures
+    title = "**Advantage over the naive forecast that is kept**"
+    if measures.metric and measures.metric_value is not None:
+        then = (
+            f" ({metric_number(measures.metric_reference)} in the reference)"
+            if measures.metric_reference is not None
+            else ""
+        )
+        metric = f"**{escape_markdown(measures.metric)} {metric_number(measures.metric_value)}**{then}"
+        return f"{metric} · {title} {quiet(f'90 % interval, 28 days, {measures.labels_28:,} labels')}"
+    return f"{title} {quiet(f'{measures.rows_7:,} predictions in 7 days, no labels to judge by')}"
+
+
+def performance_marks(view: ModelView) -> PerformanceMarks:
+    assessment = view.assessment
+    if assessment is None:
+        return PerformanceMarks()
+    fallen = [finding for finding in assessment.findings if finding.kind is FindingKind.PERFORMANCE]
+    return PerformanceMarks(
+        tolerance=tolerance(assessment),
+        onset=fallen[0].since if fallen else None,
+        verdict=fallen[0].argues_for if fallen else Verdict.KEEP,
+        last_labelled=assessment.measures.newest_labelled_day,
+        versions=view.facts.versions,
+    )
+
+
+def version_words(version: ModelVersion) -> str:
+    trained = ""
+    if version.trained_from and version.trained_to:
+        trained = f", trained {version.trained_from:%b %Y}–{version.trained_to:%b %Y}"
+    return f"{version.version}{trained}" + ("" if version.announced else ", not announced")
+
+
+def decision_mark(decision: Decision) -> DecisionMark:
+    """Return a decision for the timeline: what, and where it is."""
+    noun = ACTION_NOUNS[decision.action.value]
+    until = f" until {short_date(decision.accept_until)}" if decision.accept_until else ""
+    return DecisionMark(
+        day=decision.decided_on or decision.proposed_on,
+        words=f"{noun} {decision.state.words}{until}",
+        verdict=ACTION_VERDICTS[decision.action.value],
+    )
+
+
+def argue(view: ModelView, assessment: Assessment) -> None:
+    """Show what speaks for the verdict, against it, and what was ruled out, in the same type."""
+    ours = [finding for finding in assessment.findings if finding.argues_for is assessment.verdict]
+    others = [
+        finding
+        for finding in assessment.findings
+        if finding.argues_for is not assessment.verdict and finding.argues_for is not Verdict.KEEP
+    ]
+    against = [point for point in assessment.against if not point.startswith(RULED_OUT)]
+    ruled_out = [capital(point.removeprefix(RULED_OUT)) for point in assessment.against if point.startswith(RULED_OUT)]
+    word = VERDICT_LABELS[assessment.verdict].word.lower()
+    points([finding.sentence for finding in ours] or [assessment.sentence], title=f"Why {word}")
+    points(
+        [*against, *(f"It also argues for {VERDICT_LABELS[f.argues_for].word.lower()}: {f.sentence}" for f in others)],
+        title="What speaks against",
+        none="Nothing that was looked at.",
+    )
+    points([*ruled_out, *looked_at(view, assessment)], title="Ruled out", none="Nothing yet.")
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def looked_at(view: ModelView, assessment: Assessment) -> list[str]:
+    """Return what was checked and found as usual, with its numbers."""
+    kinds = {finding.kind for finding in assessment.findings}
+    measures, said = assessment.measures, []
+    features = assessment.details.get("features") or {}
+    if features and not any(fact.get("flags") for fact in features.values()):
+        said.append(f"Data quality: 0 findings in {plural(len(features), 'feature')}.")
+    traffic = {FindingKind.TRAFFIC_LOW, FindingKind.TRAFFIC_GONE, FindingKind.TRAFFIC_HALVED, FindingKind.NO_TRAFFIC}
+    if measures.traffic_ratio is not None and not kinds & traffic:
+        said.append(f"Traffic: {percent(measures.traffic_ratio)} of its reference over 7 days.")
+    if measures.drift_ratio is not None and FindingKind.DRIFT not in kinds:
+        said.append(
+            f"Drift: the most moved feature stands at {number(measures.drift_ratio, digits=1)} times its own threshold."
+        )
+    delay = view.facts.label_delay_days
+    if measures.newest_labelled_day is not None and delay is not None:
+        behind = (assessment.day - measures.newest_labelled_day).days
+        if behind <= 2 * delay + 7:
+            said.append(f"Label delay: newest label is {plural(behind, 'day')} behind, usually {delay:g}.")
+    return said
+
+
+def points(sentences: list[str], *, title: str, none: str = "") -> None:
+    shown = "\n".join(f"- {escape_markdown(sentence, longest=LONGEST_POINT)}" for sentence in sentences)
+    st.markdown(f"**{title}**\n\n{shown or quiet(none)}")
+
+
+# The numbers behind the sentences
+
+
+def findings(assessment: Assessment) -> None:
+    """Show every finding with the evidence it carries."""
+    if not assessment.findings:
+        return
+    st.markdown("**The numbers behind it**")
+    ordered = sorted(assessment.findings, key=lambda finding: finding.argues_for is not assessment.verdict)
+    for finding in ordered[:MOST_FINDINGS]:
+        with st.container(border=True, gap="xsmall"):
+            what = escape_markdown(finding.kind.value.replace("_", " ").capitalize())
+            subject = escape_markdown(finding.subject, longest=60)
+            source = f" · source: {escape_markdown(finding.source, longest=60)}" if finding.source else ""
+            st.markdown(
+                f"**{what}: {subject}** {quiet(f'argues for {VERDICT_LABELS[finding.argues_for].word.lower()}{source}')}  \n"
+                f"{escape_markdown(finding.sentence, longest=400)}"
+            )
+            facts = evidence_facts(finding, on=assessment.day)
+            if facts:
+                per_row = 4
+                for start in range(0, len(facts), per_row):
+                    for column, (name, value) in zip(
+                        st.columns(per_row, gap="small"), facts[start : start + per_row], strict=False
+                    ):
+                        column.markdown(f"{small(name)}  \n{escape_markdown(value, longest=160)}")
+    if len(assessment.findings) > MOST_FINDINGS:
+        st.markdown(quiet(f"and {len(assessment.findings) - MOST_FINDINGS} more; see the tabs."))
+    st.markdown(
+        small(
+            f"Method version {escape_markdown(assessment.method_version)}, policy {escape_markdown(assessment.policy_version)}."
+        )
+    )
+
+
+def evidence_facts(finding: Finding, *, on: date) -> list[tuple[str, str]]:
+    """Return the evidence as names and values, in the order of METHODS section 12; what it does not carry is left out."""
+    evidence = finding.evidence
+    shown: list[tuple[str, str | None]] = [
+        ("Since", short_date(finding.since) if finding.since.year == on.year else long_date(finding.since)),
+        ("Value now", figure(evidence.get("value"), finding.kind)),
+        ("In the reference", figure(evidence.get("reference_value"), finding.kind)),
+        ("Effect: share of its advantage lost", effect(evidence)),
+        ("Threshold", figure(evidence.get("threshold"), finding.kind, is_share="effect" in evidence)),
+        ("Where the threshold comes from", text(evidence.get("threshold_source"))),
+        ("Window", text(evidence.get("window"))),
+        ("Predictions covered", text(evidence.get("prediction_days"))),
+        ("Rows", count(evidence.get("rows"))),
+        ("Labels", count(evidence.get("labels"))),
+        ("Days in a row", count(evidence.get("days_in_a_row"))),
+        ("By chance", text(evidence.get("false_alarms"))),
+        ("Importance", percent(evidence["importance"]) if isinstance(evidence.get("importance"), float) else None),
+        ("Ruled out", text(evidence.get("ruled_out"))),
+    ]
+    return [(name, value) for name, value in shown if value]
+
+
+def figure(value: Any, kind: FindingKind, *, is_share: bool = False) -> str | None:
+    if value is None or isinstance(value, bool):
+        return None
+    if not isinstance(value, int | float):
+        return str(value)
+    if is_share or kind in SHARES:
+        return percent(float(value))
+    return number(float(value), digits=0 if float(value).is_integer() else 2 if abs(value) < 100 else 1)  # noqa: PLR2004 - digits that matter
+
+
+def effect(evidence: dict[str, Any]) -> str | None:
+    value, low, high = (evidence.get(name) for name in ("effect", "effect_low", "effect_high"))
+    if value is None:
+        return None
+    return lost(value, low, high)
+
+
+def text(value: Any) -> str | None:
+    if isinstance(value, list | tuple):
+        return "; ".join(str(part) for part in value) or None
+    return value.isoformat() if isinstance(value, date) else str(value) if value else None
+
+
+def count(value: Any) -> str | None:
+    return f"{value:,}" if isinstance(value, int) else None

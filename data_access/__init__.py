@@ -1,0 +1,1 @@
+"""Everything kept outside the process: the registry, prediction logs and triggers."""

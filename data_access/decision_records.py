@@ -1,0 +1,242 @@
+"""Decisions, and what they need, as rows: read and stored inside one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from data_access import audit_trail, people
+from data_access.tables import ApprovalRow, AssessmentRow, DecisionRow, FindingRow, ModelRow
+from monitoring.assessment import Assessment, Basis, Finding, FindingKind, Measures, Verdict
+from monitoring.authority import Subject
+from monitoring.decision import Decision
+from monitoring.errors import OpenDecisionExistsError, StaleDecisionError, UnknownDecisionError, UnknownModelError
+from monitoring.evidence import NEVER_ASSESSED, Evidence, snapshot
+from monitoring.lifecycle import Action, Move, State
+from monitoring.people import Role
+from monitoring.quorum import Approval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from sqlalchemy.orm import Session
+
+    from monitoring.audit import AuditEvent
+    from monitoring.people import Actor
+
+
+class RegistryDecisions:
+    """The decisions inside one transaction of the registry (the port ``DecisionRecords``)."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def actor(self, email: str) -> Actor:
+        """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
+        return people.actor(self.session, email)
+
+    def everyone(self) -> tuple[Actor, ...]:
+        """Return every active person."""
+        return people.active_actors(self.session)
+
+    def subject(self, model_id: str) -> Subject:
+        """Return who answers for the model, as the registry knows it now."""
+        row = self.session.get(ModelRow, model_id)
+        if row is None:
+            raise UnknownModelError(f"No model has the id {model_id!r}.")
+        return _subject(row)
+
+    def evidence(self, model_id: str, *, on: date) -> Evidence:
+        """Return the newest assessment as it was known on ``on``."""
+        row = self.session.scalars(
+            sa.select(AssessmentRow)
+            .where(AssessmentRow.model_id == model_id, AssessmentRow.day <= on, AssessmentRow.known_on <= on)
+            .order_by(AssessmentRow.day.desc(), AssessmentRow.known_on.desc(), AssessmentRow.recorded_at.desc())
+            .limit(1)
+        ).one_or_none()
+        if row is None:
+            return Evidence(NEVER_ASSESSED)
+        findings = self.session.scalars(
+            sa.select(FindingRow).where(FindingRow.assessment_id == row.id).order_by(FindingRow.id)
+        )
+        return Evidence(snapshot(_assessment(row, findings)), assessment_id=row.id)
+
+    def decision(self, decision_id: int) -> Decision:
+        """Return the decision with its answers."""
+        found = self.decisions(DecisionRow.id == decision_id)
+        if not found:
+            raise UnknownDecisionError(f"There is no decision {decision_id}.")
+        return found[0]
+
+    def decisions(self, *conditions: sa.ColumnElement[bool]) -> tuple[Decision, ...]:
+        """Return the decisions for which the conditions hold, newest first, with their answers."""
+        rows = self.session.execute(
+            sa.select(DecisionRow, ModelRow)
+            .join(ModelRow, ModelRow.id == DecisionRow.model_id)
+            .where(*conditions)
+            .order_by(DecisionRow.id.desc())
+        ).all()
+        answers: dict[int, list[Approval]] = {}
+        chosen = sa.select(DecisionRow.id).where(*conditions)
+        for answer in self.session.scalars(
+            sa.select(ApprovalRow).where(ApprovalRow.decision_id.in_(chosen)).order_by(ApprovalRow.id)
+        ):
+            answers.setdefault(answer.decision_id, []).append(_approval(answer))
+        return tuple(_decision(row, model, answers.get(row.id, [])) for row, model in rows)
+
+    def ended_acceptances(self, *, on: date) -> tuple[Decision, ...]:
+        """Return the approved acceptances whose date is reached on ``on``."""
+        return self.decisions(
+            DecisionRow.action == Action.ACCEPT.value,
+            DecisionRow.state == State.APPROVED.value,
+            DecisionRow.accept_until <= on,
+        )
+
+    def add(self, proposals: Sequence[tuple[Decision, AuditEvent]]) -> tuple[Decision, ...]:
+        """Store new decisions with their audit events and return them numbered; a second open one is refused."""
+        added = []
+        for proposal, event in proposals:
+            self._refuse_second_open(proposal)
+            row = DecisionRow(
+                model_id=proposal.subject.model_id,
+                action=proposal.action.value,
+                state=proposal.state.value,
+                is_open=proposal.is_open,
+                tier=proposal.tier,
+                reason=proposal.reason,
+                proposed_by=proposal.proposed_by,
+                proposed_on=proposal.proposed_on,
+                proposed_at=proposal.proposed_at,
+                due_on=proposal.due_on,
+                accept_until=proposal.accept_until,
+                evidence=proposal.evidence,
+            )
+            self.session.add(row)
+            self.session.flush()
+            audit_trail.append_event(self.session, replace(event, subject_id=str(row.id)))
+            added.append(replace(proposal, id=row.id))
+        return tuple(added)
+
+    def store(self, moved: Decision, event: AuditEvent, *, before: Decision) -> None:
+        """Store a move, or an answer, with its audit event; whoever comes second is told who was first."""
+        updated = self.session.execute(
+            sa.update(DecisionRow)
+            .where(DecisionRow.id == moved.id, DecisionRow.state == before.state.value)
+            .values(
+                state=moved.state.value,
+                is_open=moved.is_open,
+                frozen_evidence=moved.frozen_evidence,
+                evidence_hash=moved.evidence_hash,
+                decided_by=moved.decided_by,
+                decided_on=moved.decided_on,
+                decided_at=moved.decided_at,
+            )
+            .returning(DecisionRow.id)
+        ).all()
+        if len(updated) != 1:
+            raise StaleDecisionError("Another person decided this at the same moment. Nothing was sent twice.")
+        for answer in moved.approvals[len(before.approvals) :]:
+            self.session.add(_approval_row(moved.id, answer))
+        self.session.flush()
+        audit_trail.append_event(self.session, event)
+
+    def _refuse_second_open(self, proposal: Decision) -> None:
+        """Say which decision is open already; the unique index behind this holds for everybody else."""
+        row = self.session.execute(
+            sa.select(DecisionRow.id, DecisionRow.state, DecisionRow.proposed_by).where(
+                DecisionRow.model_id == proposal.subject.model_id,
+                DecisionRow.action == proposal.action.value,
+                DecisionRow.is_open,
+            )
+        ).one_or_none()
+        if row:
+            action, state = proposal.action.value.replace("_", " "), State(row.state).words
+            raise OpenDecisionExistsError(
+                f"{proposal.subject.name} has an open decision to {action} already: "
+                f"number {row.id}, {state}, proposed by {row.proposed_by}."
+            )
+
+
+def _subject(row: ModelRow) -> Subject:
+    return Subject(model_id=row.id, name=row.name, owner=row.owner, team=row.team, tier=row.tier)
+
+
+def _decision(row: DecisionRow, model: ModelRow, answers: list[Approval]) -> Decision:
+    return Decision(
+        id=row.id,
+        subject=_subject(model),
+        action=Action(row.action),
+        state=State(row.state),
+        tier=row.tier,
+        reason=row.reason,
+        proposed_by=row.proposed_by,
+        proposed_on=row.proposed_on,
+        proposed_at=row.proposed_at,
+        due_on=row.due_on,
+        accept_until=row.accept_until,
+        evidence=row.evidence,
+        frozen_evidence=row.frozen_evidence,
+        evidence_hash=row.evidence_hash,
+        decided_by=row.decided_by,
+        decided_on=row.decided_on,
+        decided_at=row.decided_at,
+        approvals=tuple(answers),
+    )
+
+
+def _approval(row: ApprovalRow) -> Approval:
+    return Approval(
+        person=row.person,
+        roles=frozenset(Role(role) for role in row.role.split(",") if role),
+        answer=Move(row.answer),
+        comment=row.comment,
+        evidence_hash=row.evidence_hash,
+        answered_on=row.answered_on,
+        answered_at=row.answered_at,
+    )
+
+
+def _approval_row(decision_id: int, answer: Approval) -> ApprovalRow:
+    return ApprovalRow(
+        decision_id=decision_id,
+        person=answer.person,
+        role=",".join(sorted(role.value for role in answer.roles)),
+        answer=answer.answer.value,
+        comment=answer.comment,
+        evidence_hash=answer.evidence_hash,
+        answered_on=answer.answered_on,
+        answered_at=answer.answered_at,
+    )
+
+
+def _assessment(row: AssessmentRow, findings: Iterable[FindingRow]) -> Assessment:
+    return Assessment(
+        model_id=row.model_id,
+        version=row.version,
+        day=row.day,
+        known_on=row.known_on,
+        verdict=Verdict(row.verdict),
+        basis=Basis(row.basis),
+        sentence=row.sentence,
+        reason=row.reason,
+        in_verdict_since=row.in_verdict_since,
+        findings=tuple(
+            Finding(
+                kind=FindingKind(finding.kind),
+                argues_for=Verdict(finding.argues_for),
+                subject=finding.subject,
+                since=finding.since,
+                sentence=finding.sentence,
+                source=finding.source,
+                evidence=finding.evidence,
+            )
+            for finding in findings
+        ),
+        against=tuple(row.against),
+        measures=Measures(**{field.name: getattr(row, field.name) for field in fields(Measures)}),
+        policy_version=row.policy_version,
+        method_version=row.method_version,
+    )

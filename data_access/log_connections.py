@@ -1,0 +1,213 @@
+"""Named connections to the databases prediction logs are in: opened for reading only, tables looked at once."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from monitoring.errors import LogUnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from sqlite3 import Connection as SqliteConnection
+
+    from data_access.log_mapping import Scalar, TableSource
+
+POSTGRESQL_NAME_BYTES = 63
+SHOWN_NAMES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class LogTable:
+    """A table as the database describes it."""
+
+    engine: sa.Engine
+    name: str
+    schema: str | None
+    types: dict[str, sa.types.TypeEngine[Any]]
+    where: tuple[tuple[str, Scalar], ...] = ()
+    _clause: sa.TableClause = field(init=False)
+    _aliases: dict[str, sa.FromClause] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Columns without a type: the driver's own values, for SQLite keeps anything anywhere and a type would refuse it.
+        columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in self.types]
+        object.__setattr__(self, "_clause", sa.table(self.name, *columns, schema=self.schema))
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether times, decimals and booleans come typed."""
+        return self.engine.dialect.name == "postgresql"
+
+    @property
+    def words(self) -> str:
+        """The table as it stands in a sentence."""
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+    def own_name(self, column: str) -> str | None:
+        """Return the column's name in the database, or nothing; PostgreSQL cuts names after 63 bytes without a word."""
+        if column in self.types:
+            return column
+        cut = column.encode()[:POSTGRESQL_NAME_BYTES].decode(errors="ignore")
+        return cut if self.is_postgresql and cut in self.types else None
+
+    def type_of(self, column: str) -> sa.types.TypeEngine[Any]:
+        """Return the declared type of a column that is there."""
+        return self.types[self.own_name(column) or column]
+
+    def column(self, column: str, *, of: sa.FromClause | None = None) -> sa.ColumnElement[Any]:
+        """Return a column of the table (or of an alias of it).
+
+        Raises:
+            LogUnreadableError: there is no such column; the text names the nearest ones.
+        """
+        name = self.own_name(column)
+        if name is None:
+            raise LogUnreadableError(f"table {self.words} has no column {column!r}{nearest(column, self.types)}")
+        return (of if of is not None else self._clause).c[name]
+
+    def rows(self, alias: str) -> sa.FromClause:
+        """Return the table under another name, the same each time, so that conditions made apart mean the same rows."""
+        return self._aliases.setdefault(alias, self._clause.alias(alias))
+
+    def condition(self, of: sa.FromClause) -> list[sa.ColumnElement[bool]]:
+        """Return the filter that picks the model's rows."""
+        return [
+            self.column(name, of=of) == sa.bindparam(f"where_{at}", self._fitting(name, value), unique=True)
+            for at, (name, value) in enumerate(self.where)
+        ]
+
+    def _fitting(self, column: str, value: Scalar) -> Scalar:
+        """Return the value as the column keeps it: PostgreSQL does not compare text with numbers."""
+        declared = self.type_of(column) if self.own_name(column) else None
+        if isinstance(declared, sa.String) and not isinstance(value, str):
+            return str(value)
+        if isinstance(declared, sa.Integer) and isinstance(value, str) and value.lstrip("-").isdigit():
+            return int(value)
+        return value
+
+
+class LogConnections:
+    """The named connections of one process; ``default`` is the store that ``import`` and ``ingest`` fill."""
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        self._addresses = {name.lower(): address for name, address in addresses.items()}
+        self._engines: dict[str, sa.Engine] = {}
+        self._tables: dict[tuple[str, str | None, str], LogTable] = {}
+
+    def engine(self, name: str) -> sa.Engine:
+        """Return the engine of a connection; it cannot write.
+
+        Raises:
+            LogUnreadableError: no connection has this name, or its address is not one.
+        """
+        if name not in self._engines:
+            address = self._addresses.get(name)
+            if address is None:
+                known = ", ".join(sorted(self._addresses))
+                raise LogUnreadableError(
+                    f"there is no connection {name!r}; set MODELFOLIO_CONNECTION_{name.upper()} to its address (known: {known})"
+                )
+            self._engines[name] = read_only_engine(name, address)
+        return self._engines[name]
+
+    def table(self, source: TableSource) -> LogTable:
+        """Return the table of a mapping as it is in the database, with the filter of the mapping.
+
+        Raises:
+            LogUnreadableError: the database cannot be opened or has no such table; the text names the nearest ones.
+        """
+        key = (source.connection, source.schema, source.table)
+        if key not in self._tables:
+            self._tables[key] = self._looked_up(source)
+        found = self._tables[key]
+        return LogTable(found.engine, found.name, found.schema, found.types, source.where)
+
+    def forget_tables(self) -> None:
+        """Look at every table afresh, after a write changed some."""
+        self._tables.clear()
+
+    def close(self) -> None:
+        """Close every connection."""
+        for engine in self._engines.values():
+            engine.dispose()
+        self._engines.clear()
+        self._tables.clear()
+
+    def _looked_up(self, source: TableSource) -> LogTable:
+        engine = self.engine(source.connection)
+        try:
+            inspector = sa.inspect(engine)
+            for schema, name in _spellings(source):
+                if inspector.has_table(name, schema=schema):
+                    columns = inspector.get_columns(name, schema=schema)
+                    return LogTable(engine, name, schema, {column["name"]: column["type"] for column in columns})
+            schema, name = _spellings(source)[-1]
+            known_schema = schema is None or schema in inspector.get_schema_names()
+            names = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)] if known_schema else []
+        except sa.exc.DBAPIError as error:
+            raise unreadable(f"connection {source.connection!r} cannot be read", error) from None
+        raise LogUnreadableError(
+            f"connection {source.connection!r} has no table {source.table!r}{nearest(name, names, schema=schema)}"
+        )
+
+
+def _spellings(source: TableSource) -> list[tuple[str | None, str]]:
+    """Return how a table's name may be meant: a dot may separate the schema or be part of the name."""
+    schema, dot, name = source.table.partition(".")
+    meant: list[tuple[str | None, str]] = [(source.schema, source.table)]
+    return [*meant, (schema, name)] if dot and source.schema is None and schema and name else meant
+
+
+def nearest(name: str, names: Mapping[str, Any] | list[str], *, schema: str | None = None) -> str:
+    """Return the end of a sentence that names what may have been meant."""
+    known = list(names)
+    if not known:
+        return ""
+    near = difflib.get_close_matches(name.lower(), [each.lower() for each in known], n=3, cutoff=0.5)
+    chosen = [each for match in near for each in known if each.lower() == match] or sorted(known)[:SHOWN_NAMES]
+    shown = ", ".join(repr(f"{schema}.{each}" if schema else each) for each in chosen)
+    return f"; {'the nearest are' if near else 'it has'} {shown}"
+
+
+def unreadable(what: str, error: sa.exc.DBAPIError) -> LogUnreadableError:
+    """Return the error with the database's own first line and no address."""
+    lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
+    return LogUnreadableError(f"{what}: {lines[0]}")
+
+
+def database_url(address: str, *, name: str) -> sa.URL:
+    """Return an address as SQLAlchemy understands it; it is never shown, for it may hold a password."""
+    try:
+        url = sa.make_url(address)
+    except sa.exc.ArgumentError:
+        raise LogUnreadableError(
+            f"the address of connection {name!r} is not a database URL such as postgresql://user@host/database"
+        ) from None
+    return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgres", "postgresql"} else url
+
+
+def read_only_engine(name: str, address: str) -> sa.Engine:
+    """Return an engine whose database refuses to write."""
+    url = database_url(address, name=name)
+    is_sqlite = url.get_backend_name() == "sqlite"
+    if is_sqlite and not Path(url.database or "").is_file():
+        said = "import or ingest a log first" if name == "default" else f"there is no file {url.database}"
+        raise LogUnreadableError(f"connection {name!r} cannot be read: {said}")
+    options = {} if is_sqlite else {"postgresql_readonly": True}
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=not is_sqlite, execution_options=options)
+    except (ModuleNotFoundError, sa.exc.NoSuchModuleError) as error:
+        raise LogUnreadableError(f"connection {name!r} needs a driver that is not installed: {error}") from None
+    if is_sqlite:
+
+        @sa.event.listens_for(engine, "connect")
+        def refuse_to_write(connection: SqliteConnection, _record: object) -> None:
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("PRAGMA busy_timeout=30000")
+
+    return engine

@@ -1,0 +1,337 @@
+"""Read-only values and frames about one model, as it was known on a day.
+
+"As known on D" is, per model and day, the assessment with the greatest ``known_on`` not after D, then the newest ``recorded_at``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from data_access.tables import AssessmentRow, ModelRow, ModelVersionRow, PersonRow, ProfileRow, ReferenceRow
+from monitoring.assessment import Assessment, Basis, Finding, FindingKind, Measures, Verdict
+from monitoring.errors import UnknownModelError
+from monitoring.history import ProfileKind
+from monitoring.packing import unpack_days, unpack_reference
+from monitoring.portfolio import Consumer, Feature, FeatureKind, ModelVersion, ServiceState, Supersession
+from monitoring.profile import NumericBins
+
+if TYPE_CHECKING:
+    from data_access.database import Database
+    from monitoring.profile import Bins
+    from monitoring.reference import Reference
+
+MEASURES = tuple(field.name for field in fields(Measures))
+HISTORY_COLUMNS = ("day", "version", "verdict", "basis", *MEASURES)
+FEATURE_COLUMNS = (
+    "day",
+    "feature",
+    "psi",
+    "threshold",
+    "ratio",
+    "excess",
+    "importance",
+    "rows",
+    "nulls",
+    "nulls_reference",
+    "flags",
+    "source",
+)
+WINDOW_DAYS = 7
+MOST_LEVELS = 12
+OTHER, MISSING = "(other)", "(missing)"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What the organisation says about a model; whatever it does not say is missing."""
+
+    id: str
+    name: str
+    task: str
+    purpose: str | None = None
+    use_case: str | None = None
+    business_line: str | None = None
+    team: str | None = None
+    owner: str | None = None
+    owner_name: str | None = None
+    tier: int | None = None
+    timezone: str = "UTC"
+    service_state: ServiceState = ServiceState.IN_SERVICE
+    has_log: bool = True
+    has_labels: bool = False
+    label_delay_days: float | None = None
+    cadence: str | None = None
+    versions: tuple[ModelVersion, ...] = ()
+    features: tuple[Feature, ...] = ()
+    consumers: tuple[Consumer, ...] = ()
+    superseded_by: Supersession | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    last_error: str | None = None
+    last_error_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Shares of one feature per bin: the reference's against those of the days ``first`` to ``last``, ends included."""
+
+    feature: str
+    bins: tuple[str, ...]
+    reference: tuple[float, ...]
+    current: tuple[float, ...]
+    reference_rows: int
+    current_rows: int
+    first: date
+    last: date
+    reference_first: date
+    reference_last: date
+
+
+def facts(registry: Database, model_id: str, *, known_on: date) -> ModelFacts:
+    """Return what is known about the model beside its assessments; versions that take over later are left out.
+
+    Raises:
+        UnknownModelError: no model has this id.
+    """
+    with registry.read() as session:
+        row = session.get(ModelRow, model_id)
+        if row is None:
+            raise UnknownModelError(f"No model has the id {model_id!r}.")
+        owner = session.get(PersonRow, row.owner) if row.owner else None
+        versions = session.scalars(
+            sa.select(ModelVersionRow)
+            .where(
+                ModelVersionRow.model_id == model_id,
+                sa.or_(ModelVersionRow.active_from.is_(None), ModelVersionRow.active_from <= known_on),
+            )
+            .order_by(ModelVersionRow.active_from, ModelVersionRow.position, ModelVersionRow.id)
+        )
+        card: dict[str, Any] = row.card
+        successor = card.get("superseded_by")
+        return ModelFacts(
+            id=row.id,
+            name=row.name,
+            task=row.task,
+            purpose=row.purpose,
+            use_case=row.use_case,
+            business_line=row.business_line,
+            team=row.team,
+            owner=row.owner,
+            owner_name=owner.name if owner else None,
+            tier=row.tier,
+            timezone=row.timezone,
+            service_state=ServiceState(row.service_state),
+            has_log=row.has_log,
+            has_labels=bool(card.get("labels") or (card.get("columns") or {}).get("label")),
+            label_delay_days=card.get("label_delay_days"),
+            cadence=card.get("cadence"),
+            versions=tuple(_version(version) for version in versions),
+            features=tuple(
+                Feature(part["name"], FeatureKind(part["type"]), part.get("source"), part.get("importance"))
+                for part in card.get("features") or []
+                if part.get("type") in {kind.value for kind in FeatureKind}
+            ),
+            consumers=tuple(Consumer(part["name"], part.get("contact")) for part in card.get("consumers") or []),
+            superseded_by=Supersession(successor["name"], date.fromisoformat(successor["since"]))
+            if successor
+            else None,
+            facts=tuple((str(name), str(value)) for name, value in (card.get("facts") or {}).items()),
+            last_error=row.last_error,
+            last_error_at=row.last_error_at,
+        )
+
+
+def _supersession(part: dict[str, Any], *, known_on: date) -> Supersession | None:
+    since = date.fromisoformat(part["since"])
+    return Supersession(part["name"], since) if since <= known_on else None
+
+
+def _version(row: ModelVersionRow) -> ModelVersion:
+    return ModelVersion(row.version, row.active_from, row.trained_from, row.trained_to, row.is_announced)
+
+
+def _newest_first(model_id: str, known_on: date) -> sa.Select[AssessmentRow]:
+    return (
+        sa.select(AssessmentRow)
+        .where(AssessmentRow.model_id == model_id, AssessmentRow.day <= known_on, AssessmentRow.known_on <= known_on)
+        .order_by(
+            AssessmentRow.day.desc(),
+            AssessmentRow.known_on.desc(),
+            AssessmentRow.recorded_at.desc(),
+            AssessmentRow.id.desc(),
+        )
+    )
+
+
+def assessment(registry: Database, model_id: str, *, known_on: date) -> Assessment | None:
+    """Return the newest assessment as it was known on ``known_on``, with findings and details; nothing if never assessed."""
+    with registry.read() as session:
+        row = session.scalars(_newest_first(model_id, known_on).limit(1)).one_or_none()
+        return None if row is None else _assessment(row)
+
+
+def _assessment(row: AssessmentRow) -> Assessment:
+    return Assessment(
+        model_id=row.model_id,
+        version=row.version,
+        day=row.day,
+        known_on=row.known_on,
+        verdict=Verdict(row.verdict),
+        basis=Basis(row.basis),
+        sentence=row.sentence,
+        reason=row.reason,
+        in_verdict_since=row.in_verdict_since,
+        findings=tuple(
+            Finding(
+                kind=FindingKind(finding.kind),
+                argues_for=Verdict(finding.argues_for),
+                subject=finding.subject,
+                since=finding.since,
+                sentence=finding.sentence,
+                source=finding.source,
+                evidence=finding.evidence,
+            )
+            for finding in row.findings
+        ),
+        against=tuple(str(point) for point in row.against),
+        measures=Measures(**{name: getattr(row, name) for name in MEASURES}),
+        expected_loss=row.expected_loss,
+        policy_version=row.policy_version,
+        method_version=row.method_version,
+        details=row.details,
+    )
+
+
+def history(registry: Database, model_id: str, *, known_on: date, first: date | None = None) -> pd.DataFrame:
+    """One row per assessed day as known on ``known_on``, oldest first.
+
+    ``day`` (date), ``version``, ``verdict``, ``basis`` (str) and the fields of ``Measures`` (numbers, missing is ``None``).
+    """
+    columns = [getattr(AssessmentRow, name) for name in HISTORY_COLUMNS]
+    query = _newest_first(model_id, known_on).with_only_columns(*columns)
+    if first is not None:
+        query = query.where(AssessmentRow.day >= first)
+    with registry.read() as session:
+        frame = pd.DataFrame([tuple(row) for row in session.execute(query)], columns=list(HISTORY_COLUMNS))
+    return frame.drop_duplicates("day").iloc[::-1].reset_index(drop=True)
+
+
+def feature_days(registry: Database, model_id: str, *, known_on: date, first: date) -> pd.DataFrame:
+    """One row per assessed day from ``first`` on and feature, oldest first.
+
+    ``day`` (date), ``feature`` (str), ``psi``, ``threshold``, ``ratio`` (psi / threshold), ``excess``, ``importance`` (share),
+    ``rows``, ``nulls``, ``nulls_reference`` (shares; numbers are missing where nothing could be computed), ``flags`` (tuple of
+    kinds of open data-quality findings), ``source`` (str or missing).
+    """
+    query = _newest_first(model_id, known_on).with_only_columns(AssessmentRow.day, AssessmentRow.details)
+    with registry.read() as session:
+        found = session.execute(query.where(AssessmentRow.day >= first)).all()
+    days = {row.day: row.details for row in reversed(found)}
+    rows = [feature_row(day, name, fact) for day, details in days.items() for name, fact in features_of(details)]
+    return pd.DataFrame(rows, columns=list(FEATURE_COLUMNS)).sort_values(["day", "feature"], ignore_index=True)
+
+
+def features_of(details: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the features of an assessment's details with what was measured of each."""
+    return list((details.get("features") or {}).items())
+
+
+def feature_row(day: date, name: str, fact: dict[str, Any]) -> dict[str, Any]:
+    """Return one feature on one day with the columns of ``feature_days``."""
+    psi, threshold = fact.get("psi"), fact.get("threshold")
+    plain = ("excess", "importance", "rows", "nulls", "nulls_reference", "source")
+    return {
+        "day": day,
+        "feature": name,
+        "psi": psi,
+        "threshold": threshold,
+        "ratio": psi / threshold if psi is not None and threshold else None,
+        **{field: fact.get(field) for field in plain},
+        "flags": tuple(fact.get("flags") or ()),
+    }
+
+
+def distribution(
+    registry: Database, model_id: str, *, version: str, feature: str, last: date, known_on: date
+) -> Distribution | None:
+    """Return the feature's shares in the 7 days up to ``last`` and in the reference; nothing if no profile is kept."""
+    first = last - timedelta(days=WINDOW_DAYS - 1)
+    with registry.read() as session:
+        kept = session.execute(
+            sa.select(ReferenceRow.id, ReferenceRow.payload)
+            .where(ReferenceRow.model_id == model_id, ReferenceRow.version == version)
+            .order_by(ReferenceRow.recorded_at.desc(), ReferenceRow.id.desc())
+            .limit(1)
+        ).one_or_none()
+        if kept is None:
+            return None
+        found = session.execute(
+            sa.select(ProfileRow.day, ProfileRow.rows, ProfileRow.payload)
+            .where(
+                ProfileRow.reference_id == kept.id,
+                ProfileRow.version == version,
+                ProfileRow.kind == ProfileKind.ROWS.value,
+                ProfileRow.day.between(first, last),
+                ProfileRow.known_on <= known_on,
+            )
+            .order_by(ProfileRow.day, ProfileRow.known_on, ProfileRow.recorded_at, ProfileRow.id)
+        ).all()
+    reference = unpack_reference(kept.payload)
+    if feature not in reference.layout.features:
+        return None
+    newest = {row.day: row for row in found}
+    window = unpack_days(reference.layout, [(r.day, r.rows, r.payload) for r in newest.values() if r.payload])
+    return _distribution(reference, feature, window.counts.sum(axis=0), first=first, last=last)
+
+
+def _distribution(reference: Reference, feature: str, counts: np.ndarray, *, first: date, last: date) -> Distribution:
+    bins, at = reference.layout.features[feature], reference.layout.counts_at[feature]
+    named, expected = _binned(bins, reference.counts[at])
+    _, current = _binned(bins, counts[at])
+    kept = _worth_showing(named, expected, current)
+    named = [named[i] for i in kept]
+    expected_shares, shares = expected / max(expected.sum(), 1), current / max(current.sum(), 1)
+    return Distribution(
+        feature=feature,
+        bins=tuple(named),
+        reference=tuple(round(float(expected_shares[i]), 5) for i in kept),
+        current=tuple(round(float(shares[i]), 5) for i in kept),
+        reference_rows=int(expected.sum()),
+        current_rows=int(current.sum()),
+        first=first,
+        last=last,
+        reference_first=reference.first_day,
+        reference_last=reference.last_day,
+    )
+
+
+def _binned(bins: Bins, counts: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Return names and counts of the bins that a feature's PSI is computed in."""
+    at = bins.test_bins
+    used = at >= 0
+    summed = np.bincount(at[used], weights=counts[used], minlength=int(at.max()) + 1)
+    if not isinstance(bins, NumericBins):
+        return [*bins.levels, OTHER, MISSING], summed
+    edges = [f"{edge:,.4g}".replace("-", "\u2212") for edge in bins.coarse_edges]
+    if not edges:
+        return ["any value", MISSING], summed
+    dash = " to " if "\u2212" in edges[0] else "\u2013"  # no dash beside a minus
+    between = [f"{low}{dash}{high}" for low, high in pairwise(edges)]
+    return [f"<{edges[0]}", *between, f"\u2265{edges[-1]}", MISSING], summed
+
+
+def _worth_showing(named: list[str], expected: np.ndarray, current: np.ndarray) -> list[int]:
+    """Return which bins to show, in order: of many levels only the most frequent, "other" and "missing" only when they occur."""
+    occurs = (expected + current) > 0
+    extras = [i for i, name in enumerate(named) if name in {OTHER, MISSING} and i >= len(named) - 2]
+    levels = [i for i in range(len(named)) if i not in extras]
+    if len(levels) > MOST_LEVELS:
+        share = expected / max(expected.sum(), 1) + current / max(current.sum(), 1)
+        levels = sorted(sorted(levels, key=lambda i: -share[i])[:MOST_LEVELS])
+    return levels + [i for i in extras if occurs[i]]

@@ -1,0 +1,77 @@
+"""The registry: the database of everything except predictions."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+import sqlalchemy as sa
+
+from data_access.database import Database
+from data_access.decision_records import RegistryDecisions
+from data_access.engine import reading_engine, registry_url, sqlite_file, unavailable, writing_engine
+from data_access.tables import AuditHeadRow
+from monitoring.errors import RegistryOutOfDateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMA = "0001"
+"""The newest migration; a test compares it with the migrations folder."""
+
+UPGRADE = "run `modelfolio db upgrade`"
+
+
+class Registry(Database):
+    """An open registry whose tables are the ones this program knows."""
+
+    @classmethod
+    def open(cls, address: str, *, audit_key: bytes) -> Self:
+        """Open the registry at ``address``; one that is missing or out of date is refused in one sentence.
+
+        Raises:
+            RegistryOutOfDateError: it has to be created or upgraded first, or this program is older than it.
+            RegistryUnavailableError: the database does not answer.
+        """
+        url = registry_url(address)
+        file = sqlite_file(url)
+        if file and not file.exists():
+            raise RegistryOutOfDateError(f"There is no registry yet at {file}: {UPGRADE}.")
+        writer = writing_engine(url)
+        registry = cls(engine=reading_engine(url, writer=writer), writer=writer, audit_key=audit_key)
+        try:
+            registry._refuse_other_schema()
+        except sa.exc.DBAPIError as error:
+            registry.close()
+            raise unavailable(url, error) from None
+        except RegistryOutOfDateError:
+            registry.close()
+            raise
+        return registry
+
+    @contextmanager
+    def deciding(self) -> Iterator[RegistryDecisions]:
+        """Give the decisions inside one writing transaction; whoever else wants to decide waits until it ends.
+
+        Two approvers of the same decision must see each other's answer, or a quorum of two would never be noticed. SQLite
+        lets one transaction write at a time; PostgreSQL lets the others wait for the head of the audit trail.
+        """
+        with self.write() as session:
+            session.execute(sa.select(AuditHeadRow.id).with_for_update())
+            yield RegistryDecisions(session)
+
+    @contextmanager
+    def looking(self) -> Iterator[RegistryDecisions]:
+        """Give the decisions for reading only."""
+        with self.read() as session:
+            yield RegistryDecisions(session)
+
+    def _refuse_other_schema(self) -> None:
+        with self.engine.connect() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                raise RegistryOutOfDateError(f"The database holds no registry yet: {UPGRADE}.")
+            version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        if version is None or version < SCHEMA:
+            raise RegistryOutOfDateError(f"The registry is out of date: {UPGRADE}.")
+        if version > SCHEMA:
+            raise RegistryOutOfDateError("The registry was made by a newer modelfolio; install that version.")

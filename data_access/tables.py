@@ -1,0 +1,333 @@
+"""The registry's tables; the only place they are declared."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Instant(sa.TypeDecorator[datetime]):
+    """An aware UTC timestamp on every engine: SQLite stores it naive in UTC and gives it back aware."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Refuse naive times; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = f"naive timestamp {value.isoformat()}"
+            raise ValueError(message)
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Give back aware UTC."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    """Base of every table; constraints are named so that migrations can address them."""
+
+    metadata = sa.MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: Instant(), dict[str, Any]: sa.JSON(none_as_null=True), list[Any]: sa.JSON()}
+
+
+class RevisionRow(Table):
+    """One row: a number that grows with every write, so that every cache everywhere knows when it is old."""
+
+    __tablename__ = "revision"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    __table_args__ = (sa.CheckConstraint("id = 1", name="one_row"),)
+
+
+class PersonRow(Table):
+    """Somebody who may act."""
+
+    __tablename__ = "people"
+    email: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    is_active: Mapped[bool] = mapped_column(default=True)
+    is_demo: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+
+class RoleRow(Table):
+    """A role of a person, for every team (empty text) or one."""
+
+    __tablename__ = "roles"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(sa.ForeignKey("people.email"))
+    role: Mapped[str]
+    team: Mapped[str] = mapped_column(default="")
+    __table_args__ = (sa.UniqueConstraint("email", "role", "team"),)
+
+
+class ModelRow(Table):
+    """A registered model: what is filtered on as columns, the whole card as JSON."""
+
+    __tablename__ = "models"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    task: Mapped[str]
+    purpose: Mapped[str | None]
+    use_case: Mapped[str | None] = mapped_column(index=True)
+    business_line: Mapped[str | None]
+    team: Mapped[str | None] = mapped_column(index=True)
+    owner: Mapped[str | None] = mapped_column(index=True)
+    tier: Mapped[int | None]
+    timezone: Mapped[str] = mapped_column(default="UTC")
+    service_state: Mapped[str] = mapped_column(default="in_service")
+    sunset_on: Mapped[date | None]
+    has_log: Mapped[bool] = mapped_column(default=True)
+    card: Mapped[dict[str, Any]]
+    card_hash: Mapped[str]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    last_error: Mapped[str | None]
+    last_error_at: Mapped[datetime | None]
+
+
+class ModelVersionRow(Table):
+    """One trained artefact of a model."""
+
+    __tablename__ = "model_versions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(sa.ForeignKey("models.id"))
+    version: Mapped[str]
+    active_from: Mapped[date | None]
+    trained_from: Mapped[date | None]
+    trained_to: Mapped[date | None]
+    is_announced: Mapped[bool] = mapped_column(default=True)
+    position: Mapped[int] = mapped_column(default=0)
+    __table_args__ = (sa.UniqueConstraint("model_id", "version"),)
+
+
+class ReferenceRow(Table):
+    """What a version is compared against: bins, day profiles and labels of the reference, packed."""
+
+    __tablename__ = "model_references"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(sa.ForeignKey("models.id"))
+    version: Mapped[str]
+    key: Mapped[str]
+    origin: Mapped[str]
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    rows: Mapped[int]
+    labels: Mapped[int]
+    payload: Mapped[bytes]
+    recorded_at: Mapped[datetime]
+    __table_args__ = (sa.UniqueConstraint("model_id", "version", "key"),)
+
+
+class ProfileRow(Table):
+    """Counts and sums of one version and day: ``kind`` rows by prediction day, labels by the day they arrived.
+
+    The newest ``known_on`` not after D, and among those the newest ``recorded_at``, is the profile as known on D.
+    """
+
+    __tablename__ = "profiles"
+    id: Mapped[int] = mapped_column(sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
+    reference_id: Mapped[int] = mapped_column(sa.ForeignKey("model_references.id"))
+    version: Mapped[str]
+    kind: Mapped[str]
+    day: Mapped[date]
+    known_on: Mapped[date]
+    rows: Mapped[int]
+    payload: Mapped[bytes]
+    recorded_at: Mapped[datetime]
+    __table_args__ = (
+        sa.UniqueConstraint(
+            "reference_id", "version", "kind", "day", "known_on", "recorded_at", name="uq_profiles_day"
+        ),
+        sa.Index("ix_profiles_day", "day"),
+    )
+
+
+class LogDayRow(Table):
+    """Raw rows and labels a day had when it was last profiled: how a changed day is noticed."""
+
+    __tablename__ = "log_days"
+    model_id: Mapped[str] = mapped_column(sa.ForeignKey("models.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    rows: Mapped[int]
+    labels: Mapped[int]
+
+
+class AssessmentRow(Table):
+    """What was concluded about a model on a day; append-only, the newest ``known_on`` (then ``recorded_at``) counts."""
+
+    __tablename__ = "assessments"
+    id: Mapped[int] = mapped_column(sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
+    model_id: Mapped[str] = mapped_column(sa.ForeignKey("models.id"))
+    version: Mapped[str]
+    day: Mapped[date]
+    known_on: Mapped[date]
+    recorded_at: Mapped[datetime]
+    verdict: Mapped[str]
+    basis: Mapped[str]
+    sentence: Mapped[str]
+    reason: Mapped[str]
+    in_verdict_since: Mapped[date]
+    expected_loss: Mapped[float]
+    policy_version: Mapped[str]
+    method_version: Mapped[str]
+    content_hash: Mapped[str]
+    rows: Mapped[int]
+    rows_7: Mapped[int]
+    labels_28: Mapped[int]
+    effect: Mapped[float | None]
+    effect_low: Mapped[float | None]
+    effect_high: Mapped[float | None]
+    cusum: Mapped[float | None]
+    metric: Mapped[str | None]
+    metric_value: Mapped[float | None]
+    metric_reference: Mapped[float | None]
+    drift_score: Mapped[float | None]
+    drift_ratio: Mapped[float | None]
+    traffic_ratio: Mapped[float | None]
+    estimated_effect: Mapped[float | None]
+    newest_labelled_day: Mapped[date | None]
+    against: Mapped[list[Any]]
+    details: Mapped[dict[str, Any]]
+    findings: Mapped[list[FindingRow]] = relationship(order_by="FindingRow.id")
+    __table_args__ = (
+        sa.UniqueConstraint("model_id", "day", "known_on", "recorded_at", name="uq_assessments_day"),
+        sa.Index("ix_assessments_day", "day"),
+    )
+
+
+class FindingRow(Table):
+    """One threshold crossed, with its evidence."""
+
+    __tablename__ = "findings"
+    id: Mapped[int] = mapped_column(sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(sa.ForeignKey("assessments.id"), index=True)
+    kind: Mapped[str]
+    argues_for: Mapped[str]
+    subject: Mapped[str]
+    source: Mapped[str | None]
+    since: Mapped[date]
+    sentence: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
+
+
+class AssessRunRow(Table):
+    """One run of ``modelfolio assess``."""
+
+    __tablename__ = "assess_runs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    first_day: Mapped[date | None]
+    last_day: Mapped[date | None]
+    models: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[list[Any]]
+
+
+class DecisionRow(Table):
+    """An action proposed for a model, and its way to an outcome."""
+
+    __tablename__ = "decisions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(sa.ForeignKey("models.id"), index=True)
+    action: Mapped[str]
+    state: Mapped[str] = mapped_column(index=True)
+    is_open: Mapped[bool]
+    tier: Mapped[int]
+    reason: Mapped[str]
+    proposed_by: Mapped[str]
+    proposed_on: Mapped[date]
+    proposed_at: Mapped[datetime]
+    due_on: Mapped[date]
+    accept_until: Mapped[date | None]
+    evidence: Mapped[dict[str, Any]]
+    frozen_evidence: Mapped[dict[str, Any] | None]
+    evidence_hash: Mapped[str | None]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decided_on: Mapped[date | None]
+    __table_args__ = (
+        sa.Index(
+            "uq_decisions_open",
+            "model_id",
+            "action",
+            unique=True,
+            sqlite_where=sa.text("is_open"),
+            postgresql_where=sa.text("is_open"),
+        ),
+    )
+
+
+class ApprovalRow(Table):
+    """One person's answer to a proposal; a person approves once, and may still reject. ``role``: the roles held then, comma-joined."""
+
+    __tablename__ = "approvals"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), index=True)
+    person: Mapped[str]
+    role: Mapped[str]
+    answer: Mapped[str]
+    comment: Mapped[str]
+    evidence_hash: Mapped[str | None]
+    answered_on: Mapped[date]
+    answered_at: Mapped[datetime]
+    __table_args__ = (sa.UniqueConstraint("decision_id", "person", "answer"),)
+
+
+class AuditEventRow(Table):
+    """One unchangeable line: who, what, when, why; chained by hash. Never alter this table in batch mode."""
+
+    __tablename__ = "audit_events"
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    actor: Mapped[str]
+    role: Mapped[str]
+    action: Mapped[str] = mapped_column(index=True)
+    subject_kind: Mapped[str]
+    subject_id: Mapped[str]
+    model_id: Mapped[str | None] = mapped_column(index=True)
+    reason: Mapped[str | None]
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
+    evidence_hash: Mapped[str | None]
+    previous_hash: Mapped[str]
+    hash: Mapped[str]
+    mac: Mapped[str]
+
+
+class AuditHeadRow(Table):
+    """One row: the newest audit event; appends serialise on it."""
+
+    __tablename__ = "audit_head"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sequence: Mapped[int]
+    hash: Mapped[str]
+    __table_args__ = (sa.CheckConstraint("id = 1", name="one_row"),)
+
+
+class DemoClockRow(Table):
+    """One row in the demo: the day the movable clock stands on."""
+
+    __tablename__ = "demo_clock"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    day: Mapped[date]
+    last_day: Mapped[date]

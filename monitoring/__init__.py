@@ -1,0 +1,1 @@
+"""What is true of a model: profiles, drift, performance, verdicts and decisions."""

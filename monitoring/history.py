@@ -1,0 +1,111 @@
+"""What is stored of a model's log, as it was known on a day, put together into judged segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitoring.packing import unpack_days, unpack_labels
+from monitoring.performance import world_labels
+from monitoring.ports import ReferenceOrigin
+from monitoring.segment import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from monitoring.policy import Policy
+    from monitoring.portfolio import Model, ModelVersion
+    from monitoring.ports import Floats
+    from monitoring.reference import Reference
+
+
+class ProfileKind(StrEnum):
+    """What a stored profile counts: predictions by their day, or labels by the day they arrived."""
+
+    ROWS = "rows"
+    LABELS = "labels"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """One packed day of one version, as known from ``known_on`` on."""
+
+    kind: ProfileKind
+    day: date
+    known_on: date
+    rows: int
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class VersionHistory:
+    """A version with its reference and every profile ever stored for it, in the order they were recorded."""
+
+    version: ModelVersion
+    reference: Reference
+    profiles: Sequence[StoredProfile]
+
+    def known_on(self, day: date, kind: ProfileKind) -> list[StoredProfile]:
+        """Return the profiles as known on ``day``, one per day, ascending."""
+        newest: dict[date, StoredProfile] = {}
+        for profile in self.profiles:
+            if profile.kind is kind and profile.day <= day and profile.known_on <= day:
+                before = newest.get(profile.day)
+                if before is None or profile.known_on >= before.known_on:
+                    newest[profile.day] = profile
+        return [newest[at] for at in sorted(newest) if newest[at].payload]
+
+    def first_day(self) -> date | None:
+        """Return the first day the version can be judged: it is in service, and its reference is over."""
+        start = self.version.active_from or min(
+            (profile.day for profile in self.profiles if profile.kind is ProfileKind.ROWS), default=None
+        )
+        if start is not None and self.reference.origin is not ReferenceOrigin.OWN:
+            return max(start, self.reference.last_day + timedelta(days=1))
+        return start
+
+
+def changes_known_later(histories: Iterable[VersionHistory]) -> dict[date, date]:
+    """Return per day on which something late became known the earliest day it changed."""
+    changes: dict[date, date] = {}
+    for history in histories:
+        for profile in history.profiles:
+            if profile.known_on > profile.day:
+                earliest = changes.get(profile.known_on, profile.day)
+                changes[profile.known_on] = min(earliest, profile.day)
+    return changes
+
+
+def segments_known_on(model: Model, histories: Sequence[VersionHistory], day: date, policy: Policy) -> list[Segment]:
+    """Return the model's versions in service up to ``day``, one after the other, from what was known on ``day``."""
+    started = [(first, history) for history in histories if (first := history.first_day()) is not None and first <= day]
+    started.sort(key=lambda pair: pair[0])
+    segments: list[Segment] = []
+    earlier: Floats | None = None
+    for i, (first, history) in enumerate(started):
+        last = started[i + 1][0] - timedelta(days=1) if i + 1 < len(started) else day
+        if last < first:
+            continue
+        reference = history.reference
+        rows = history.known_on(day, ProfileKind.ROWS)
+        labels = history.known_on(day, ProfileKind.LABELS)
+        segment = Segment(
+            model=model,
+            version=history.version,
+            reference=reference,
+            profiles=unpack_days(reference.layout, [(profile.day, profile.rows, profile.payload) for profile in rows]),
+            labels=unpack_labels(reference.label_layout, [(profile.day, profile.payload) for profile in labels]),
+            first=first,
+            last=last,
+            policy=policy,
+            previous=segments[-1].reference if segments else None,
+            earlier=earlier,
+        )
+        own = world_labels(reference.label_layout, segment.sums)
+        earlier = own if earlier is None or earlier.shape[1] != own.shape[1] else np.concatenate((earlier, own))
+        segments.append(segment)
+    return segments

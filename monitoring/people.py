@@ -1,0 +1,55 @@
+"""Who may do what: roles, optionally limited to a team, and the actor who holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+COMMAND_LINE = "command line"
+
+
+class Role(StrEnum):
+    """What a person may do; being a model's owner is a right, not a role."""
+
+    APPROVER = "approver"
+    INDEPENDENT_REVIEWER = "independent_reviewer"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+    VIEWER = "viewer"
+
+    @property
+    def words(self) -> str:
+        """The role as it stands in a sentence."""
+        return self.value.replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGrant:
+    """A role for the models of one team, or of every team when ``team`` is missing."""
+
+    role: Role
+    team: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody who acts, with the roles the registry gives them now."""
+
+    email: str
+    name: str
+    grants: tuple[RoleGrant, ...] = ()
+    is_demo: bool = False
+
+    def holds(self, role: Role, *, team: str | None) -> bool:
+        """Whether the actor has the role for models of ``team``; a role limited to a team counts nowhere else."""
+        return any(grant.role is role and grant.team in {None, team} for grant in self.grants)
+
+    @property
+    def is_auditor(self) -> bool:
+        """An auditor reads everything and writes nothing, whatever else they hold."""
+        return any(grant.role is Role.AUDITOR for grant in self.grants)
+
+
+def normal_email(email: str) -> str:
+    """Return the e-mail address as the registry keeps it: without spaces around it, in lower case."""
+    return email.strip().lower()

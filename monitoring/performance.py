@@ -1,0 +1,325 @@
+"""Realised performance: has the model lost skill against a naive forecast of the same days? (METHODS sections 4 and 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import exp
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitoring.portfolio import Task
+from monitoring.reference import SMALLEST_LOSS
+from monitoring.window import in_a_row, rolling_sum
+
+if TYPE_CHECKING:
+    from monitoring.label_profile import LabelLayout
+    from monitoring.policy import Policy
+    from monitoring.ports import Flags, Floats
+    from monitoring.reference import Reference
+
+WINDOWS = (7, 14, 28)
+WIDER_WINDOWS = (14, 28, 56, 91)
+MINIMUM_LABELS = 20
+STEP_LABELS, STEP_DAYS = 10, 7
+CLIP, SLACK, HIGHEST_CUSUM = 4.0, 0.5, 30.0
+SMALLEST_SKILL = 0.10
+DOUBLE_LOSS_EFFECT = 0.15
+SMALLEST_LOSS_RATIO, SMALLEST_NAIVE_SHARE = 1e-4, 0.01
+ONE_SIDED_95 = 1.645
+ONSET_DAYS = 21
+
+
+def average_run_length(level: float, *, slack: float = SLACK) -> float:
+    """Return the expected steps until a false alarm of a CUSUM at ``level`` on independent standard normal values.
+
+    Source: Siegmund 1985, as in METHODS section 4.
+
+    >>> round(average_run_length(6.0), -1)
+    2570.0
+    """
+    reach = 2 * slack * (level + 1.166)
+    return (exp(reach) - reach - 1) / (2 * slack**2)
+
+
+@dataclass(frozen=True)
+class ReferenceYardstick:
+    """What the reference says about u: row variance ``v``, between-day variance ``tau2``, rows ``n``, c, label means.
+
+    ``naive_loss`` is the mean loss of its naive forecast.
+    """
+
+    v: float
+    tau2: float
+    n: int
+    c: float
+    label_means: Floats
+    hard: bool
+    naive_loss: float
+
+    @classmethod
+    def of(cls, reference: Reference) -> ReferenceYardstick:
+        """Measure the reference's own days (METHODS section 4)."""
+        layout, totals, n = reference.label_layout, reference.totals, reference.label_rows
+        c = layout.loss_ratio
+        v = float(layout.u2(totals, c=c)) / max(n, 1) - (float(layout.u(totals, c=c)) / max(n, 1)) ** 2
+        vectors = reference.labels.vectors
+        n_day = layout.field(vectors, "n")
+        m_day = layout.u(vectors, c=c) / np.maximum(n_day, 1)
+        tau2 = 0.0
+        if reference.has_days and n_day.sum() > 0:
+            tau2 = 1.3 * max(0.0, float(np.average(m_day**2 - v / np.maximum(n_day, 1), weights=n_day)))
+        return cls(max(v, 0.0), tau2, n, c, np.asarray(layout.label_means), layout.hard, reference.naive_loss)
+
+
+@dataclass(frozen=True)
+class WindowTest:
+    """One window length, day by day: labels, mean of u, its standard error and the effect; arrays ``(days,)``."""
+
+    n: Floats
+    mean: Floats
+    se: Floats
+    effect: Floats
+
+    @cached_property
+    def z(self) -> Floats:
+        """Mean over its standard error."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.mean / self.se
+
+    def z_beyond(self, tolerated: Floats) -> Floats:
+        """Return z of the part beyond a tolerated mean."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (self.mean - tolerated) / self.se
+
+
+class PerformanceSeries:
+    """Realised performance of one version against one reference, for every day of ``days``.
+
+    ``sums`` (days, width) are label sums by arrival day without prediction days left out; arrays have shape ``(days,)``.
+    ``onset`` is the index of the estimated first prediction day of a change (it may lie before the first day).
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        sums: Floats,
+        *,
+        policy: Policy,
+        label_age: Floats | None = None,
+        earlier: Floats | None = None,
+        yardstick: ReferenceYardstick | None = None,
+        stretch: int = 1,
+    ) -> None:
+        """Compute windows, effects and the CUSUM.
+
+        Args:
+            reference: gives the layout of the sums and, unless ``yardstick`` does, what they are compared with.
+            sums: label sums by arrival day, shape ``(days, width)``.
+            policy: the thresholds.
+            earlier: n, y and y^2 of the labels of the version before, per day up to the first one, shape ``(days, 2 + kinds)``:
+                the naive forecast knows the world's labels, whichever version they belong to.
+            label_age: mean days from prediction to label of the labels that arrived each day; 0 if not given.
+            yardstick: another reference's yardstick, to compare with the version before.
+            stretch: how much wider windows are for weekly and monthly models.
+        """
+        self.reference, self.layout, self.policy = reference, reference.label_layout, policy
+        self.yardstick = yardstick or ReferenceYardstick.of(reference)
+        self.sums = sums
+        self.n = self.layout.field(sums, "n")
+        self.label_age = np.zeros(len(sums)) if label_age is None else label_age
+        self.earlier = earlier
+        self.stretch = stretch
+        short = reference.days < policy.short_reference_days
+        self.short_reference = short
+        self.delta = policy.tolerance_short_reference if short else policy.tolerance
+        self._set_last_28_days()
+        self.window = {days: self._window(days) for days in WINDOWS}
+        self._set_cusum()
+
+    def _rolled(self, days: int) -> Floats:
+        return rolling_sum(self.sums, days=days * self.stretch)
+
+    @cached_property
+    def sums_28(self) -> Floats:
+        """Label sums over the last 28 days."""
+        return self._rolled(28)
+
+    def _u(self, sums: Floats) -> Floats:
+        """Return the sum of u under this yardstick."""
+        return self.layout.field(sums, "loss") - self.yardstick.c * self._naive(sums)
+
+    def _naive(self, sums: Floats) -> Floats:
+        """Return the sum of the naive losses; for another reference's label means expanded into sums of y and y^2."""
+        if self.yardstick.hard or tuple(self.yardstick.label_means) == self.layout.label_means:
+            return self.layout.field(sums, "naive")
+        means = self.yardstick.label_means
+        y, n = self.layout.field(sums, "y"), self.layout.field(sums, "n")
+        naive: Floats = self.layout.field(sums, "y2") - 2 * (y * means).sum(axis=-1) + n * float((means**2).sum())
+        return naive
+
+    def _set_last_28_days(self) -> None:
+        layout, sums, c = self.layout, self.sums_28, self.yardstick.c
+        n = layout.field(sums, "n")
+        self.own_shift = self._own_shift()
+        self.loss_ratio = max(c, SMALLEST_LOSS_RATIO)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            naive = np.where(n > 0, self._naive(sums) / n - self.own_shift, self.yardstick.naive_loss)
+            row_variance = layout.u2(sums, c=c) / n - (layout.u(sums, c=c) / n) ** 2
+        # Labels that are all alike leave a naive forecast without a loss, and any effect without a measure.
+        self.naive_own = np.maximum(naive, max(SMALLEST_NAIVE_SHARE * self.yardstick.naive_loss, SMALLEST_LOSS))
+        floor = 0.3 * self.yardstick.v
+        self.v = np.where(n >= MINIMUM_LABELS, np.maximum(row_variance, floor), self.yardstick.v)
+        self.by_advantage = max(1 - c, SMALLEST_SKILL) * self.naive_own
+        by_loss = self.loss_ratio * self.naive_own / DOUBLE_LOSS_EFFECT
+        self.scale = np.minimum(self.by_advantage, by_loss)
+        self.second_yardstick = by_loss < self.by_advantage
+
+    def _own_shift(self) -> Floats:
+        """Return by how much the naive forecast improves when it knows the label mean of the last 28 days."""
+        own = world_labels(self.layout, self.sums)
+        before = own[:0] if self.earlier is None else self.earlier
+        sums = rolling_sum(np.concatenate((before, own)), days=28 * self.stretch)[len(before) :]
+        n, safe = sums[:, 0], np.maximum(sums[:, 0], 1)
+        means = sums[:, 2:] / safe[:, None]
+        if self.layout.task is Task.MULTICLASS:
+            variance = (means * (1 - means)).sum(axis=-1)
+        else:
+            variance = np.maximum(sums[:, 1] / safe - means[:, 0] ** 2, 0)
+        moved = ((means - self.yardstick.label_means) ** 2).sum(axis=-1) - variance / safe
+        enough = (n >= MINIMUM_LABELS) & (not self.yardstick.hard)
+        return np.where(enough, np.maximum(moved, 0.0), 0.0)
+
+    def _too_few(self, sums: Floats) -> Flags:
+        """Return where a window holds fewer than 20 labels of either class; never when the task is not binary."""
+        if self.layout.task is not Task.BINARY:
+            return np.zeros(len(sums), dtype=bool)
+        positives = self.layout.field(sums, "y")[:, 0]
+        n = self.layout.field(sums, "n")
+        flags: Flags = np.minimum(positives, n - positives) < MINIMUM_LABELS
+        return flags
+
+    def _window(self, days: int) -> WindowTest:
+        """Rare classes: the window is raised to 14, 28, 56 and at most 91 days until it has enough (METHODS section 13)."""
+        sums, k = self._rolled(days), self._label_days(days)
+        for wider in (w for w in WIDER_WINDOWS if w > days):
+            few = self._too_few(sums)
+            if not few.any():
+                break
+            sums = np.where(few[:, None], self._rolled(wider), sums)
+            k = np.where(few, self._label_days(wider), k)
+        n = self.layout.field(sums, "n")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = (
+                self._u(sums) / n
+                + self.yardstick.c * rolling_sum(self.own_shift * self.n, days=days * self.stretch) / n
+            )
+            se = np.sqrt(self.v / n + self.yardstick.tau2 / k + self.yardstick.v / max(self.yardstick.n, 1))
+            return WindowTest(n, mean, se, mean / self.scale)
+
+    def _label_days(self, days: int) -> Floats:
+        return rolling_sum((self.n > 0).astype(np.float64), days=days * self.stretch)
+
+    def _set_cusum(self) -> None:
+        """Sum what exceeds the tolerance, step by step; a step is 10 labels or 7 days with labels."""
+        yard, days = self.yardstick, len(self.n)
+        raw = self._u(self.sums)
+        u = raw + yard.c * self.own_shift * self.n
+        self.cusum, onset = np.zeros(days), np.zeros(days, dtype=np.int64)
+        onset_effect, onset_se = np.full(days, np.nan), np.full(days, np.nan)
+        cumulated = np.concatenate((np.zeros((1, 3)), np.cumsum(np.stack((u, self.n, self.n > 0), axis=1), axis=0)))
+        level, start, step_u, step_n, step_k = 0.0, 0, 0.0, 0.0, 0
+        for i in range(days):
+            if self.n[i] > 0:
+                step_u, step_n, step_k = step_u + raw[i], step_n + self.n[i], step_k + 1
+            if step_n >= STEP_LABELS or step_k >= STEP_DAYS:
+                se = np.sqrt(self.v[i] / step_n + yard.tau2 / step_k + yard.v / max(yard.n, 1))
+                z = (step_u / step_n + yard.c * self.own_shift[i] - self.delta * self.scale[i]) / se if se > 0 else 0.0
+                level = min(HIGHEST_CUSUM, max(0.0, level + float(np.clip(z, -CLIP, CLIP)) - SLACK))
+                step_u, step_n, step_k = 0.0, 0.0, 0
+                if level == 0.0:
+                    start = i + 1
+            self.cusum[i], onset[i] = level, start - int(self.label_age[min(start, i)])
+            first = max(start, i + 1 - ONSET_DAYS * self.stretch)
+            total, n, k = cumulated[i + 1] - cumulated[first]
+            if n > 0 and self.scale[i] > 0:
+                onset_effect[i] = total / n / self.scale[i]
+                onset_se[i] = np.sqrt(self.v[i] / n + yard.tau2 / k + yard.v / max(yard.n, 1)) / self.scale[i]
+        self.onset, self.onset_effect, self.onset_se = onset, onset_effect, onset_se
+
+    @cached_property
+    def z_28(self) -> Floats:
+        """Z over 28 days beyond the tolerance."""
+        return self.window[28].z_beyond(self.delta * self.scale)
+
+    @cached_property
+    def effect_low(self) -> Floats:
+        """Lower end of the 90 % interval of the 28-day effect."""
+        return (self.window[28].mean - ONE_SIDED_95 * self.window[28].se) / self.scale
+
+    @cached_property
+    def effect_high(self) -> Floats:
+        """Upper end of the 90 % interval of the 28-day effect."""
+        return (self.window[28].mean + ONE_SIDED_95 * self.window[28].se) / self.scale
+
+    @cached_property
+    def watch_condition(self) -> Flags:
+        """Days on which the level "watch" of METHODS section 4 is crossed."""
+        policy = self.policy
+        with np.errstate(invalid="ignore"):
+            by_cusum = (self.cusum >= policy.cusum_watch) & (self.onset_effect >= policy.effect_watch)
+            by_window = (self.z_28 >= 3) & (self.window[28].effect >= policy.effect_watch)
+        flags: Flags = by_cusum | by_window
+        return flags
+
+    @cached_property
+    def retrain_condition(self) -> Flags:
+        """Days on which the level "retrain" of METHODS section 4 is crossed and the model is still bad now."""
+        policy, day = self.policy, np.arange(len(self.n))
+        with np.errstate(invalid="ignore"):
+            by_cusum = (self.cusum >= policy.cusum_retrain) & (self.onset_effect >= policy.effect_retrain)
+            if self.short_reference:
+                by_cusum &= day - self.onset >= policy.short_reference_onset_days
+            by_window = (self.z_28 >= 4) & (self.window[28].effect >= policy.effect_retrain)
+            bad_now = (self.window[7].z >= 1.5) & (self.window[7].effect >= policy.effect_retrain / 2)
+        flags: Flags = (by_cusum | by_window) & bad_now
+        return flags
+
+    @cached_property
+    def skill_28(self) -> Floats:
+        """1 - loss / naive loss of the same days, over 28 days."""
+        n = self.layout.field(self.sums_28, "n")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return 1 - self.layout.field(self.sums_28, "loss") / n / self.naive_own
+
+    @cached_property
+    def skill_upper(self) -> Floats:
+        """Upper 95 % bound of the skill over 28 days."""
+        n = self.layout.field(self.sums_28, "n")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            se = np.sqrt(self.v / n + self.yardstick.tau2 / self._label_days(28)) / self.naive_own
+        return self.skill_28 + ONE_SIDED_95 * se
+
+    @cached_property
+    def no_better_than_naive(self) -> Flags:
+        """Days on which the skill is bounded below the floor: 200 labels, 3 days in a row, held until 7 days at or above."""
+        n = self.layout.field(self.sums_28, "n")
+        with np.errstate(invalid="ignore"):
+            below = (self.skill_upper < self.policy.skill_floor) & (n >= 200)
+            recovered = self.skill_28 >= self.policy.skill_floor
+        runs, held, quiet, state = in_a_row(below), np.zeros(len(n), dtype=bool), 0, False
+        for i in range(len(n)):
+            quiet = quiet + 1 if recovered[i] else 0
+            if runs[i] >= 3:
+                state = True
+            elif quiet >= 7:
+                state = False
+            held[i] = state
+        return held
+
+
+def world_labels(layout: LabelLayout, sums: Floats) -> Floats:
+    """Return n, sum of y^2 and sums of y per day, shape ``(days, 2 + kinds)``: what the naive forecast knows."""
+    y = layout.field(sums, "y")
+    return np.concatenate((layout.field(sums, "n")[:, None], layout.field(sums, "y2")[:, None], y), axis=1)

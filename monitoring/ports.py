@@ -1,0 +1,163 @@
+"""The few methods the core asks of the outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from datetime import date
+
+    from monitoring.audit import AuditEvent
+    from monitoring.authority import Subject
+    from monitoring.decision import Decision
+    from monitoring.evidence import Evidence
+    from monitoring.people import Actor
+
+Days = npt.NDArray[np.datetime64]
+Floats = npt.NDArray[np.float64]
+Texts = npt.NDArray[np.object_]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class LogRows:
+    """Rows of a prediction log as columns, one entry per row; every array has shape ``(rows,)``.
+
+    ``day`` is the row's local day in the model's zone (``datetime64[D]``), ``version`` its version as text or ``None`` (no
+    version column: the version current on its day is filled in by the reader). A row counts from ``valid_from`` (the local day it arrived,
+    its own day when no arrival column is mapped) until the day before ``valid_to`` (the day a newer row of the same id
+    arrived; NaT: still counts). ``features`` has a float64 array per numeric feature (NaN is missing; +-inf kept) and an
+    object array of normalised text or ``None`` per categorical one. ``mistyped`` flags values of a numeric feature that are
+    not numbers (they are NaN in ``features``). ``score``: binary the probability, multiclass the largest probability,
+    regression the prediction, hard classes only: the index of the predicted class; NaN is missing. ``missing_columns`` names
+    features whose column is not in the table at all. ``future`` counts rows stamped later than they can be.
+    ``duplicates`` counts rows replaced by a newer row of the same id.
+    """
+
+    day: Days
+    version: Texts
+    valid_from: Days
+    valid_to: Days
+    features: dict[str, Floats | Texts]
+    mistyped: dict[str, Flags]
+    score: Floats
+    missing_columns: tuple[str, ...] = ()
+    future: int = 0
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRows:
+    """Predictions paired with their label, one entry per pair; arrays have shape ``(pairs,)``.
+
+    ``day`` is the prediction's local day, ``arrival`` the local day the label arrived (not before its row). A pair counts
+    from ``arrival`` until the day before ``valid_to`` (a newer label or row of the id; NaT: still counts). Binary: ``label``
+    and ``prediction`` are 0.0 or 1.0, ``score`` the probability of the positive class. Multiclass: ``label`` and ``prediction`` are class indices
+    as floats, ``probabilities`` has shape ``(pairs, classes)``. Regression: ``label`` and ``prediction`` are numbers and ``score`` is
+    the prediction. Pairs without a usable label or prediction are left out.
+    """
+
+    day: Days
+    version: Texts
+    arrival: Days
+    valid_to: Days
+    score: Floats
+    prediction: Floats
+    label: Floats
+    probabilities: Floats | None = None
+
+
+class ReferenceOrigin(StrEnum):
+    """Where a reference came from."""
+
+    OWN = "own"
+    LOG_PERIOD = "log_period"
+    EARLY_PRODUCTION = "early_production"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRows:
+    """The rows a version is compared against; ``origin`` early production means: provisional, first 28 days of the log.
+
+    ``first_day`` and ``last_day`` are inclusive. ``has_days`` is false when the reference carries no usable timestamps.
+    """
+
+    rows: LogRows
+    labelled: LabelledRows
+    first_day: date
+    last_day: date
+    origin: ReferenceOrigin
+    has_days: bool = True
+
+
+class PredictionLog(Protocol):
+    """One model's prediction log, as it is mapped; days are local days of the model's zone, ends are inclusive."""
+
+    def extent(self) -> tuple[date, date] | None:
+        """Return the first and last local day with rows or labels arriving, or nothing for an empty log."""
+
+    def day_counts(self, *, first: date, last: date) -> dict[date, tuple[int, int]]:
+        """Return per day the raw rows of that day and the labels that arrived on it: cheap, to notice changed days."""
+
+    def days_replaced(self, *, first: date, last: date) -> set[date]:
+        """Return the days that lost a row or a label to a newer one of the same id, on a later day, arriving in the range.
+
+        A day is that of the row for rows, and that of its arrival for labels.
+        """
+
+    def rows(self, *, first: date, last: date) -> LogRows:
+        """Return the rows whose local day lies in the range."""
+
+    def labelled(self, *, first_arrival: date, last_arrival: date) -> LabelledRows:
+        """Return the pairs whose label arrived in the range, whatever their prediction day."""
+
+    def reference(self, version: str) -> ReferenceRows | None:
+        """Return the reference of ``version`` (its own or the one it inherits), or nothing while there is none."""
+
+    def reference_key(self, version: str) -> str:
+        """Return a text that changes when the version's reference would (its table and fingerprint, or its period)."""
+
+
+class DecisionRecords(Protocol):
+    """People, models and decisions inside one transaction: all of it is stored or nothing."""
+
+    def actor(self, email: str) -> Actor:
+        """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
+
+    def everyone(self) -> tuple[Actor, ...]:
+        """Return every active person."""
+
+    def subject(self, model_id: str) -> Subject:
+        """Return who answers for the model, as the registry knows it now."""
+
+    def evidence(self, model_id: str, *, on: date) -> Evidence:
+        """Return the newest assessment as it was known on ``on``."""
+
+    def decision(self, decision_id: int) -> Decision:
+        """Return the decision with its answers."""
+
+    def ended_acceptances(self, *, on: date) -> tuple[Decision, ...]:
+        """Return the approved acceptances whose date is reached on ``on``."""
+
+    def add(self, proposals: Sequence[tuple[Decision, AuditEvent]]) -> tuple[Decision, ...]:
+        """Store new decisions with their audit events and return them numbered; a second open one is refused."""
+
+    def store(self, moved: Decision, event: AuditEvent, *, before: Decision) -> None:
+        """Store a move with its audit event; refused when the decision is no longer in the state it was in ``before``."""
+
+
+class DecisionRegistry(Protocol):
+    """Where decisions are kept."""
+
+    def deciding(self) -> AbstractContextManager[DecisionRecords]:
+        """Give the records inside one writing transaction; decisions are made one at a time."""
+
+    def looking(self) -> AbstractContextManager[DecisionRecords]:
+        """Give the records for reading only."""

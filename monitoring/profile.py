@@ -1,0 +1,395 @@
+"""Bins fixed by the reference, and profiles: counts and sums per day that add up.
+
+A profile is one vector of counts and one of sums; its ``Layout`` says which number is what. Any window is the sum of its days,
+and many days are one matrix, so that scores for a whole history are a few array operations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitoring.errors import IncompatibleProfilesError
+from monitoring.portfolio import FeatureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from monitoring.ports import Days, Flags, Floats, LogRows, Texts
+
+FINE_BINS, COARSE_BINS = 40, 10
+SCORE_BINS, SCORE_TEST_BINS = 100, 20
+STORED_LEVELS, MINIMUM_LEVEL_ROWS = 30, 10
+REMEMBERED_RARE_LEVELS = 20_000
+# After the bins of a numeric feature: missing, below and above the reference's range, values that are not numbers.
+NUMERIC_EXTRAS = ("nulls", "below", "above", "mistyped")
+# After the levels of a categorical feature: levels too rare to be stored, levels the reference never had, missing.
+CATEGORY_EXTRAS = ("rare", "unseen", "nulls")
+SCORE_EXTRAS = ("nulls", "outside")
+# Sums of a numeric feature: finite values, their sum and sum of squares, and the sums in the two open end bins.
+SUMS = ("finite", "sum", "squares", "first_bin", "last_bin")
+
+
+def quantile_edges(values: Floats, *, bins: int) -> tuple[float, ...]:
+    """Return the inner edges of at most ``bins`` quantile bins; equal edges are merged, none lies at the minimum."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return ()
+    edges = np.unique(np.quantile(finite, np.arange(1, bins) / bins))
+    return tuple(float(edge) for edge in edges[edges > finite.min()])
+
+
+def coarse_of_fine(fine: tuple[float, ...], coarse: tuple[float, ...]) -> np.ndarray:
+    """Return for each fine bin the coarse bin it lies in; the coarse edges must be a subset of the fine ones."""
+    return np.concatenate(([0], np.searchsorted(coarse, fine, side="right"))).astype(np.intp)
+
+
+def level_digest(level: str) -> str:
+    """Return the short fingerprint under which a level too rare to be stored is recognised again."""
+    return blake2b(level.encode(), digest_size=5).hexdigest()
+
+
+@dataclass(frozen=True)
+class NumericBins:
+    """Quantile bins ``[lo, hi)`` of a numeric feature, the two outer ones open; ``lowest``, ``highest`` are the reference's."""
+
+    edges: tuple[float, ...]
+    coarse_edges: tuple[float, ...]
+    lowest: float
+    highest: float
+
+    kind = FeatureKind.NUMERIC
+
+    @classmethod
+    def of(cls, values: Floats) -> NumericBins:
+        """Fix bins by the reference's values."""
+        finite = values[np.isfinite(values)]
+        return cls(
+            edges=quantile_edges(values, bins=FINE_BINS),
+            coarse_edges=quantile_edges(values, bins=COARSE_BINS),
+            lowest=float(finite.min()) if len(finite) else float("nan"),
+            highest=float(finite.max()) if len(finite) else float("nan"),
+        )
+
+    @property
+    def width(self) -> int:
+        """Numbers of the counts vector that belong to this feature."""
+        return len(self.edges) + 1 + len(NUMERIC_EXTRAS)
+
+    @cached_property
+    def test_bins(self) -> np.ndarray:
+        """Test bin of each count, -1 for counts that are not part of the test; missing values are a bin."""
+        coarse = coarse_of_fine(self.edges, self.coarse_edges)
+        return np.concatenate((coarse, [len(self.coarse_edges) + 1, -1, -1, -1]))
+
+    @property
+    def can_drift(self) -> bool:
+        """Constant features have no drift score."""
+        return bool(self.edges)
+
+
+@dataclass(frozen=True)
+class CategoryBins:
+    """The most frequent reference levels, and fingerprints of those too rare to be stored (they may be names).
+
+    ``expected_unseen`` is the share of rows that would show a level the reference never had, without any change (Good &
+    Turing: the share of levels seen once).
+    """
+
+    levels: tuple[str, ...]
+    rare: frozenset[str]
+    near_unique: bool = False
+    expected_unseen: float = 0.0
+
+    kind = FeatureKind.CATEGORICAL
+
+    @classmethod
+    def of(cls, values: Texts) -> CategoryBins:
+        """Fix levels by the reference's values."""
+        present = values[np.array([value is not None for value in values], dtype=bool)]
+        names, counts = (
+            np.unique(present.astype(str), return_counts=True) if len(present) else (np.array([]), np.array([]))
+        )
+        order = np.lexsort((names, -counts))
+        stored = [int(i) for i in order[:STORED_LEVELS] if counts[i] >= MINIMUM_LEVEL_ROWS]
+        levels = tuple(str(names[i]) for i in stored)
+        others = [str(names[i]) for i in order if i not in set(stored)]
+        rare = frozenset(level_digest(name) for name in others[:REMEMBERED_RARE_LEVELS])
+        rows = max(len(present), 1)
+        unseen = float((counts == 1).sum()) / rows
+        return cls(levels=levels, rare=rare, near_unique=len(names) > rows / 2, expected_unseen=unseen)
+
+    @property
+    def width(self) -> int:
+        """Numbers of the counts vector that belong to this feature."""
+        return len(self.levels) + len(CATEGORY_EXTRAS)
+
+    @cached_property
+    def test_bins(self) -> np.ndarray:
+        """Test bin of each count: every stored level, everything else together, missing."""
+        n = len(self.levels)
+        return np.concatenate((np.arange(n), [n, n, n + 1])).astype(np.intp)
+
+    @property
+    def can_drift(self) -> bool:
+        """Constant features and near-unique ones (ids, free text) have no drift score."""
+        return not self.near_unique and len(self.levels) + bool(self.rare) > 1
+
+
+Bins = NumericBins | CategoryBins
+
+
+@dataclass(frozen=True)
+class ScoreBins:
+    """Quantile bins of the score, fine ones for curves and coarse ones for tests."""
+
+    edges: tuple[float, ...]
+    test_edges: tuple[float, ...]
+    lowest: float | None = None
+    highest: float | None = None
+
+    @classmethod
+    def of(cls, values: Floats, *, bounds: tuple[float, float] | None, classes: int = 0) -> ScoreBins:
+        """Fix bins by the reference's scores; with hard classes only (``classes`` > 0) the classes are the bins."""
+        if classes:
+            edges = tuple(float(k) - 0.5 for k in range(1, classes))
+            return cls(edges=edges, test_edges=edges, lowest=0.0, highest=float(classes - 1))
+        low, high = bounds or (None, None)
+        return cls(quantile_edges(values, bins=SCORE_BINS), quantile_edges(values, bins=SCORE_TEST_BINS), low, high)
+
+    @property
+    def width(self) -> int:
+        """Numbers of the counts vector that belong to the score."""
+        return len(self.edges) + 1 + len(SCORE_EXTRAS)
+
+    @cached_property
+    def test_bins(self) -> np.ndarray:
+        """Test bin of each count; missing scores are a bin."""
+        return np.concatenate((self.fine_to_test, [len(self.test_edges) + 1, -1]))
+
+    @cached_property
+    def fine_to_test(self) -> np.ndarray:
+        """Test bin of each fine bin."""
+        return coarse_of_fine(self.edges, self.test_edges)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which number of a profile is what: per feature a slice of counts and, if numeric, of sums; the score comes last."""
+
+    features: dict[str, Bins]
+    score: ScoreBins
+
+    @cached_property
+    def counts_at(self) -> dict[str, slice]:
+        """Slice of the counts vector per feature."""
+        slices, at = {}, 0
+        for name, bins in self.features.items():
+            slices[name] = slice(at, at + bins.width)
+            at += bins.width
+        return slices
+
+    @cached_property
+    def score_at(self) -> slice:
+        """Slice of the counts vector of the score."""
+        at = sum(bins.width for bins in self.features.values())
+        return slice(at, at + self.score.width)
+
+    @cached_property
+    def numeric(self) -> tuple[str, ...]:
+        """Names of the numeric features, in order."""
+        return tuple(name for name, bins in self.features.items() if isinstance(bins, NumericBins))
+
+    @property
+    def n_counts(self) -> int:
+        """Length of the counts vector."""
+        return sum(bins.width for bins in self.features.values()) + self.score.width
+
+    @property
+    def n_sums(self) -> int:
+        """Length of the sums vector: five per numeric feature and two (sum, squares) of the score."""
+        return len(SUMS) * len(self.numeric) + 2
+
+    def sums_at(self, name: str) -> slice:
+        """Slice of the sums vector of a numeric feature."""
+        at = self.numeric.index(name) * len(SUMS)
+        return slice(at, at + len(SUMS))
+
+
+@dataclass(frozen=True)
+class DayProfiles:
+    """Profiles of several days: ``day`` (days,), ``rows`` (days,), ``counts`` (days, n_counts), ``sums`` (days, n_sums).
+
+    ``lows`` and ``highs`` (days, numeric features) are each day's extremes, NaN without a finite value.
+    """
+
+    day: Days
+    rows: np.ndarray
+    counts: np.ndarray
+    sums: Floats
+    lows: Floats
+    highs: Floats
+
+    def __len__(self) -> int:
+        """Return the number of days."""
+        return len(self.day)
+
+    def __add__(self, other: DayProfiles) -> DayProfiles:
+        """Put two sets of days together; days in both are added."""
+        if self.counts.shape[1:] != other.counts.shape[1:] or self.sums.shape[1:] != other.sums.shape[1:]:
+            raise IncompatibleProfilesError("the profiles were counted in different bins")
+        day, index = np.unique(np.concatenate((self.day, other.day)), return_inverse=True)
+
+        def added(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            total = np.zeros((len(day), *a.shape[1:]), dtype=a.dtype)
+            np.add.at(total, index, np.concatenate((a, b)))
+            return total
+
+        lows, highs = (np.full((len(day), self.lows.shape[1]), np.nan) for _ in range(2))
+        np.fmin.at(lows, index, np.concatenate((self.lows, other.lows)))
+        np.fmax.at(highs, index, np.concatenate((self.highs, other.highs)))
+        return DayProfiles(
+            day,
+            added(self.rows, other.rows),
+            added(self.counts, other.counts),
+            added(self.sums, other.sums),
+            lows,
+            highs,
+        )
+
+    def on(self, day: Days) -> DayProfiles:
+        """Return the profiles spread over exactly these ascending days; a day without rows is all zero."""
+        found = np.searchsorted(self.day, day)
+        found[found == len(self.day)] = 0
+        here = self.day[found] == day if len(self.day) else np.zeros(len(day), dtype=bool)
+
+        def spread(values: np.ndarray, fill: float) -> np.ndarray:
+            result = np.full((len(day), *values.shape[1:]), fill, dtype=values.dtype)
+            result[here] = values[found[here]]
+            return result
+
+        return DayProfiles(
+            day,
+            spread(self.rows, 0),
+            spread(self.counts, 0),
+            spread(self.sums, 0.0),
+            spread(self.lows, np.nan),
+            spread(self.highs, np.nan),
+        )
+
+
+def empty_profiles(layout: Layout) -> DayProfiles:
+    """Return no days at all in this layout."""
+    return DayProfiles(
+        np.array([], dtype="datetime64[D]"),
+        np.zeros(0, dtype=np.int64),
+        np.zeros((0, layout.n_counts), dtype=np.int64),
+        np.zeros((0, layout.n_sums)),
+        np.zeros((0, len(layout.numeric))),
+        np.zeros((0, len(layout.numeric))),
+    )
+
+
+def count_rows(layout: Layout, rows: LogRows, *, counted: Flags | None = None) -> DayProfiles:
+    """Return the day profiles of ``rows`` (only those ``counted``), one per day that has any."""
+    chosen = np.ones(len(rows.day), dtype=bool) if counted is None else counted
+    day, index = np.unique(rows.day[chosen], return_inverse=True)
+    n_days = len(day)
+    if not n_days:
+        return empty_profiles(layout)
+    profiles = DayProfiles(
+        day,
+        np.bincount(index, minlength=n_days).astype(np.int64),
+        np.zeros((n_days, layout.n_counts), dtype=np.int64),
+        np.zeros((n_days, layout.n_sums)),
+        np.full((n_days, len(layout.numeric)), np.nan),
+        np.full((n_days, len(layout.numeric)), np.nan),
+    )
+    for name, bins in layout.features.items():
+        values = rows.features.get(name)
+        if values is None:
+            values = np.full(len(rows.day), np.nan if isinstance(bins, NumericBins) else None)
+        if isinstance(bins, NumericBins):
+            mistyped = rows.mistyped.get(name, np.zeros(len(rows.day), dtype=bool))
+            _count_numeric(profiles, layout, name, values[chosen].astype(np.float64), mistyped[chosen], index)
+        else:
+            codes = _level_codes(bins, np.asarray(values[chosen], dtype=object))
+            profiles.counts[:, layout.counts_at[name]] = _table(index, codes, n_days, bins.width)
+    _count_score(profiles, layout, rows.score[chosen], index)
+    return profiles
+
+
+def _table(index: np.ndarray, codes: np.ndarray, n_days: int, width: int) -> np.ndarray:
+    """Return counts per day and code."""
+    return np.bincount(index * width + codes, minlength=n_days * width).reshape(n_days, width)
+
+
+def _count_numeric(  # noqa: PLR0917 - one private caller, in this order
+    profiles: DayProfiles, layout: Layout, name: str, values: Floats, mistyped: Flags, index: np.ndarray
+) -> None:
+    bins = layout.features[name]
+    assert isinstance(bins, NumericBins)  # noqa: S101 - narrows the type for the checker
+    n_days, n_bins = len(profiles), len(bins.edges) + 1
+    codes = np.searchsorted(bins.edges, values, side="right")
+    missing = np.isnan(values)
+    codes[missing] = n_bins
+    table = _table(index, codes, n_days, bins.width)
+    with np.errstate(invalid="ignore"):
+        table[:, n_bins + 1] = np.bincount(index[values < bins.lowest], minlength=n_days)
+        table[:, n_bins + 2] = np.bincount(index[values > bins.highest], minlength=n_days)
+    table[:, n_bins + 3] = np.bincount(index[mistyped], minlength=n_days)
+    profiles.counts[:, layout.counts_at[name]] = table
+    finite = np.isfinite(values)
+    x, day = values[finite], index[finite]
+    sums = [
+        np.bincount(day, minlength=n_days),
+        np.bincount(day, weights=x, minlength=n_days),
+        np.bincount(day, weights=x * x, minlength=n_days),
+        np.bincount(day, weights=x * (codes[finite] == 0), minlength=n_days),
+        np.bincount(day, weights=x * (codes[finite] == n_bins - 1), minlength=n_days),
+    ]
+    profiles.sums[:, layout.sums_at(name)] = np.stack(sums, axis=1)
+    at = layout.numeric.index(name)
+    np.fmin.at(profiles.lows[:, at], day, x)
+    np.fmax.at(profiles.highs[:, at], day, x)
+
+
+def _level_codes(bins: CategoryBins, values: Texts) -> np.ndarray:
+    n = len(bins.levels)
+    known: dict[object, int] = {level: code for code, level in enumerate(bins.levels)}
+    known[None] = n + 2
+    for level in set(values.tolist()) - known.keys():
+        known[level] = n if level_digest(str(level)) in bins.rare else n + 1
+    return np.fromiter((known[value] for value in values.tolist()), dtype=np.intp, count=len(values))
+
+
+def _count_score(profiles: DayProfiles, layout: Layout, score: Floats, index: np.ndarray) -> None:
+    bins, n_days = layout.score, len(profiles)
+    n_bins = len(bins.edges) + 1
+    codes = np.searchsorted(bins.edges, score, side="right")
+    codes[np.isnan(score)] = n_bins
+    table = _table(index, codes, n_days, bins.width)
+    if bins.lowest is not None and bins.highest is not None:
+        with np.errstate(invalid="ignore"):
+            outside = (score < bins.lowest) | (score > bins.highest)
+        table[:, n_bins + 1] = np.bincount(index[outside], minlength=n_days)
+    profiles.counts[:, layout.score_at] = table
+    finite = np.isfinite(score)
+    profiles.sums[:, -2] = np.bincount(index[finite], weights=score[finite], minlength=n_days)
+    profiles.sums[:, -1] = np.bincount(index[finite], weights=score[finite] ** 2, minlength=n_days)
+
+
+def fixed_layout(rows: LogRows, *, names: Iterable[str], score: ScoreBins, kinds: dict[str, FeatureKind]) -> Layout:
+    """Fix the bins of every feature by the reference's rows."""
+    features: dict[str, Bins] = {}
+    for name in names:
+        values = rows.features.get(name, np.array([]))
+        if kinds[name] is FeatureKind.NUMERIC:
+            features[name] = NumericBins.of(np.asarray(values, dtype=np.float64))
+        else:
+            features[name] = CategoryBins.of(np.asarray(values, dtype=object))
+    return Layout(features, score)

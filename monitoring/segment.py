@@ -1,0 +1,315 @@
+"""One version in service, day by day: every series a verdict is read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitoring.data_quality import FeatureQuality, QualitySeries, feature_quality, score_range
+from monitoring.drift import DriftSeries, drift_series, merged_bins, null_variation
+from monitoring.estimate import EstimateSeries, estimate_series
+from monitoring.label_profile import LabelProfiles, label_sums
+from monitoring.performance import PerformanceSeries, ReferenceYardstick
+from monitoring.traffic import TrafficSeries, traffic_series
+from monitoring.window import calendar, in_a_row, latched
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from monitoring.policy import Policy
+    from monitoring.portfolio import Model, ModelVersion
+    from monitoring.ports import Days, Flags, Floats
+    from monitoring.profile import DayProfiles
+    from monitoring.reference import Reference
+
+CLEAR_DAYS = 7
+DRIFT_DAYS = 3
+UNLABELLED_DAYS = 7
+NOT_HELPED_CLEAR_DAYS = 10
+HELPED_DAYS = 28
+EARLY_DAYS = 28
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One version from the day it took over to the last day judged.
+
+    ``profiles`` and ``labels`` hold what was known; rows and labels outside ``first``..``last`` are ignored, so windows do
+    not cross a change of version. ``previous`` is the reference of the version before (for "retraining did not help"),
+    ``earlier`` the labels that arrived on the days up to ``first`` (``world_labels``).
+    """
+
+    model: Model
+    version: ModelVersion
+    reference: Reference
+    profiles: DayProfiles
+    labels: LabelProfiles
+    first: date
+    last: date
+    policy: Policy
+    previous: Reference | None = None
+    earlier: Floats | None = None
+
+    @cached_property
+    def days(self) -> Days:
+        """Every calendar day of the segment."""
+        return calendar(self.first, self.last)
+
+    def day_at(self, i: int) -> date:
+        """Return the day with index ``i``; it may lie outside the segment."""
+        day: date = (self.days[0] + np.timedelta64(int(i), "D")).astype(object)
+        return day
+
+    @cached_property
+    def stretch(self) -> int:
+        """How much longer windows are than a daily model's: two cadences stand for a week."""
+        cadence = {"daily": 1, "weekly": 7, "monthly": 30}.get(self.model.cadence or "", self.reference.cadence_days)
+        return 1 if cadence <= 1 else max(1, -(-2 * cadence // 7))
+
+    @cached_property
+    def daily(self) -> DayProfiles:
+        """Profiles on every calendar day."""
+        return self.profiles.on(self.days)
+
+    @cached_property
+    def live(self) -> Flags:
+        """Days with rows; a day without rows does not exist for conditions that count days."""
+        flags: Flags = self.daily.rows > 0
+        return flags
+
+    @cached_property
+    def traffic(self) -> TrafficSeries:
+        """Traffic conditions."""
+        return traffic_series(self.reference, self.daily.rows, self.policy, stretch=self.stretch)
+
+    @cached_property
+    def quality(self) -> dict[str, FeatureQuality]:
+        """Data-quality checks per feature."""
+        return feature_quality(self.reference, self.daily, self.policy)
+
+    @cached_property
+    def score_range(self) -> QualitySeries:
+        """The check that scores lie in their range."""
+        return score_range(self.reference, self.daily)
+
+    @cached_property
+    def minor_quality(self) -> Flags:
+        """Days whose open findings together weigh less than the gate: a watch, the days stay in the windows."""
+        return self._open_importance_below_gate([q.open for q in self.quality.values()])
+
+    def _open_importance_below_gate(self, flags: list[Flags]) -> Flags:
+        shares = np.array([self.reference.importance[name] for name in self.quality])
+        if not self.reference.has_importance or not flags:
+            return np.zeros(len(self.days), dtype=bool)
+        weight = (np.array(flags) * shares[:, None]).sum(axis=0)
+        below: Flags = np.any(flags, axis=0) & (weight < self.policy.data_quality_gate)
+        return below
+
+    @cached_property
+    def left_out_from(self) -> dict[str, Days]:
+        """Per feature and day: since when the day is known to be broken (NaT: it is not, or it hardly matters)."""
+        flagged = {name: quality.flagged_from for name, quality in self.quality.items()}
+        minor = self._open_importance_below_gate([~np.isnat(days) for days in flagged.values()])
+        for days in flagged.values():
+            days[minor] = np.datetime64("NaT")
+        return flagged
+
+    @cached_property
+    def days_left_out_from(self) -> Days:
+        """Per day: since when it is known to be broken in any feature that matters, or in its scores."""
+        first: Days = np.fmin.reduce([*self.left_out_from.values(), self.score_range.flagged_from])
+        return first
+
+    @cached_property
+    def drift(self) -> dict[str, DriftSeries]:
+        """Drift per feature that can drift."""
+        layout, reference, series = self.reference.layout, self.reference, {}
+        for name, bins in layout.features.items():
+            if bins.can_drift:
+                at, kept = layout.counts_at[name], np.isnat(self.left_out_from[name])
+                series[name] = self._drift(
+                    merged_bins(reference.profiles.counts[:, at], bins.test_bins),
+                    merged_bins(self.daily.counts[:, at], bins.test_bins) * kept[:, None],
+                )
+        return series
+
+    @cached_property
+    def score_drift(self) -> DriftSeries:
+        """Drift of the score; days with broken inputs are left out."""
+        layout, bins = self.reference.layout, self.reference.layout.score
+        kept = np.isnat(self.days_left_out_from)
+        return self._drift(
+            merged_bins(self.reference.profiles.counts[:, layout.score_at], bins.test_bins),
+            merged_bins(self.daily.counts[:, layout.score_at], bins.test_bins) * kept[:, None],
+        )
+
+    def _drift(self, reference: np.ndarray, current: np.ndarray) -> DriftSeries:
+        """Compare one column; the reference's counts are per day with rows and are spread over its calendar.
+
+        A reference without days says nothing about day-to-day variation: the first 28 days in service do, once over.
+        """
+        at = (self.reference.profiles.day - np.datetime64(self.reference.first_day)).astype(np.int64)
+        per_day = np.zeros((self.reference.days, reference.shape[1]), dtype=np.int64)
+        per_day[at] = reference
+        window, first_days = 7 * self.stretch, EARLY_DAYS * self.stretch
+        total, floor = reference.sum(axis=0), self.policy.psi_floor
+        variation = null_variation(per_day, window_days=window, has_days=self.reference.has_days)
+        series = drift_series(total, current, variation, floor=floor, window_days=window)
+        if self.reference.has_days or len(current) <= first_days:
+            return series
+        learnt = replace(null_variation(current[:first_days], window_days=window), provisional=True)
+        return series.followed_by(drift_series(total, current, learnt, floor=floor, window_days=window), at=first_days)
+
+    @cached_property
+    def drift_score(self) -> Floats:
+        """Importance-weighted excess drift D; NaN while no feature can be compared."""
+        if not self.drift:
+            return np.full(len(self.days), np.nan)
+        weighted = np.array([self.reference.importance[name] * series.excess for name, series in self.drift.items()])
+        known = np.any([~np.isnan(series.psi) for series in self.drift.values()], axis=0)
+        return np.where(known, weighted.sum(axis=0), np.nan)
+
+    @cached_property
+    def drift_watch(self) -> Flags:
+        """D at or above the level on three days in a row, held until 7 days without."""
+        with np.errstate(invalid="ignore"):
+            moved = in_a_row(self.drift_score >= self.policy.drift_watch, counted=self.live) >= DRIFT_DAYS
+        return latched(moved, clear_days=CLEAR_DAYS, counted=self.live)
+
+    @cached_property
+    def sums(self) -> Floats:
+        """Label sums by arrival day, without prediction days that were broken."""
+        return label_sums(
+            self.own_labels, self.days, left_out_from=self.days_left_out_from, width=self.reference.label_layout.width
+        )
+
+    @cached_property
+    def own_labels(self) -> LabelProfiles:
+        """Labels of predictions made in this segment."""
+        own = (self.labels.day >= self.days[0]) & (self.labels.day <= self.days[-1])
+        return LabelProfiles(self.labels.arrival[own], self.labels.day[own], self.labels.vectors[own])
+
+    @cached_property
+    def label_age(self) -> Floats:
+        """Mean days from prediction to label, of the labels that arrived on each day; 0 on days without."""
+        labels = self.own_labels
+        n = self.reference.label_layout.field(labels.vectors, "n")
+        at = (labels.arrival - self.days[0]).astype(np.int64)
+        inside = (at >= 0) & (at < len(self.days))
+        age = (labels.arrival - labels.day).astype(np.int64)
+        total = np.bincount(at[inside], weights=(n * age)[inside], minlength=len(self.days))
+        rows = np.bincount(at[inside], weights=n[inside], minlength=len(self.days))
+        return total / np.maximum(rows, 1)
+
+    @cached_property
+    def performance(self) -> PerformanceSeries | None:
+        """Realised performance, if the reference has labels to compare with."""
+        if not self.reference.label_rows:
+            return None
+        return PerformanceSeries(
+            self.reference,
+            self.sums,
+            policy=self.policy,
+            label_age=self.label_age,
+            earlier=self.earlier,
+            stretch=self.stretch,
+        )
+
+    @cached_property
+    def against_previous(self) -> PerformanceSeries | None:
+        """Realised performance measured by the previous version's reference, after a retraining."""
+        if self.previous is None or not self.previous.label_rows or not self.reference.label_rows:
+            return None
+        return PerformanceSeries(
+            self.reference,
+            self.sums,
+            policy=self.policy,
+            earlier=self.earlier,
+            yardstick=ReferenceYardstick.of(self.previous),
+            stretch=self.stretch,
+        )
+
+    @cached_property
+    def settling(self) -> Flags:
+        """Days after a retraining until the label delay and 7 days have passed."""
+        if self.previous is None:
+            return np.zeros(len(self.days), dtype=bool)
+        flags: Flags = np.arange(len(self.days)) < (self.model.label_delay_days or 0) + CLEAR_DAYS
+        return flags
+
+    @cached_property
+    def did_not_help(self) -> Flags:
+        """Days on which the retraining is shown not to have helped.
+
+        No longer asked once it did: the loss against the old reference is bounded below the level on 28 days in a row.
+        """
+        series = self.against_previous
+        if series is None:
+            return np.zeros(len(self.days), dtype=bool)
+        week = series.window[7]
+        with np.errstate(invalid="ignore"):
+            bad = (week.z >= 3) & (week.effect >= self.policy.effect_retrain) & ~self.settling
+            fine = (series.effect_high < self.policy.effect_retrain) & ~self.settling
+        helped = np.logical_or.accumulate(in_a_row(fine, counted=series.n > 0) >= HELPED_DAYS)
+        return latched(bad & ~helped, clear_days=NOT_HELPED_CLEAR_DAYS)
+
+    @cached_property
+    def performance_watch(self) -> Flags:
+        """Watch condition of METHODS section 4, held until 7 days without."""
+        if self.performance is None:
+            return np.zeros(len(self.days), dtype=bool)
+        return latched(self.performance.watch_condition | self.performance.retrain_condition, clear_days=CLEAR_DAYS)
+
+    @cached_property
+    def performance_retrain(self) -> Flags:
+        """Retrain condition of METHODS section 4, held until 7 days without."""
+        if self.performance is None:
+            return np.zeros(len(self.days), dtype=bool)
+        return latched(self.performance.retrain_condition, clear_days=CLEAR_DAYS)
+
+    @cached_property
+    def estimate(self) -> EstimateSeries:
+        """Estimated loss of skill from the score mix."""
+        counts = self.daily.counts[:, self.reference.layout.score_at] * np.isnat(self.days_left_out_from)[:, None]
+        return estimate_series(self.reference, counts, window_days=7 * self.stretch)
+
+    @cached_property
+    def newest_labelled(self) -> np.ndarray:
+        """Per day the index of the newest prediction day that had a label by then; -1 before the first."""
+        newest = np.full(len(self.days), -1, dtype=np.int64)
+        arrival = (self.labels.arrival - self.days[0]).astype(np.int64)
+        day = (self.labels.day - self.days[0]).astype(np.int64)
+        inside = (arrival >= 0) & (arrival < len(self.days)) & (day >= 0)
+        np.maximum.at(newest, arrival[inside], day[inside])
+        return np.maximum.accumulate(newest)
+
+    @cached_property
+    def unlabelled(self) -> Flags:
+        """Days on which labels are missing for longer than twice their usual delay and a week, or never came."""
+        age = np.arange(len(self.days)) - self.newest_labelled
+        flags: Flags = age > 2 * (self.model.label_delay_days or 0) + CLEAR_DAYS
+        return flags
+
+    @cached_property
+    def estimated_retrain(self) -> Flags:
+        """Without labels: strong drift, or an estimated material loss with drift, on seven days in a row, held until 7 days without."""
+        policy = self.policy
+        with np.errstate(invalid="ignore"):
+            strong = self.drift_score >= policy.drift_retrain_unlabelled
+            lost = (self.estimate.effect >= policy.effect_retrain) & self.score_drift.significant
+            lost &= self.drift_score >= policy.drift_watch
+        asked = in_a_row(strong | lost, counted=self.live) >= UNLABELLED_DAYS
+        flags: Flags = latched(asked, clear_days=CLEAR_DAYS, counted=self.live) & self.unlabelled
+        return flags
+
+    @cached_property
+    def estimated_watch(self) -> Flags:
+        """Estimated material loss, clear of its own error, on prediction days that no label covers yet."""
+        with np.errstate(invalid="ignore"):
+            lost = (self.estimate.effect >= self.policy.effect_retrain) & (self.estimate.low > 0)
+        uncovered = np.arange(len(self.days)) - self.newest_labelled > CLEAR_DAYS
+        flags: Flags = in_a_row(lost & uncovered, counted=self.live) >= DRIFT_DAYS
+        return flags

@@ -1,0 +1,1 @@
+"""The shipped example portfolio and the script that builds it."""

@@ -1,0 +1,68 @@
+"""What tests of every part may ask for."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.postgres import PostgresServer, running_postgres
+
+pytest_plugins = ["tests.sample_portfolio"]
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL of our own, started when the first test asks for it."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty PostgreSQL database, gone after the test."""
+    url = postgres_server.new_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of an installed Chromium; without one the test is skipped, with CI set it fails."""
+    for name in CHROMIUM_NAMES:
+        if path := shutil.which(name):
+            return path
+    if os.environ.get("CI"):
+        pytest.fail("no Chromium, and CI must not skip the browser tests")
+    pytest.skip("no Chromium")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One Chromium for the journeys of a module: while it runs, no other test could run an event loop.
+
+    A Chromium that root starts needs to be told to do without its sandbox.
+    """
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+        opened = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh window without cookies, in which every request to another host fails the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    strays: list[str] = []
+    context.on("request", lambda request: strays.append(request.url) if _leaves_this_machine(request.url) else None)
+    yield context.new_page()
+    context.close()
+    assert strays == []
+
+
+def _leaves_this_machine(url: str) -> bool:
+    return urlsplit(url).scheme in {"http", "https", "ws", "wss"} and urlsplit(url).hostname != "127.0.0.1"

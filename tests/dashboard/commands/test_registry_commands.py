@@ -1,0 +1,123 @@
+"""`modelfolio people`, `audit`, `decisions` and `db` as somebody types them."""
+
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from dashboard import cli
+from dashboard.opening import open_registry
+from dashboard.settings import load_settings
+from monitoring import decide
+from monitoring.lifecycle import Action
+from tests.registry_contract import add_model
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODELFOLIO_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+class Shell:
+    """Types a command and keeps what it printed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+        self.error = ""
+
+    def types(self, *words: str, exit_code: int = 0) -> str:
+        self.monkeypatch.setattr(sys, "argv", ["modelfolio", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == exit_code
+        printed = self.capsys.readouterr()
+        self.error = printed.err
+        return printed.out
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(monkeypatch, capsys)
+
+
+@pytest.fixture
+def upgraded(shell: Shell) -> Shell:
+    shell.types("db", "upgrade")
+    return shell
+
+
+def test_without_a_registry_one_sentence_says_what_to_do(shell: Shell) -> None:
+    shell.types("people", "list", exit_code=1)
+    assert shell.error.count("\n") == 1
+    assert shell.error.endswith("run `modelfolio db upgrade`.\n")
+
+
+def test_upgrading_twice_is_fine(upgraded: Shell) -> None:
+    assert upgraded.types("db", "upgrade") == "The registry is up to date.\n"
+
+
+def test_people_come_and_roles_go(upgraded: Shell) -> None:
+    upgraded.types("people", "add", "Ben@Example.org", "--name", "Ben", "--role", "approver", "--team", "flights")
+    assert upgraded.types("people", "list") == "ben@example.org  Ben  approver (team flights)\n"
+    upgraded.types("people", "role", "ben@example.org", "approver", "--team", "flights", "--remove")
+    upgraded.types("people", "role", "ben@example.org", "independent_reviewer")
+    assert upgraded.types("people", "list") == "ben@example.org  Ben  independent reviewer\n"
+
+
+def test_an_unknown_role_is_wrong_usage(upgraded: Shell) -> None:
+    upgraded.types("people", "role", "ben@example.org", "king", exit_code=2)
+
+
+def test_a_mistake_adds_nobody(upgraded: Shell) -> None:
+    upgraded.types("people", "add", "ben", "--name", "Ben", exit_code=1)
+    assert upgraded.error == "modelfolio: 'ben' is not an e-mail address.\n"
+    assert upgraded.types("people", "list") == ""
+
+
+def test_the_trail_verifies_and_its_head_is_an_anchor(upgraded: Shell) -> None:
+    upgraded.types("people", "add", "ada@example.org", "--name", "Ada")
+    said = upgraded.types("audit", "verify")
+    assert said.startswith("1 audit rows verified. Head: 1:")
+    head = said.split()[-1]
+    upgraded.types("people", "add", "ben@example.org", "--name", "Ben")
+    upgraded.types("audit", "verify", "--anchor", head)
+    upgraded.types("audit", "verify", "--anchor", f"1:{'0' * 64}", exit_code=1)
+    assert upgraded.error == "modelfolio: Audit row 1 is not the one written down earlier.\n"
+    upgraded.types("audit", "verify", "--anchor", "the last one", exit_code=2)
+
+
+def test_another_key_does_not_verify(upgraded: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgraded.types("people", "add", "ada@example.org", "--name", "Ada")
+    monkeypatch.setenv("MODELFOLIO_AUDIT_KEY", "another key")
+    upgraded.types("audit", "verify", exit_code=1)
+    assert upgraded.error == "modelfolio: Audit row 1 was not written with this audit key.\n"
+    assert "another key" not in upgraded.error
+
+
+def test_the_trail_is_exported_to_a_file(upgraded: Shell, tmp_path: Path) -> None:
+    upgraded.types("people", "add", "ada@example.org", "--name", "Ada")
+    upgraded.types("audit", "export", "--format", "json", "--output", str(tmp_path / "trail.json"))
+    assert '"subject_id":"ada@example.org"' in (tmp_path / "trail.json").read_text()
+    assert upgraded.types("audit", "export", "--to", "2000-01-01").count("\n") == 1
+
+
+def test_decisions_are_listed(upgraded: Shell) -> None:
+    upgraded.types("people", "add", "ada@example.org", "--name", "Ada")
+    registry = open_registry(load_settings())
+    add_model(registry, "m")
+    decide.propose(
+        registry,
+        model_id="m",
+        action=Action.RETRAIN,
+        reason="It lost a third of its skill.",
+        by="ada@example.org",
+        on=date(2026, 3, 2),
+        now=datetime(2026, 3, 2, 10, 42, tzinfo=UTC),
+    )
+    registry.close()
+    listed = upgraded.types("decisions", "list").splitlines()
+    assert listed[1] == "1,m,retrain,proposed,2,ada@example.org,2026-03-02,2026-03-16,,"
+    assert len(upgraded.types("decisions", "list", "--state", "approved").splitlines()) == 1

@@ -1,0 +1,1 @@
+"""Each page on a small real registry."""

@@ -1,0 +1,183 @@
+import re
+from datetime import timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from data_access import decision_queries
+from data_access.registry import Registry
+from monitoring import decide
+from monitoring.assessment import Verdict
+from monitoring.decision import Decision
+from monitoring.lifecycle import Action, State
+from tests import builders
+from tests.dashboard.conftest import Open
+
+LONG_AGO = builders.TODAY - timedelta(days=10)
+
+
+def propose(registry: Registry, model_id: str, action: Action, *, on: object = builders.TODAY) -> Decision:
+    return decide.propose(
+        registry,
+        model_id=model_id,
+        action=action,
+        reason="It lost too much since October.",
+        by="ada@example.org",
+        on=on,  # type: ignore[arg-type]  # a date
+        now=builders.NOW,
+    )
+
+
+@pytest.fixture
+def churn(registry: Registry) -> Decision:
+    """A tier 2 proposal: one approver decides."""
+    return propose(registry, "card-churn", Action.RETRAIN)
+
+
+def press(page: AppTest, label: str, *, comment: str = "") -> AppTest:
+    if comment:
+        page.text_input(key="ap_comment").input(comment)
+    next(button for button in page.button if button.label == label).click()
+    return page.run()
+
+
+def labels(page: AppTest) -> set[str]:
+    return {button.label for button in page.button} & {"Approve", "Reject", "Withdraw"}
+
+
+def state(registry: Registry, decision: Decision) -> State:
+    return decision_queries.decision(registry, decision.id).state
+
+
+def texts(page: AppTest) -> str:
+    return "\n".join(str(element.value) for element in [*page.markdown, *page.subheader])
+
+
+def test_empty_queue_says_how_proposals_come(registry: Registry, open_page: Open) -> None:
+    page = open_page("approvals", acting_as="marie@example.org")
+
+    assert page.title[0].value == "Nothing waits for a decision"
+    assert "No proposal is open." in texts(page)
+
+
+def test_heading_counts_mine_and_overdue(registry: Registry, open_page: Open, churn: Decision) -> None:
+    propose(registry, "mule-account", Action.FIX_DATA, on=LONG_AGO)
+
+    page = open_page("approvals", acting_as="marie@example.org")
+
+    assert page.title[0].value == "2 proposals wait for you; 1 is overdue"
+    assert list(page.dataframe[0].value["Due"]) == ["overdue 3 d", "due 6 Dec"]
+
+
+def test_evidence_for_and_against_stands_on_one_screen(registry: Registry, open_page: Open, churn: Decision) -> None:
+    text = texts(open_page("approvals", acting_as="marie@example.org"))
+
+    for part in (
+        "**For**",
+        "It has lost 31 %",
+        "**Against**",
+        "4 of the 31 % are a change of mix",
+        "**Changed since proposed**",
+    ):
+        assert part in text.replace("\\", "")
+
+
+def test_approver_approves_and_the_evidence_is_frozen(registry: Registry, open_page: Open, churn: Decision) -> None:
+    page = press(open_page("approvals", acting_as="marie@example.org"), "Approve", comment="Agreed.")
+
+    assert "Approved." in page.success[0].value.replace("\\", "")
+    decided = decision_queries.decision(registry, churn.id)
+    assert decided.state is State.APPROVED
+    assert decided.frozen_evidence == churn.evidence
+
+
+def test_first_of_two_seats_leaves_the_proposal_open(registry: Registry, open_page: Open) -> None:
+    decision = propose(registry, "sme-default", Action.RETRAIN)
+    page = press(open_page("approvals", acting_as="marie@example.org"), "Approve")
+
+    assert "quorum is not complete" in page.success[0].value
+    assert "approved (1 of 2)" in texts(page)
+    press(open_page("approvals", acting_as="rosa@example.org", decision=str(decision.id)), "Approve")
+    assert state(registry, decision) is State.APPROVED
+
+
+def test_rejection_needs_a_comment(registry: Registry, open_page: Open, churn: Decision) -> None:
+    page = press(open_page("approvals", acting_as="marie@example.org"), "Reject")
+
+    assert "comment" in page.warning[0].value
+    assert state(registry, churn) is State.PROPOSED
+    press(page, "Reject", comment="Wait for the labels.")
+    assert state(registry, churn) is State.REJECTED
+
+
+def test_proposer_can_withdraw_and_nothing_else(registry: Registry, open_page: Open, churn: Decision) -> None:
+    page = open_page("approvals", acting_as="ada@example.org")
+
+    assert labels(page) == {"Withdraw"}
+    press(page, "Withdraw")
+    assert state(registry, churn) is State.WITHDRAWN
+
+
+@pytest.mark.parametrize("email", ["tim@example.org", "vera@example.org", "ann@example.org"])
+def test_who_may_not_decide_sees_who_is_needed(
+    registry: Registry, open_page: Open, churn: Decision, email: str
+) -> None:
+    page = open_page("approvals", acting_as=email)
+
+    assert labels(page) == set()
+    assert "Waiting for Marie Novak or Max Rao" in texts(page)
+
+
+def test_independent_reviewer_alone_does_not_approve_tier_two(
+    registry: Registry, open_page: Open, churn: Decision
+) -> None:
+    assert labels(open_page("approvals", acting_as="rosa@example.org")) == set()
+
+
+def test_second_approver_is_told_that_somebody_was_first(registry: Registry, open_page: Open, churn: Decision) -> None:
+    late = open_page("approvals", acting_as="max@example.org")
+    press(open_page("approvals", acting_as="marie@example.org"), "Approve")
+
+    assert "Nothing was sent twice" in press(late, "Approve").warning[0].value
+
+
+def test_changed_evidence_must_be_read_before_the_button_works(registry: Registry, open_page: Open) -> None:
+    decision = propose(registry, "card-churn", Action.RETRAIN, on=builders.TODAY - timedelta(days=5))
+    page = open_page("approvals", acting_as="marie@example.org")
+
+    assert "Verdict: Performing well → **Retrain**" in texts(page).replace("\\", "")
+    assert next(button for button in page.button if button.label == "Approve").disabled
+    page.checkbox[0].check().run()
+    press(page, "Approve")
+    assert state(registry, decision) is State.APPROVED
+
+
+def test_link_opens_that_proposal(registry: Registry, open_page: Open, churn: Decision) -> None:
+    other = propose(registry, "mule-account", Action.FIX_DATA)
+
+    page = open_page("approvals", acting_as="marie@example.org", decision=str(other.id))
+
+    assert "Mule account" in page.subheader[0].value
+
+
+@pytest.mark.parametrize("decision", ["999", "no number", "9" * 40])
+def test_link_to_nothing_is_no_error(registry: Registry, open_page: Open, decision: str) -> None:
+    assert open_page("approvals", decision=decision).title[0].value == "Nothing waits for a decision"
+
+
+@pytest.mark.parametrize("name", builders.HOSTILE_NAMES)
+def test_hostile_name_and_reason_stay_text(empty_registry: Registry, open_page: Open, name: str) -> None:
+    builders.add_people(empty_registry)
+    builders.add_models(empty_registry, builders.Built("hostile", Verdict.RETRAIN, name=name))
+    decide.propose(
+        empty_registry,
+        model_id="hostile",
+        action=Action.RETRAIN,
+        reason=f"{name} because of it",
+        by="ada@example.org",
+        on=builders.TODAY,
+        now=builders.NOW,
+    )
+    text = texts(open_page("approvals", acting_as="marie@example.org"))
+
+    assert not re.search(r"(?<!\\)(!\[t|<img|:red\[x|\[click)", text)

@@ -1,0 +1,162 @@
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from data_access.registry import Registry
+from monitoring.assessment import Verdict
+from tests import builders
+from tests.builders import Built
+from tests.dashboard.conftest import Open
+
+
+def shown(page: AppTest) -> list[str]:
+    return list(page.dataframe[0].value["Model"])
+
+
+def texts(page: AppTest) -> str:
+    return "\n".join(str(element.value) for element in [*page.title, *page.markdown, *page.info, *page.success])
+
+
+def test_heading_is_the_answer(registry: Registry, open_page: Open) -> None:
+    assert open_page().title[0].value == "7 of 10 models judged; 4 need someone"
+
+
+def test_coverage_says_why_models_are_not_judged_and_what_rests_on_estimates(
+    registry: Registry, open_page: Open
+) -> None:
+    text = texts(open_page())
+
+    assert "3 not judged" in text
+    for reason in ("1 with too little to judge on", "1 never assessed", "1 without a mapped log"):
+        assert reason in text
+    assert "Of those performing well, 1 on estimates." in text
+    assert "1 retired." in text
+
+
+def test_worst_expected_loss_comes_first_and_retired_models_last(registry: Registry, open_page: Open) -> None:
+    models = shown(open_page())
+
+    assert models[:4] == ["Sme default", "Mule account", "Card churn", "Invoice match"]
+    assert models[-1] == "Old scorecard"
+
+
+def test_verdict_is_shown_with_mark_and_word(registry: Registry, open_page: Open) -> None:
+    table = open_page().dataframe[0].value
+
+    assert table.loc[0, "Verdict"] == "▲\u2002Retrain"
+    assert list(table["Verdict"])[-1] == "Retired"
+
+
+def test_estimated_advantage_is_called_estimated(registry: Registry, open_page: Open) -> None:
+    # The shown text lies in the styled frame's display values; the value itself stays a number that sorts.
+    styler = open_page().dataframe[0].proto.arrow_data.styler
+
+    assert b" % est." in styler.display_values
+
+
+@pytest.mark.parametrize(
+    ("parameters", "models"),
+    [
+        ({"verdict": ["retrain"]}, ["Sme default", "Card churn"]),
+        ({"verdict": ["fix_data", "retire"]}, ["Mule account", "Invoice match"]),
+        ({"team": ["Cards"]}, ["Card churn"]),
+        ({"tier": ["0"]}, ["Income check"]),
+        ({"owner": ["max@example.org"]}, ["Next product"]),
+        ({"q": "MAX RAO"}, ["Next product"]),
+        ({"q": "mule"}, ["Mule account"]),
+    ],
+)
+def test_shared_link_shows_the_same_rows(
+    registry: Registry, open_page: Open, parameters: dict[str, list[str]], models: list[str]
+) -> None:
+    assert shown(open_page(**parameters)) == models
+
+
+def test_unknown_values_in_a_link_are_ignored(registry: Registry, open_page: Open) -> None:
+    assert len(shown(open_page(verdict=["dreadful"], team=["nobody"], tier=["77"]))) == 11
+
+
+def test_percent_sign_in_the_search_is_not_a_wildcard(registry: Registry, open_page: Open) -> None:
+    page = open_page(q="%")
+
+    assert not page.dataframe
+    assert "No model passes these filters; there are 11 in all." in texts(page)
+
+
+def test_clear_filters_brings_every_model_back(registry: Registry, open_page: Open) -> None:
+    page = open_page(q="nothing like this")
+    page.button(key="pf_clear_empty").click().run()
+
+    assert len(shown(page)) == 11
+
+
+def test_empty_registry_says_what_to_do_next(empty_registry: Registry, open_page: Open) -> None:
+    page = open_page()
+
+    assert page.title[0].value == "No model is registered yet"
+    assert "modelfolio import" in page.code[0].value
+
+
+def test_one_model_reads_as_one(empty_registry: Registry, open_page: Open) -> None:
+    builders.add_models(empty_registry, Built("alone", Verdict.RETRAIN))
+
+    assert open_page().title[0].value == "1 of 1 model judged; 1 needs someone"
+
+
+def test_nothing_later_than_the_clock_is_shown(
+    registry: Registry, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELFOLIO_AS_OF", "2026-11-15")
+    page = open_page(q="mule")
+
+    assert str(page.dataframe[0].value.loc[0, "Verdict"]).endswith("Performing well")
+    assert "Sun 15 Nov 2026" in texts(page)
+
+
+def test_stale_assessment_is_said_above_everything(
+    registry: Registry, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELFOLIO_AS_OF", "2026-11-30")
+
+    assert "last assessed for 22 Nov, 8 days ago" in open_page(acting_as="vera@example.org").info[0].value
+
+
+@pytest.mark.parametrize("name", builders.HOSTILE_NAMES)
+def test_hostile_name_stays_text(empty_registry: Registry, open_page: Open, name: str) -> None:
+    builders.add_people(empty_registry)
+    builders.add_models(empty_registry, Built("hostile", Verdict.RETRAIN, name=name, team=name, use_case=name))
+    page = open_page(acting_as="ada@example.org")
+
+    assert shown(page) == [name]
+    assert "![" not in texts(page).replace("\\!", "")
+
+
+def tick(page: AppTest, *rows: int) -> AppTest:
+    key = page.dataframe[0].proto.id.split("-", 2)[-1]
+    page.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    return page.run()
+
+
+def test_ticked_models_can_be_proposed_by_an_approver(registry: Registry, open_page: Open) -> None:
+    page = tick(open_page(acting_as="marie@example.org"), 0, 2)
+
+    assert page.button(key="propose").label == "Propose for 2 models"
+    assert not page.button(key="propose").disabled
+
+
+@pytest.mark.parametrize("email", ["tim@example.org", "vera@example.org"])
+def test_auditor_and_viewer_are_told_why_they_cannot_propose(registry: Registry, open_page: Open, email: str) -> None:
+    page = tick(open_page(acting_as=email), 0)
+
+    assert page.button(key="propose").disabled
+    assert "may propose for Sme default" in page.button(key="propose").help
+
+
+def test_visitor_who_is_not_signed_in_reads_and_is_told_so(
+    registry: Registry, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MODELFOLIO_DEMO_SIGN_IN")
+    page = tick(open_page(), 0)
+
+    assert "You are not signed in" in page.info[0].value
+    assert page.button(key="propose").disabled
+    assert not page.selectbox
