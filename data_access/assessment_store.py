@@ -19,9 +19,9 @@ from data_access.tables import (
     ProfileRow,
     ReferenceRow,
 )
-from monitoring.assess import KeptReference
 from monitoring.history import ProfileKind, StoredProfile
 from monitoring.packing import pack_reference, unpack_reference
+from monitoring.profiling import KeptReference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from data_access.registry import Registry
-    from monitoring.assess import NewProfiles
     from monitoring.assessment import Assessment, Finding
     from monitoring.portfolio import ModelVersion
+    from monitoring.profiling import NewProfiles
     from monitoring.reference import Reference
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.assess import KeptReference, NewProfiles
 from monitoring.ports import LabelledRows, LogRows, ReferenceOrigin, ReferenceRows
+from monitoring.profiling import KeptReference, NewProfiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
