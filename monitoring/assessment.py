@@ -57,6 +57,7 @@ class FindingKind(StrEnum):
     SETTLING = "settling"
     RETRAINING_DID_NOT_HELP = "retraining_did_not_help"
     UNANNOUNCED_VERSION = "unannounced_version"
+    PORTFOLIO_SHIFT = "portfolio_shift"
     NOT_JUDGED = "not_judged"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring import drift_findings, quality_findings, service_findings, skill_findings
+from monitoring import drift_findings, quality_findings, service_findings, shift_findings, skill_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ RULES: tuple[Callable[[Segment, int], Iterator[tuple[Finding, str]]], ...] = (
     service_findings.traffic_gone,
     skill_findings.never_useful,
     service_findings.no_traffic,
+    shift_findings.shift,
     quality_findings.quality,
     quality_findings.score_range,
     service_findings.settling,
@@ -35,4 +36,4 @@ RULES: tuple[Callable[[Segment, int], Iterator[tuple[Finding, str]]], ...] = (
 
 def findings_on(segment: Segment, i: int) -> list[tuple[Finding, str]]:
     """Return the findings of day ``i`` with their short form for tables, in the order of ``RULES``."""
-    return [found for rule in RULES for found in rule(segment, i)]
+    return shift_findings.linked(segment, i, [found for rule in RULES for found in rule(segment, i)])

@@ -156,8 +156,8 @@ def performance(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
         "labels": labels,
         "threshold": segment.policy.effect_retrain if retrain else segment.policy.effect_watch,
         "threshold_source": f"tolerance {percent(series.delta)} of the advantage; CUSUM {number(float(series.cusum[i]))} "
-        f"(watch {number(segment.policy.cusum_watch)}, retrain {number(segment.policy.cusum_retrain)})",
-        "false_alarms": f"one in about {average_run_length(segment.policy.cusum_retrain if retrain else segment.policy.cusum_watch):,.0f} days by chance",
+        f"(watch {number(segment.policy.cusum_watch)}, retrain {number(float(series.cusum_retrain[i]))})",
+        "false_alarms": f"one in about {average_run_length(float(series.cusum_retrain[i]) if retrain else segment.policy.cusum_watch):,.0f} days by chance",
         "days_in_a_row": i - run_start(held, i) + 1,
     }
     subject = "skill"
