@@ -48,9 +48,9 @@ class Work:
         shifts = replace(self.shifts, registry=fenced)
         try:
             if job.model_id is None:
-                new = search_shifts(crowds(self.registry), shifts=shifts, last=run.asked.last, now=now)
-            else:
-                new = self._model(job, run, fenced, shifts, now=now)
+                search_shifts(crowds(self.registry), shifts=shifts, last=run.asked.last, now=now)
+                return Settled(job)
+            new = self._model(job, run, fenced, shifts, now=now)
         except LostLeaseError:
             return Settled(job)
         except ModelfolioError as error:
