@@ -191,7 +191,9 @@ def feature_quality(
         rise=np.maximum(policy.null_rise, 2 * normals.nulls),
     )
     checks = {
-        name: [QualitySeries(FindingKind.NULLS, shares[:, at], float(normals.nulls[at]), bad[:, at], profiles.day, rows)]
+        name: [
+            QualitySeries(FindingKind.NULLS, shares[:, at], float(normals.nulls[at]), bad[:, at], profiles.day, rows)
+        ]
         for at, name in enumerate(layout.features)
     }
     null_days = {name: bad[:, at] for at, name in enumerate(layout.features)}

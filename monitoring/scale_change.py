@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,9 +36,9 @@ class Moments:
         sums = profiles.numeric_sums
         return cls(sums[..., 0], sums[..., 1], sums[..., 2])
 
-    def __getitem__(self, at: object) -> Moments:
-        """Return some of the days, or of the features."""
-        return Moments(self.n[at], self.total[at], self.squares[at])  # type: ignore[index] # whatever an array takes
+    def __getitem__(self, at: Any) -> Moments:
+        """Return some of the days, or of the features; ``at`` is whatever an array takes."""
+        return Moments(self.n[at], self.total[at], self.squares[at])
 
     def followed_by(self, other: Moments) -> Moments:
         """Return these days and then those of ``other``."""
