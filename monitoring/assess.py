@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from monitoring.assessment import Assessment
+    from monitoring.assessment import Assessment, Verdict
     from monitoring.policy import Policy
     from monitoring.portfolio import Model, ModelVersion
     from monitoring.portfolio_shift import ModelSigns, Shift
@@ -55,6 +55,9 @@ class AssessmentStore(ProfileStore, Protocol):
 
     def last_assessed(self, model_id: str) -> date | None:
         """Return the newest day assessed."""
+
+    def verdict_run(self, model_id: str, *, day: date, known_on: date) -> tuple[Verdict, date] | None:
+        """Return the verdict of a day as known on another, and since when it holds; nothing if the day was not assessed."""
 
     def keep_assessments(self, assessments: Iterable[Assessment], *, now: datetime) -> int:
         """Append assessments that say something new about their day; return how many."""
@@ -198,7 +201,7 @@ def judge(
     begin = min(first or following, _first_changed(model, records, judged_before) or date.max)
     assessments = chain(
         _before_judging(model, histories, extent=found.extent, first=begin, last=last, policy=policy),
-        judged(model, histories, first=begin, last=last, policy=policy, records=records),
+        judged(model, histories, store=store, first=begin, last=last, policy=policy, records=records),
     )
     new = store.keep_assessments(assessments, now=now)
     judged_now = Judged(max(assessed or last, last), len(records.days), records.searched_to)
@@ -255,7 +258,7 @@ def assess_model(
         first = assessed + DAY if assessed else date.min
     found = chain(
         _before_judging(model, histories, extent=log.extent(), first=first, last=last, policy=policy),
-        judged(model, histories, first=first, last=last, policy=policy),
+        judged(model, histories, store=store, first=first, last=last, policy=policy),
     )
     return store.keep_assessments(found, now=now)
 
@@ -290,6 +293,7 @@ def judged(
     model: Model,
     histories: list[VersionHistory],
     *,
+    store: AssessmentStore,
     first: date,
     last: date,
     policy: Policy,
@@ -298,16 +302,25 @@ def judged(
     """Yield the assessment of every day from ``first`` to ``last``, each from what was known on it.
 
     Where something late became known on a day, the days before it that it changed are judged again, as known on that day.
+    Since when a verdict holds is known from the assessment of the day before; where there is none, the days before are judged
+    too, only to find out.
     """
     records = records or ShiftRecords()
     changes = changes_known_later(histories)
     for known_on, day in records.changes_known_later().items():
         changes[known_on] = min(changes.get(known_on, day), day)
+    runs: dict[date, tuple[Verdict, date]] = {}
     for start, until in _spans(changes, first=first, last=last):
-        again = changes.get(start, start)
+        begin = min(start, changes.get(start, start))
+        segments = segments_known_on(model, histories, until, policy, records.known_on(until))
         since: dict[str, object] = {}
-        for segment in segments_known_on(model, histories, until, policy, records.known_on(until)):
-            for assessment in assessments_of(segment, first=min(start, again), known_on=None, since=since):
+        if segments and segments[0].first < begin:
+            before = begin - DAY
+            run = runs.get(before) or store.verdict_run(model.id, day=before, known_on=start)
+            since = {"verdict": run[0], "day": run[1]} if run else {}
+        for segment in segments:
+            for assessment in assessments_of(segment, first=begin, known_on=None, since=since):
+                runs[assessment.day] = (assessment.verdict, assessment.in_verdict_since)
                 late = assessment.day < start
                 yield replace(assessment, known_on=start) if late else assessment
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitoring.assessment import FindingKind
-from monitoring.data_quality import QualitySeries
 from monitoring.profile import CategoryBins
 from monitoring.scale_change import MINIMUM_ROWS
 
@@ -41,11 +40,7 @@ def quality_in_world_shift(quality: FeatureQuality, bins: Bins, is_world: Flags,
         if check.kind not in explained or not (check.bad & is_world).any():
             checks.append(check)
             continue
-        left = QualitySeries(
-            check.kind, check.value, check.normal, check.bad & ~_drift_days(check.bad, is_world, daily)
-        )
-        left.settle(daily.day, daily.rows)
-        checks.append(left)
+        checks.append(replace(check, bad=check.bad & ~_drift_days(check.bad, is_world, daily)))
     return replace(quality, checks=tuple(checks))
 
 

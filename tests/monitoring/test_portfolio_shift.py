@@ -18,7 +18,6 @@ START = date(2026, 3, 1)
 DAYS = 60
 BREAK = 40
 QUIET, MOVED, BROKEN, FAULTY, UNSEEN = Sign.NORMAL, Sign.MOVED, Sign.BROKEN, Sign.FAULTY, Sign.UNSEEN
-SignAt = "Callable[[int, int], Sign]"
 
 
 def on(day: int) -> date:
@@ -44,6 +43,10 @@ def signs(
 
 def broken_from(first: int, *, of: int, sign: Sign = MOVED, until: int = DAYS) -> Callable[[int, int], Sign]:
     return lambda number, day: sign if number < of and first <= day < until else QUIET
+
+
+def by_table(abnormal: np.ndarray) -> Callable[[int, int], Sign]:
+    return lambda number, day: MOVED if abnormal[number, day] else QUIET
 
 
 def timeline(
@@ -247,15 +250,7 @@ def test_chance_alone_finds_nothing_in_a_large_portfolio() -> None:
     """Hundred models of ten sources, each abnormal on one day in fifty."""
     rng = np.random.default_rng(5)
     abnormal = rng.random((10, 10, DAYS)) < 0.02
-    given = [
-        signs(
-            10,
-            lambda number, day, at=at: MOVED if abnormal[at, number, day] else QUIET,
-            source=f"s{at}",
-            prefix=f"s{at}-",
-        )
-        for at in range(10)
-    ]
+    given = [signs(10, by_table(abnormal[at]), source=f"s{at}", prefix=f"s{at}-") for at in range(10)]
     assert timeline(*given) == {}
 
 
