@@ -38,7 +38,13 @@ MOST_FINDINGS = 8
 CHART_HEIGHT = 254
 """With the timeline below it the argument fits a screen of 1440 x 900."""
 LONGEST_POINT = 320
-SHARES = {FindingKind.NULLS, FindingKind.NEW_LEVEL, FindingKind.TYPE_CHANGE, FindingKind.NO_BETTER_THAN_NAIVE}
+SHARES = {
+    FindingKind.PORTFOLIO_SHIFT,
+    FindingKind.NULLS,
+    FindingKind.NEW_LEVEL,
+    FindingKind.TYPE_CHANGE,
+    FindingKind.NO_BETTER_THAN_NAIVE,
+}
 
 
 def show(view: ModelView) -> None:
@@ -220,6 +226,7 @@ def evidence_facts(finding: Finding, *, on: date) -> list[tuple[str, str]]:
         ("Days in a row", count(evidence.get("days_in_a_row"))),
         ("By chance", text(evidence.get("false_alarms"))),
         ("Importance", percent(evidence["importance"]) if isinstance(evidence.get("importance"), float) else None),
+        ("Portfolio shift", text(evidence.get("shift"))),
         ("Ruled out", text(evidence.get("ruled_out"))),
     ]
     return [(name, value) for name, value in shown if value]
