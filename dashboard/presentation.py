@@ -277,4 +277,6 @@ def shift_sentence(shift: Shift) -> str:
         kind, follows = "A feed is broken.", "Fix the data; no retraining of these models until they are clean again."
     else:
         kind, follows = "The world changed.", "No fault was found in the feed; label these models first."
+        if not shift.confirmed:
+            kind, follows = "The world may have changed.", "No fault was found in the feed; one day may be a holiday."
     return f"**{kind}** {escape_markdown(shift_words(shift), longest=400)} {follows}"

@@ -131,6 +131,34 @@ def test_a_world_shift_is_open_for_21_days() -> None:
     assert (min(found), max(found)) == (20, 40)
 
 
+def test_a_day_of_holiday_is_seen_and_not_confirmed() -> None:
+    found = timeline(signs(8, broken_from(20, of=8, until=21)))
+    assert sorted(found) == [20, 21]
+    assert not any(only(found, day).confirmed for day in found)
+
+
+@pytest.mark.parametrize(("lasting", "day"), [({20, 21}, 21), ({20, 22}, 22)])
+def test_a_second_day_within_two_confirms_a_changed_world(lasting: set[int], day: int) -> None:
+    found = timeline(signs(8, lambda _, on_day: MOVED if on_day in lasting else QUIET))
+    assert [only(found, at).confirmed for at in found] == [at >= day for at in found]
+    assert max(found) == 40
+
+
+def test_a_weekend_without_rows_confirms_nothing_and_ends_nothing() -> None:
+    def sign(_: int, day: int) -> Sign:
+        return UNSEEN if day in {21, 22} else MOVED if day >= 20 else QUIET
+
+    found = timeline(signs(8, sign))
+    assert [only(found, day).confirmed for day in range(20, 25)] == [False, False, False, True, True]
+
+
+def test_fewer_than_half_of_the_models_moving_on_confirm_nothing() -> None:
+    def sign(number: int, day: int) -> Sign:
+        return MOVED if day == 20 or (day > 20 and number < 3) else QUIET
+
+    assert max(timeline(signs(8, sign))) == 21
+
+
 def test_a_feed_shift_is_over_after_four_clean_days() -> None:
     found = timeline(signs(8, broken_from(20, of=8, sign=BROKEN, until=30)))
     assert (min(found), max(found)) == (20, 32)

@@ -77,6 +77,18 @@ def test_a_broken_feed_of_features_that_hardly_matter_is_only_watched() -> None:
     assert finding(minor, BREAK, FindingKind.PORTFOLIO_SHIFT).argues_for is Verdict.WATCH
 
 
+def test_a_world_shift_that_is_not_confirmed_or_hardly_matters_moves_no_verdict() -> None:
+    once = segment(binary(days=DAYS), shifts=open_for(shift(confirmed=False), 2))
+    assert set(verdicts(once)) == {Verdict.KEEP}
+    assert "One day may be a holiday" in finding(once, BREAK, FindingKind.PORTFOLIO_SHIFT).sentence
+    history = segment(binary(days=DAYS), shifts=open_for(shift(source="note feed"), 5))
+    minor = replace(
+        history, reference=replace(history.reference, sources=history.reference.sources | {"note": "note feed"})
+    )
+    assert set(verdicts(minor)) == {Verdict.KEEP}
+    assert "of minor importance to this model" in finding(minor, BREAK, FindingKind.PORTFOLIO_SHIFT).sentence
+
+
 def test_the_level_of_retrain_is_four_while_a_world_shift_touches_the_model() -> None:
     lost = binary(days=DAYS, kept=0.55, since=BREAK, seed=3)
     plain, touched = segment(lost), segment(lost, shifts=open_for(shift(), 21))
