@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from data_access import audit_trail, model_registry
 from data_access.assessment_store import RegistryAssessments
+from data_access.log_connections import LogConnections
 from monitoring import decide
 from monitoring.assess import assess_model
 from monitoring.errors import ModelfolioError, UnknownModelError
@@ -69,12 +70,13 @@ def assess_portfolio(
     if only is not None and not models:
         raise UnknownModelError(f"There is no model {only!r}.")
     due = [model for model in models if model.has_log and model.service_state is not ServiceState.RETIRED]
+    opened = LogConnections(connections)
     for done, model in enumerate(due):
         if report:
             report(done, len(due), model.name)
         until = newest_complete_day(model, now=now, settle_hours=settle_hours)
         try:
-            with model_registry.open_log(registry, model.id, connections=connections) as log:
+            with model_registry.open_log(registry, model.id, connections=opened) as log:
                 run.assessments += assess_model(
                     model, log=log, store=store, first=first, last=min(last, until) if last else until, now=started
                 )
@@ -87,6 +89,7 @@ def assess_portfolio(
             run.failures[model.id] = f"Unexpected {type(error).__name__}: {error}"
         if model.id in run.failures:
             store.keep_failure(model.id, run.failures[model.id], now=started)
+    opened.close()
     if report:
         report(len(due), len(due), "")
     store.clear_failures(model.id for model in due if model.id not in run.failures)

@@ -295,7 +295,7 @@ def test_regression_predicts_numbers(url: str) -> None:
 
 def test_reading_cannot_write(url: str) -> None:
     log = with_log(url, log_rows({}))
-    with pytest.raises(Exception, match=r"readonly|read-only"), log._log.engine.begin() as connection:
+    with pytest.raises(Exception, match=r"readonly|read-only"), log.reader.log.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM log")
 
 
