@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SCHEME = "parquet:"
-SUFFIXES = {".parquet", ".parq", ".pq"}
+SUFFIX = ".parquet"
 MEMORY_LIMIT = "2GB"
 _NUMBERS = count()
 
@@ -63,6 +63,10 @@ class ParquetFolder:
     def __init__(self, name: str, address: str) -> None:
         self._name = name
         self.folder = folder_of(address, name=name)
+        if set(str(self.folder)) & set("*?["):
+            raise LogUnreadableError(
+                f"connection {name!r}: the folder's path holds one of * ? [, which stand for others"
+            )
         if not self.folder.is_dir():
             raise LogUnreadableError(f"connection {name!r} cannot be read: there is no folder {self.folder}")
         self.folder = self.folder.resolve()
@@ -77,7 +81,11 @@ class ParquetFolder:
         """
         found: dict[str, Path] = {}
         for path in sorted(self.folder.iterdir()):
-            if path.name.startswith((".", "_")) or not (_is_file(path) or (path.is_dir() and any(_files(path)))):
+            if (
+                path.name.startswith((".", "_"))
+                or set(path.name) & set("*?[")
+                or not (_is_file(path) or (path.is_dir() and any(_files(path))))
+            ):
                 continue
             name = path.stem if path.is_file() else path.name
             same = next((known for known in found if known.lower() == name.lower()), None)
@@ -100,13 +108,14 @@ class ParquetFolder:
             return False
         files = [path] if path.is_file() else sorted(_files(path))
         self._check(files[0])
-        source = path if path.is_file() else path / "**" / f"*{files[0].suffix}"
+        source = path if path.is_file() else path / "**" / f"*{SUFFIX}"
         reading = "" if path.is_file() else ", hive_partitioning = true, union_by_name = true"
-        quoted = self.engine.dialect.identifier_preparer.quote_identifier(table)
-        view = f"CREATE OR REPLACE VIEW {quoted} AS SELECT * FROM read_parquet({_text(str(source))}{reading})"
+        quoted = '"' + table.replace('"', '""') + '"'
+        selected = f"SELECT * FROM read_parquet({_text(str(source))}{reading})"  # noqa: S608 - the names are quoted
+        view = f"CREATE OR REPLACE VIEW {quoted} AS {selected}"
         try:
             with self.engine.begin() as connection:
-                connection.exec_driver_sql(view.replace("%", "%%"))
+                connection.exec_driver_sql(view)
         except sa.exc.DBAPIError as error:
             said = str(error.orig).strip().splitlines()[0]
             raise LogUnreadableError(f"connection {self._name!r}: {path.name!r} cannot be read: {said}") from None
@@ -161,7 +170,7 @@ class ParquetFolder:
 
 
 def _is_file(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in SUFFIXES
+    return path.is_file() and path.suffix == SUFFIX
 
 
 def _files(folder: Path) -> Iterable[Path]:
