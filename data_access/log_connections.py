@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,20 +24,23 @@ SHOWN_NAMES = 12
 
 @dataclass(frozen=True, slots=True)
 class LogTable:
-    """A table as the database describes it."""
+    """A table as the database describes it; ``stands_for`` is what a query calls it where that is not its name."""
 
     engine: sa.Engine
     name: str
     schema: str | None
     types: dict[str, sa.types.TypeEngine[Any]]
     where: tuple[tuple[str, Scalar], ...] = ()
+    stands_for: str | None = None
     _clause: sa.TableClause = field(init=False)
-    _aliases: dict[str, sa.FromClause] = field(default_factory=dict)
+    _aliases: dict[str, sa.FromClause] = field(init=False)
 
     def __post_init__(self) -> None:
         # Columns without a type: the driver's own values, for SQLite keeps anything anywhere and a type would refuse it.
         columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in self.types]
-        object.__setattr__(self, "_clause", sa.table(self.name, *columns, schema=self.schema))
+        name = sa.quoted_name(self.stands_for or self.name, quote=True)
+        object.__setattr__(self, "_aliases", {})
+        object.__setattr__(self, "_clause", sa.table(name, *columns, schema=self.schema))
 
     @property
     def is_postgresql(self) -> bool:
@@ -151,13 +154,17 @@ class LogConnections:
         if key not in self._tables:
             self._tables[key] = self._looked_up(source)
         found = self._tables[key]
-        return LogTable(found.engine, found.name, found.schema, found.types, source.where)
+        return replace(found, where=source.where)
+
+    def fingerprint(self, source: TableSource) -> list[object] | None:
+        """Return what tells whether a table of Parquet files changed, nothing where only its rows can tell."""
+        self.table(source)
+        folder = self._folders.get(source.connection)
+        return folder.fingerprint(source.table) if folder is not None else None
 
     def forget_tables(self) -> None:
         """Look at every table afresh, after a write changed some."""
         self._tables.clear()
-        for folder in self._folders.values():
-            folder.forget()
 
     def close(self) -> None:
         """Close every connection."""
@@ -172,10 +179,8 @@ class LogConnections:
         try:
             if engine.dialect.name == "sqlite" and (types := _sqlite_types(engine, source.table)):
                 return LogTable(engine, source.table, source.schema, types)
-            folder = self._folders.get(source.connection)
-            if folder is not None and not folder.prepare(source.table):
-                said = nearest(source.table, list(folder.tables()))
-                raise LogUnreadableError(f"connection {source.connection!r} has no table {source.table!r}{said}")
+            if source.connection in self._folders:
+                return self._parquet_table(self._folders[source.connection], source)
             inspector = sa.inspect(engine)
             for schema, name in _spellings(source):
                 if inspector.has_table(name, schema=schema):
@@ -189,6 +194,13 @@ class LogConnections:
         raise LogUnreadableError(
             f"connection {source.connection!r} has no table {source.table!r}{nearest(name, names, schema=schema)}"
         )
+
+    def _parquet_table(self, folder: ParquetFolder, source: TableSource) -> LogTable:
+        prepared = folder.prepare(source.table)
+        if prepared is None:
+            said = nearest(source.table, list(folder.tables()))
+            raise LogUnreadableError(f"connection {source.connection!r} has no table {source.table!r}{said}")
+        return LogTable(folder.engine, source.table, None, prepared.types, stands_for=prepared.name)
 
 
 def _sqlite_types(engine: sa.Engine, table: str) -> dict[str, sa.types.TypeEngine[Any]]:
@@ -265,7 +277,11 @@ def read_only_engine(name: str, address: str) -> sa.Engine:
         raise LogUnreadableError(f"connection {name!r} cannot be read: {said}")
     options = {} if is_sqlite else {"postgresql_readonly": True}
     try:
-        engine = sa.create_engine(url, pool_pre_ping=not is_sqlite, execution_options=options)
+        # Nothing is ever written to a file, so there is nothing to roll back when a connection is given back.
+        reset: Any = None if is_sqlite else "rollback"
+        engine = sa.create_engine(
+            url, pool_pre_ping=not is_sqlite, execution_options=options, pool_reset_on_return=reset
+        )
     except (ModuleNotFoundError, sa.exc.NoSuchModuleError) as error:
         raise LogUnreadableError(f"connection {name!r} needs a driver that is not installed: {error}") from None
     if is_sqlite:

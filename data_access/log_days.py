@@ -18,7 +18,6 @@ from data_access.timestamps import QUARTER_HOUR, LocalDays, as_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from data_access.log_reader import Conditions, LogReader
     from data_access.timestamps import TimeColumn
@@ -83,20 +82,26 @@ class LogDays:
         """Whether the days from ``first`` to before ``recent`` have as many rows and labels in all as is known."""
         rows, labels = self._to_count()
         known = [sum(counted[at] for counted in older.values()) for at in range(2)]
-        for whats, expected in (([rows], known[0]), (labels, known[1])):
-            if len(whats) == 1 and whats[0].column.table.is_counted_at_once:
-                # All rows less the recent ones; rows without a time or a label make the sums differ, and are counted then.
-                what = whats[0]
-                everything = sa.select(sa.func.count()).select_from(what.of)
-                since = everything.where(what.column.since(what.of, self._days.start(recent) - what.shift))
-                if self._one(everything) - self._one(since) == expected:
-                    continue
-            if sum(self._range(what, first, recent - ONE_DAY) for what in whats) != expected:
-                return False
-        return True
+        return all(
+            self._all_but(whats, recent) == expected
+            or sum(self._range(what, first, recent - ONE_DAY) for what in whats) == expected
+            for whats, expected in (([rows], known[0]), (labels, known[1]))
+        )
 
-    def _one(self, query: sa.Select[Any]) -> int:
-        return int(as_python(self._reader.fetched(query, 1)[0])[0])
+    def _all_but(self, whats: list[_Count], recent: date) -> int | None:
+        """Return how many rows there are less those from ``recent`` on, where the engine knows that without looking.
+
+        Rows without a time or a label are among them: then the sums differ, and the rows are looked at.
+        """
+        what = whats[0] if len(whats) == 1 else None
+        if what is None or what.source is not what.of or not what.column.table.is_counted_at_once:
+            return None
+        query = sa.select(sa.func.count()).select_from(what.of)
+        column = what.column.table.column(what.column.name, of=what.of)
+        since = query.where(what.column.since(what.of, self._days.start(recent) - what.shift), column.is_not(None))
+        both = sa.select(query.scalar_subquery().label("c0"), since.scalar_subquery().label("c1"))
+        everything, later = (int(as_python(found)[0]) for found in self._reader.fetched(both, 2))
+        return everything - later
 
     def _counted(self, first: date, last: date) -> dict[date, tuple[int, int]]:
         if last < first:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,7 +95,7 @@ def _card(
     table: LogTable, connection: str, said_table: str, roles: dict[str, str], *, each: str | None, value: Any
 ) -> dict[str, Any]:
     where = {} if each is None else {each: value if isinstance(value, str | int | float | bool) else str(value)}
-    own = type(table)(table.engine, table.name, table.schema, table.types, tuple(where.items()))
+    own = replace(table, where=tuple(where.items()))
     sample = _sample(own)
     roles = {
         role: name

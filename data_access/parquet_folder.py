@@ -8,11 +8,13 @@ for their permissions to say.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 from pyarrow import ArrowException
@@ -20,12 +22,47 @@ from pyarrow import ArrowException
 from monitoring.errors import LogUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 SCHEME = "parquet:"
 SUFFIX = ".parquet"
 MEMORY_LIMIT = "2GB"
+TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), sa.BigInteger),
+    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"), sa.BigInteger),
+    "FLOAT": sa.REAL,
+    "DOUBLE": sa.Double,
+    "DECIMAL": sa.Numeric,
+    "VARCHAR": sa.Text,
+    "BOOLEAN": sa.Boolean,
+    "DATE": sa.Date,
+    "TIME": sa.Time,
+    "BLOB": sa.LargeBinary,
+    "UUID": sa.Uuid,
+    "JSON": sa.JSON,
+    "ENUM": sa.Enum,
+}
+ARROW_TYPES: tuple[tuple[Callable[[pa.DataType], bool], type[sa.types.TypeEngine[Any]]], ...] = (
+    (pa.types.is_boolean, sa.Boolean),
+    (pa.types.is_integer, sa.BigInteger),
+    (pa.types.is_float64, sa.Double),
+    (pa.types.is_floating, sa.REAL),
+    (pa.types.is_decimal, sa.Numeric),
+    (pa.types.is_string, sa.Text),
+    (pa.types.is_large_string, sa.Text),
+    (pa.types.is_date, sa.Date),
+    (pa.types.is_time, sa.Time),
+    (pa.types.is_binary, sa.LargeBinary),
+)
 _NUMBERS = count()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a query selects from to read a table, and its columns: a file by its path, a folder by the name of a view."""
+
+    name: str
+    types: dict[str, sa.types.TypeEngine[Any]]
 
 
 def is_parquet(address: str) -> bool:
@@ -71,7 +108,6 @@ class ParquetFolder:
             raise LogUnreadableError(f"connection {name!r} cannot be read: there is no folder {self.folder}")
         self.folder = self.folder.resolve()
         self.engine = self._engine()
-        self._views: set[str] = set()
 
     def tables(self) -> dict[str, Path]:
         """Return the file or folder behind each table.
@@ -99,48 +135,59 @@ class ParquetFolder:
             raise LogUnreadableError(f"connection {self._name!r}: there is no Parquet file in {self.folder}")
         return found
 
-    def prepare(self, table: str) -> bool:
-        """Make a table ready to be selected from, and say whether there is one of this name."""
-        if table in self._views:
-            return True
+    def prepare(self, table: str) -> Prepared | None:
+        """Return what is to be selected from and the types of its columns, nothing when there is no such table.
+
+        Raises:
+            LogUnreadableError: its files cannot be read, or have columns that differ in capitals only.
+        """
         path = self.tables().get(table)
         if path is None:
-            return False
-        files = [path] if path.is_file() else sorted(_files(path))
-        self._check(files[0])
-        source = path if path.is_file() else path / "**" / f"*{SUFFIX}"
-        reading = "" if path.is_file() else ", hive_partitioning = true, union_by_name = true"
+            return None
+        schema = self._schema(path if path.is_file() else min(_files(path)))
+        if path.is_file():
+            return Prepared(str(path), {field.name: _arrow_type(field.type) for field in schema})
+        return Prepared(table, self._view(table, path))
+
+    def fingerprint(self, table: str) -> list[object]:
+        """Return what tells whether the files behind a table changed."""
+        path = self.tables()[table]
+        return [(str(each), each.stat().st_size, each.stat().st_mtime_ns) for each in sorted(_files(path))]
+
+    def _view(self, table: str, folder: Path) -> dict[str, sa.types.TypeEngine[Any]]:
+        """Make a view of all files of a folder and return the types of its columns."""
         quoted = '"' + table.replace('"', '""') + '"'
-        selected = f"SELECT * FROM read_parquet({_text(str(source))}{reading})"  # noqa: S608 - the names are quoted
-        view = f"CREATE OR REPLACE VIEW {quoted} AS {selected}"
+        reading = f"{_text(str(folder / '**' / f'*{SUFFIX}'))}, hive_partitioning = true, union_by_name = true"
+        view = f"CREATE OR REPLACE VIEW {quoted} AS SELECT * FROM read_parquet({reading})"  # noqa: S608 - both are quoted
+        opened: Any = self.engine.raw_connection()
+        driver: Any = self.engine.dialect.dbapi
         try:
-            with self.engine.begin() as connection:
-                connection.exec_driver_sql(view)
-        except sa.exc.DBAPIError as error:
-            said = str(error.orig).strip().splitlines()[0]
-            raise LogUnreadableError(f"connection {self._name!r}: {path.name!r} cannot be read: {said}") from None
-        self._views.add(table)
-        return True
+            duckdb = opened.driver_connection
+            duckdb.execute(view)
+            columns = duckdb.execute(f"DESCRIBE {quoted}").fetchall()
+        except driver.Error as error:
+            said = str(error).strip().splitlines()[0]
+            raise LogUnreadableError(f"connection {self._name!r}: {folder.name!r} cannot be read: {said}") from None
+        finally:
+            opened.close()
+        return {column[0]: _type(column[1]) for column in columns}
 
-    def forget(self) -> None:
-        """Look at the files afresh."""
-        self._views.clear()
-
-    def _check(self, file: Path) -> None:
-        """Refuse a file that is none, and columns that DuckDB would rename without a word."""
+    def _schema(self, file: Path) -> pa.Schema:
+        """Return a file's columns; refuse what is no Parquet file, and columns that DuckDB would rename without a word."""
         try:
-            names = pq.read_schema(file).names
+            schema = pq.read_schema(file)
         except (ArrowException, OSError) as error:
             said = str(error).strip().splitlines()[0]
             raise LogUnreadableError(f"connection {self._name!r}: {file.name!r} is no Parquet file: {said}") from None
         known: dict[str, str] = {}
-        for name in names:
+        for name in schema.names:
             if name.lower() in known:
                 raise LogUnreadableError(
                     f"connection {self._name!r}: {file.name!r} has the columns {known[name.lower()]!r} and {name!r}: DuckDB does "
                     "not tell capitals from small letters; rename one of them"
                 )
             known[name.lower()] = name
+        return schema
 
     def _engine(self) -> sa.Engine:
         config: dict[str, Any] = {
@@ -152,7 +199,7 @@ class ParquetFolder:
         # A name, for without one each thread would have an empty database of its own.
         url = f"duckdb:///:memory:modelfolio_{next(_NUMBERS)}"
         try:
-            engine = sa.create_engine(url, connect_args={"config": config})
+            engine = sa.create_engine(url, connect_args={"config": config}, pool_reset_on_return=None)
         except (ModuleNotFoundError, sa.exc.NoSuchModuleError):
             raise LogUnreadableError(
                 f"connection {self._name!r} is a folder of Parquet files, which needs DuckDB: install modelfolio[parquet]"
@@ -174,7 +221,25 @@ def _is_file(path: Path) -> bool:
 
 
 def _files(folder: Path) -> Iterable[Path]:
+    if folder.is_file():
+        return [folder]
     return (path for path in folder.rglob("*") if _is_file(path) and not path.name.startswith((".", "_")))
+
+
+def _arrow_type(kind: pa.DataType) -> sa.types.TypeEngine[Any]:
+    if pa.types.is_timestamp(kind):
+        return sa.DateTime(timezone=kind.tz is not None)
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return next((known() for is_kind, known in ARROW_TYPES if is_kind(kind)), sa.types.NullType())
+
+
+def _type(said: str) -> sa.types.TypeEngine[Any]:
+    """Return what a type of DuckDB is to us; a time in nanoseconds is a time."""
+    word = said.partition("(")[0]
+    if word.startswith("TIMESTAMP") and "[" not in word:
+        return sa.DateTime(timezone="TIME ZONE" in word)
+    return TYPES[word]() if word in TYPES and not said.endswith("]") else sa.types.NullType()
 
 
 def _text(value: str) -> str:

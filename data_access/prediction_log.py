@@ -14,7 +14,7 @@ from data_access.log_reader import LogReader, as_text, first_column
 from data_access.model_output import label_values, numbers, output
 from data_access.normal_text import texts
 from data_access.reference_rows import LogReferences
-from data_access.supersession import days_replaced, have_several, is_repeated
+from data_access.supersession import days_replaced, is_repeated
 from data_access.timestamps import LocalDays, as_date
 from monitoring.portfolio import FeatureKind, Model
 from monitoring.ports import LabelledRows, LogRows, ReferenceRows
@@ -50,8 +50,7 @@ class SqlPredictionLog:
         self.reader = LogReader(connections, model, mapping)
         self._connections = connections
         self._log_days = LogDays(self.reader, self.days)
-        self._with_these_ids: dict[Bounds, Entries] = {}
-        self._several: dict[Bounds, bool] = {}
+        self._several: dict[tuple[str, Bounds], bool] = {}
 
     # What the core asks for
 
@@ -78,12 +77,13 @@ class SqlPredictionLog:
         bounds = self.days.bounds(first, last)
         low, high = np.datetime64(first, "D"), np.datetime64(last, "D")
         days, ids = np.empty(0, dtype="datetime64[D]"), []
-        entries = self._rows_arriving(bounds)
-        if have_several(entries.ids):
+        if self._have_several_rows(bounds):
+            several = self._several_rows(self._arriving(bounds))
+            entries = self.reader.times_of(self.reader.log.rows("o"), several, [])
             arrived = np.maximum(self.days.of(entries.stamp), self.days.of(entries.arrived))
             valid_to = self._row_ends(entries, entries)
             days = self.days.of(entries.stamp)[(valid_to >= low) & (valid_to <= high) & (valid_to > arrived)]
-            ids.append(self._several_rows(self._arriving(bounds)))
+            ids.append(several)
         if self._have_several_labels(bounds):
             ids.append(self._several_labels(bounds))
         if self.mapping.label_column is not None:
@@ -99,11 +99,8 @@ class SqlPredictionLog:
         within = [self.reader.stamp.between(rows, start, end)]
         entries = self.reader.entries(rows, within, features=True)
         entries = entries.chosen((entries.stamp >= start) & (entries.stamp < end))
-        with_these_ids = self._with_these_ids.get(bounds)
-        if with_these_ids is not None:
-            return self._log_rows(entries, with_these_ids)
         later = None
-        if len(entries) and self.reader.has_ids:
+        if len(entries) and self.reader.has_ids and self._several.get(("rows", bounds), True):
             inner = sa.select(self.reader.id_of(rows)).where(*self.reader.log.condition(rows), *within)
             outer = self.reader.log.rows("o")
             later = self.reader.times_of(outer, inner, [self.reader.stamp.since(outer, end)])
@@ -141,13 +138,13 @@ class SqlPredictionLog:
         rows = self.reader.log.rows("r")
         return [sa.or_(*(column.between(rows, *bounds) for column in self.reader.row_times))]
 
-    def _rows_arriving(self, bounds: Bounds) -> Entries:
-        """Return id and time of the rows arriving in the range and of all others with their ids."""
-        if bounds not in self._with_these_ids:
-            rows = self.reader.log.rows("r")
-            inner = sa.select(self.reader.id_of(rows)).where(*self.reader.log.condition(rows), *self._arriving(bounds))
-            self._with_these_ids[bounds] = self.reader.times_of(self.reader.log.rows("o"), inner, [])
-        return self._with_these_ids[bounds]
+    def _have_several_rows(self, bounds: Bounds) -> bool:
+        """Whether any id of the rows arriving in the range occurs more than once in the log."""
+        key = ("rows", bounds)
+        if key not in self._several:
+            query = self._several_rows(self._arriving(bounds)).limit(1)
+            self._several[key] = len(self.reader.fetched(query, 1)[0]) > 0
+        return self._several[key]
 
     def _several_rows(self, within: Conditions, joined_to: sa.FromClause | None = None) -> sa.Select[Any]:
         """Return the ids that occur more than once in the log and have a row (or pair) ``within``."""
@@ -165,9 +162,10 @@ class SqlPredictionLog:
         """Whether any id with a label from the range has more than one."""
         if self.reader.labels is None or self.reader.label_stamp is None:
             return False
-        if bounds not in self._several:
-            self._several[bounds] = len(self.reader.fetched(self._several_labels(bounds).limit(1), 1)[0]) > 0
-        return self._several[bounds]
+        key = ("labels", bounds)
+        if key not in self._several:
+            self._several[key] = len(self.reader.fetched(self._several_labels(bounds).limit(1), 1)[0]) > 0
+        return self._several[key]
 
     def _several_labels(self, bounds: Bounds) -> sa.Select[Any]:
         """Return the ids that have more than one label, one of them from the range."""
