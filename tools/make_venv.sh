@@ -11,8 +11,8 @@ cd "$(dirname "$0")/.."
 
 purpose=${1:?run or test}
 case $purpose in
-    run) extras=postgres ;;
-    test) extras=postgres,sample-build,test ;;
+    run) extras=parquet,postgres ;;
+    test) extras=parquet,postgres,sample-build,test ;;
     *) echo "usage: tools/make_venv.sh run|test" >&2; exit 2 ;;
 esac
 venv_python=.venv/bin/python
