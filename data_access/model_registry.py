@@ -16,6 +16,7 @@ from data_access.log_connections import LogConnections
 from data_access.log_mapping import short_hash
 from data_access.model_card import ModelCard, card_json, parse_card
 from data_access.prediction_log import SqlPredictionLog
+from data_access.stored_profiles import StoredProfilesLog
 from data_access.tables import ModelRow, ModelVersionRow
 from monitoring.errors import UnknownModelError
 from monitoring.people import COMMAND_LINE, Role
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from data_access.database import Database
     from data_access.log_mapping import LogMapping
+    from monitoring.ports import PredictionLog
 
 Card = ModelCard | InventoryCard
 NEW, CHANGED, UNCHANGED = "new", "changed", "unchanged"
@@ -116,8 +118,15 @@ def mapping(registry: Database, model_id: str) -> LogMapping:
 
 
 @contextmanager
-def open_log(registry: Database, model_id: str, *, connections: Mapping[str, str]) -> Iterator[SqlPredictionLog]:
-    """Give a model's prediction log, opened for reading; ``connections`` are SQLAlchemy URLs by name."""
+def open_log(registry: Database, model_id: str, *, connections: Mapping[str, str]) -> Iterator[PredictionLog]:
+    """Give a model's prediction log, opened for reading; ``connections`` are SQLAlchemy URLs by name.
+
+    A card that describes a log but names no table is that of a model of which only day profiles are kept.
+    """
+    found = card(registry, model_id)
+    if isinstance(found, ModelCard) and found.log is None:
+        yield StoredProfilesLog(registry, model_id)
+        return
     opened = LogConnections(connections)
     try:
         yield SqlPredictionLog(opened, model(registry, model_id), mapping(registry, model_id))

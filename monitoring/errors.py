@@ -79,3 +79,7 @@ class InvalidPersonError(ModelfolioError):
 
 class AuditChainError(ModelfolioError):
     """The audit trail does not verify; the text names the first bad row."""
+
+
+class NoLogRowsError(ModelfolioError):
+    """Rows are asked for where only day profiles are kept."""
