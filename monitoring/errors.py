@@ -83,3 +83,7 @@ class AuditChainError(ModelfolioError):
 
 class NoLogRowsError(ModelfolioError):
     """Rows are asked for where only day profiles are kept."""
+
+
+class SimulationError(ModelfolioError):
+    """The simulated portfolio cannot be made; the text says why."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from monitoring.portfolio import Model
 
 MODELS, DAYS, SEED = 1_000, 120, 1
-FEWEST_DAYS, MOST_MODELS = 90, 10_000
+FEWEST_DAYS, MOST_DAYS, MOST_MODELS = 90, 730, 10_000
 GENERATION = "1"
 """Grows when the same seed would give other rows, so that a portfolio made before is made again."""
 CARDS_AT_ONCE, PROFILES_AT_ONCE, FOLDERS_AT_ONCE = 250, 4, 20
@@ -49,13 +49,17 @@ def planned(models: int = MODELS, *, days: int = DAYS, seed: int = SEED) -> list
     return list(recipes(models, days=days, seed=seed))
 
 
-def register(registry: Registry, planned: Sequence[Recipe], *, now: datetime) -> None:
-    """Register people and models; what is there already stays as it is."""
+def add_owners(registry: Registry, *, now: datetime) -> None:
+    """Add the invented people who own the models and whom nobody acts as."""
     known = {person.email for person in people.everyone(registry)}
     for owners in OTHER_OWNERS.values():
         for email, name in owners:
             if email not in known:
                 people.add(registry, email=email, name=name, by=COMMAND_LINE, now=now)
+
+
+def register(registry: Registry, planned: Sequence[Recipe], *, now: datetime) -> None:
+    """Register the models; what is there already stays as it is."""
     for at in range(0, len(planned), CARDS_AT_ONCE):
         some = planned[at : at + CARDS_AT_ONCE]
         model_registry.register(registry, [_card(recipe) for recipe in some], now=now)

@@ -44,7 +44,8 @@ class Fate:
         name: as in the table of expected verdicts.
         weight: share of the portfolio, in thousandths.
         expected: verdicts that are right on the last day, the most likely first.
-        concept: strength of the change in the relation of inputs and labels; 0 none, 1 as strong as can be.
+        concept: greatest strength of the change in the relation of inputs and labels: 0 none, 0.4 costs about a third of the
+            advantage, 0.5 half, 1 more than all of it.
         drift: standard deviations by which inputs move; ``drift_inputs`` how many of them (0: those of the exposure).
         ramp_days: days over which a change comes.
         fault: what breaks; ``until`` is the share at which it is repaired.
@@ -92,15 +93,15 @@ CLASSIFIERS, NUMBERS = (Task.BINARY, Task.MULTICLASS), (Task.BINARY, Task.REGRES
 
 FATES = (
     Fate("healthy", 430, KEEP),
-    Fate("concept drift", 45, RETRAIN, begins=MIDDLE, concept=0.6),
+    Fate("concept drift", 45, RETRAIN, begins=MIDDLE, concept=0.55),
     Fate("feed: values missing", 18, FIX_DATA, begins=LATE, fault=Fault.NULLS),
     Fate("covariate drift without loss", 40, WATCH, begins=MIDDLE, drift=1.4, ramp_days=20, tasks=NUMBERS),
     Fate("superseded", 18, RETIRE, begins=MIDDLE, superseded=True, traffic=0.3),
     Fate("inventory only", 30, UNKNOWN, inventory=True),
-    Fate("world shift, skill lost", 50, RETRAIN, drift=1.1, drift_inputs=0, concept=0.7, exposure=Exposure.WORLD),
+    Fate("world shift, skill lost", 50, RETRAIN, drift=1.1, drift_inputs=0, concept=0.6, exposure=Exposure.WORLD),
     Fate("world shift, skill kept", 50, WATCH, drift=1.1, drift_inputs=0, exposure=Exposure.WORLD, tasks=NUMBERS),
     Fate("feed shift", 90, FIX_DATA, fault=Fault.NULLS, drift_inputs=0, exposure=Exposure.FEED),
-    Fate("slow concept drift", 20, RETRAIN, begins=(0.75, 0.60), concept=0.7, ramp_days=35),
+    Fate("slow concept drift", 20, RETRAIN, begins=(0.75, 0.60), concept=0.55, ramp_days=35),
     Fate("feed: stuck", 8, FIX_DATA, begins=LATE, fault=Fault.STUCK),
     Fate("feed: unit changed", 8, FIX_DATA, begins=LATE, fault=Fault.UNIT),
     Fate("feed: rescaled", 8, FIX_DATA, begins=LATE, fault=Fault.RESCALED),
@@ -113,11 +114,11 @@ FATES = (
     Fate("no labels, inputs moved", 8, RETRAIN, begins=(0.45, 0.30), drift=1.3, drift_inputs=4, has_labels=False),
     Fate("no labels ever", 10, UNKNOWN, has_labels=False, has_reference_labels=False),
     Fate("late labels", 20, KEEP, label_delay_days=30),
-    Fate("late labels, concept drift", 8, RETRAIN, begins=(0.75, 0.65), concept=0.7, label_delay_days=30),
+    Fate("late labels, concept drift", 8, RETRAIN, begins=(0.75, 0.65), concept=0.55, label_delay_days=30),
     Fate("labels over 30 days", 8, KEEP, spread_labels=True, label_delay_days=30),
     Fate("no importance", 16, KEEP, has_importance=False),
     Fate("weekly", 12, KEEP, weekly=True),
-    Fate("weekly, concept drift", 4, RETRAIN, begins=(0.80, 0.75), concept=0.8, weekly=True),
+    Fate("weekly, concept drift", 4, RETRAIN, begins=(0.80, 0.75), concept=0.6, weekly=True),
     Fate("hard classes only", 10, KEEP, hard=True, tasks=CLASSIFIERS),
     Fate("small traffic", 12, (Verdict.KEEP, Verdict.WATCH), rows_a_day=4.0),
     Fate("tiny traffic", 8, (Verdict.UNKNOWN, Verdict.WATCH), rows_a_day=0.2),
@@ -125,7 +126,7 @@ FATES = (
     Fate("traffic halved", 8, WATCH, begins=(0.65, 0.60), traffic=0.38),
     Fate("traffic stopped", 6, UNKNOWN, begins=(0.06, 0.05), traffic=0.0),
     Fate("retrained, it helped", 12, KEEP, begins=EARLY, concept=1.0, version="helps"),
-    Fate("retrained, it did not help", 8, RETIRE, begins=EARLY, concept=0.7, version="fails"),
+    Fate("retrained, it did not help", 8, RETIRE, begins=EARLY, concept=0.65, version="fails"),
     Fate("version not announced", 4, WATCH, begins=(0.25, 0.20), version="unannounced"),
     Fate("never useful", 8, RETIRE, skill="none"),
     Fate("level off from the start", 8, (Verdict.WATCH, Verdict.RETIRE), skill="level off", tasks=(Task.BINARY,)),

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 LAST_DAY = date(2026, 6, 30)
 REFERENCE_DAYS, WEEKLY_REFERENCE_DAYS, TINY_REFERENCE_DAYS = 60, 119, 90
 FEWEST_ROWS, MOST_ROWS, WEEKLY_FACTOR = 45, 180, 6.0
-FLIPPED_SHARE = 0.45
+FLIPPED_SHARE, WEAKEST = 0.45, 0.85
 USELESS_SKILL = -0.03
 """Skill of a model that ranks while its level is off."""
 MANY_INPUTS = 4
@@ -57,6 +57,7 @@ class Recipe:
     Attributes:
         betas: weight of each input in the score, shape ``(inputs,)``, for multiclass ``(inputs, classes)``.
         turned: the weights the relation moves to at full strength of a concept change.
+        concept: strength of the change in the relation, as in the fate.
         level: mean logit of the truth of a binary model; ``level_off`` is what its score adds to it.
         onset: first day of what happens; missing for a steady model. ``repaired``: first day it is over.
         took_over: first day of a second version.
@@ -74,6 +75,7 @@ class Recipe:
     importance: tuple[float, ...]
     betas: Floats
     turned: Floats
+    concept: float
     level: float
     level_off: float
     rows_a_day: float
@@ -210,6 +212,7 @@ def _recipe(seed: tuple[int, int], name: str, what: Product, fate: Fate, *, days
         importance=tuple(round(float(share), 3) for share in shares / shares.sum()),
         betas=betas,
         turned=turned,
+        concept=fate.concept * (1.0 if fate.version == "helps" else float(draw.uniform(WEAKEST, 1.0))),
         level=binary_level,
         level_off=_level_off(betas, binary_level) if fate.skill == "level off" else 0.0,
         rows_a_day=rows * (WEEKLY_FACTOR if fate.weekly else 1.0),

@@ -110,7 +110,7 @@ def _drawn(recipe: Recipe, days: Days, *, stream: int, reference_of: str | None 
     broken = np.flatnonzero(_broken(recipe, days)[at]) if not is_reference else np.zeros(0, dtype=np.intp)
     values, seen, texts_among = _values(recipe, z, broken, draw)
     version = _versions(recipe, day, reference_of)
-    truth = _relation(recipe, fate.concept * progress)[at]
+    truth = _relation(recipe, recipe.concept * progress)[at]
     label, score, decided, probabilities = _said_and_true(recipe, z, seen, truth=truth, version=version, draw=draw)
     if fate.fault is Fault.SCORE_RANGE and len(broken):
         outside = broken[draw.random(len(broken)) < OUTSIDE_SHARE]
@@ -241,7 +241,7 @@ def _said_and_true(
     fate, blind = recipe.fate, recipe.fate.skill == "none"
     retrained = version == "v2" if fate.version == "helps" else np.zeros(len(version), dtype=bool)
     weights = np.where(
-        retrained.reshape(-1, *(1,) * recipe.betas.ndim), _relation(recipe, np.array([fate.concept])), recipe.betas
+        retrained.reshape(-1, *(1,) * recipe.betas.ndim), _relation(recipe, np.array([recipe.concept])), recipe.betas
     )
     if recipe.task is Task.MULTICLASS:
         return _multiclass(recipe, z, seen, truth=truth, weights=weights, draw=draw)
