@@ -168,7 +168,7 @@ def recipes(models: int, *, days: int, seed: int, last_day: date = LAST_DAY) -> 
     draw = np.random.default_rng([seed, models])
     fates = fates_of(models)
     order = draw.permutation(models)
-    names = _names(models)
+    names = different_names(models)
     healthy = next((names[i] for i in range(models) if fates[order[i]].name == "healthy"), "its successor")
     for i in range(models):
         fate = fates[order[i]]
@@ -177,7 +177,7 @@ def recipes(models: int, *, days: int, seed: int, last_day: date = LAST_DAY) -> 
         yield replace(recipe, successor=healthy[0]) if fate.superseded else recipe
 
 
-def _names(models: int) -> list[tuple[str, Product]]:
+def different_names(models: int) -> list[tuple[str, Product]]:
     """Return different names, each with its product; short ones first."""
     found: list[tuple[str, Product]] = []
     for generation in range(1 + models // (len(CHANNELS) * len(COUNTRIES) * len(PRODUCTS))):

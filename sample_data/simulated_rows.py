@@ -115,6 +115,7 @@ def _drawn(recipe: Recipe, days: Days, *, stream: int, reference_of: str | None 
     if fate.fault is Fault.SCORE_RANGE and len(broken):
         outside = broken[draw.random(len(broken)) < OUTSIDE_SHARE]
         score[outside] = np.round(1.0 + score[outside], DIGITS)
+        decided[outside] = 1.0
     arrival = _arrivals(recipe, day, draw, is_reference=is_reference)
     return SimulatedRows(day, version, values, texts_among, score, decided, label, arrival, probabilities)
 
