@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.demo_people import add_people
 from dashboard.opening import open_registry
+from dashboard.settings import PREFIX
 from data_access.assess_portfolio import assess_portfolio
 from data_access.demo_clock import demo_clock, move_demo_clock
 from data_access.schema import upgrade
@@ -140,7 +141,11 @@ def start(settings: Settings, wanted: Wanted) -> subprocess.Popen[bytes] | None:
     home.mkdir(parents=True, exist_ok=True)
     program = "from dashboard.cli import main; main()"
     asked = ["simulate", "--models", str(wanted.models), "--days", str(wanted.days), "--seed", str(wanted.seed)]
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {
+        f"{PREFIX}HOME": str(settings.home.resolve()),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
     with (home / LOG).open("wb") as log:
         maker = subprocess.Popen(
             [sys.executable, "-c", program, *asked, "--niceness", str(NICENESS)],
