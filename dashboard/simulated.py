@@ -24,6 +24,7 @@ from dashboard.opening import open_registry
 from dashboard.settings import PREFIX
 from data_access.assess_portfolio import assess_portfolio
 from data_access.demo_clock import demo_clock, move_demo_clock
+from data_access.registry import SCHEMA
 from data_access.schema import upgrade
 from monitoring.errors import ModelfolioError, SimulationError
 from monitoring.policy import METHOD_VERSION
@@ -92,7 +93,7 @@ class Wanted:
     @property
     def made_from(self) -> str:
         """A text that changes when the result would."""
-        said = asdict(self) | {"generation": simulate.GENERATION, "method": METHOD_VERSION}
+        said = asdict(self) | {"generation": simulate.GENERATION, "method": METHOD_VERSION, "schema": SCHEMA}
         return json.dumps(said, sort_keys=True)
 
 

@@ -21,9 +21,10 @@ class Fault(StrEnum):
     UNIT = "unit"
     RESCALED = "rescaled"
     NEW_LEVEL = "new_level"
-    MISSING_COLUMN = "missing_column"
+    EMPTY_COLUMN = "empty_column"
     TYPE_CHANGE = "type_change"
     SCORE_RANGE = "score_range"
+    STAMPED_AHEAD = "stamped_ahead"
 
 
 class Exposure(StrEnum):
@@ -106,9 +107,10 @@ FATES = (
     Fate("feed: unit changed", 8, FIX_DATA, begins=LATE, fault=Fault.UNIT),
     Fate("feed: rescaled", 8, FIX_DATA, begins=LATE, fault=Fault.RESCALED),
     Fate("feed: new level", 8, FIX_DATA, begins=LATE, fault=Fault.NEW_LEVEL),
-    Fate("feed: column gone", 6, FIX_DATA, begins=LATE, fault=Fault.MISSING_COLUMN),
+    Fate("feed: column empty", 6, FIX_DATA, begins=LATE, fault=Fault.EMPTY_COLUMN),
     Fate("feed: text among numbers", 6, FIX_DATA, begins=LATE, fault=Fault.TYPE_CHANGE),
     Fate("feed: score out of range", 6, FIX_DATA, begins=LATE, fault=Fault.SCORE_RANGE, tasks=(Task.BINARY,)),
+    Fate("feed: rows stamped ahead", 4, FIX_DATA, begins=LATE, fault=Fault.STAMPED_AHEAD),
     Fate("feed repaired", 12, KEEP, begins=(0.55, 0.45), until=0.30, fault=Fault.NULLS),
     Fate("no labels", 20, KEEP, has_labels=False),
     Fate("no labels, inputs moved", 8, RETRAIN, begins=(0.45, 0.30), drift=1.3, drift_inputs=4, has_labels=False),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sample_data.simulated_recipes import Recipe
 
 MICROSECONDS_A_DAY = 86_400_000_000
+DAYS_AHEAD = np.timedelta64(3, "D")
 
 
 def write_folder(recipe: Recipe, parent: Path) -> Path:
@@ -29,7 +30,8 @@ def write_folder(recipe: Recipe, parent: Path) -> Path:
     live = live_rows(recipe)
     stamp = _stamps(live)
     id_ = np.array([f"{i:07d}" for i in range(len(live))], dtype=object)
-    _write(folder / "log.parquet", {"ts": stamp, "id": id_, **columns_of(recipe, live)})
+    written = {"written_at": stamp - DAYS_AHEAD * live.ahead} if "arrived_at" in card.get("columns", {}) else {}
+    _write(folder / "log.parquet", {"ts": stamp, "id": id_, **written, **columns_of(recipe, live)})
     if "labels" in card:
         has = ~np.isnat(live.arrival)
         arrives = stamp[has] + (live.arrival[has] - live.day[has])

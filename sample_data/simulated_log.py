@@ -12,6 +12,7 @@ from data_access.stored_profiles import reference_key
 from monitoring.portfolio import FeatureKind
 from monitoring.ports import LabelledRows, LogRows, ReferenceOrigin, ReferenceRows
 from monitoring.profiling import KeptReference, NewProfiles, ProfileStore
+from sample_data.simulated_fates import Fault
 from sample_data.simulated_rows import NEVER, SimulatedRows, day_of, live_rows, reference_rows
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class SimulatedLog:
             features=features,
             mistyped={name: mistyped.get(name, none) for name in numeric},
             score=rows.score,
+            future=int(rows.ahead.sum()),
+            ahead=rows.ahead if self.recipe.fate.fault is Fault.STAMPED_AHEAD else None,
         )
 
     def _labelled(self, rows: SimulatedRows) -> LabelledRows:

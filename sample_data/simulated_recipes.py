@@ -142,6 +142,8 @@ class Recipe:
             ],
         }
         said["columns"] |= {"prediction": "said"} if self.task is Task.REGRESSION or fate.hard else {}
+        if fate.fault is Fault.STAMPED_AHEAD:
+            said["columns"]["arrived_at"] = "written_at"
         if self.task is Task.MULTICLASS:
             said["classes"] = list(self.product.classes)
         if not fate.hard and self.task is Task.BINARY:

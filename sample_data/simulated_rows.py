@@ -25,7 +25,7 @@ DIGITS = 4
 DAY_EFFECT, WEEKEND_EFFECT, WEEKEND_TRAFFIC = 0.05, 0.2, 0.6
 LABELLED_SHARE = 0.97
 LONGEST_SPREAD = 30
-NULL_SHARE, NEW_LEVEL_SHARE, TEXT_SHARE, OUTSIDE_SHARE = 0.55, 0.25, 0.3, 0.12
+NULL_SHARE, NEW_LEVEL_SHARE, TEXT_SHARE, OUTSIDE_SHARE, AHEAD_SHARE = 0.55, 0.25, 0.3, 0.12, 0.3
 UNIT_FACTOR, RESCALE_FACTOR = 1000.0, 1.609344
 TARGET_MEAN, TARGET_SPREAD = 240.0, 55.0
 """A regression's target, in whatever unit it has."""
@@ -44,7 +44,7 @@ class SimulatedRows:
     ``values`` holds one column per input: floats (NaN missing) or texts (``None`` missing). ``texts_among`` flags values of a
     numeric input that are text. ``score`` is the probability, or for a regression the prediction; ``probabilities``
     ``(rows, classes)`` is for multiclass only; ``decided`` the predicted class or number. ``arrival`` is the day the label
-    arrives, NaT for none.
+    arrives, NaT for none. ``ahead`` flags rows stamped later than they were written.
     """
 
     day: Days
@@ -55,6 +55,7 @@ class SimulatedRows:
     decided: Floats
     label: Floats
     arrival: Days
+    ahead: Flags
     probabilities: Floats | None = None
 
     def __len__(self) -> int:
@@ -72,6 +73,7 @@ class SimulatedRows:
             self.decided[which],
             self.label[which],
             self.arrival[which],
+            self.ahead[which],
             None if self.probabilities is None else self.probabilities[which],
         )
 
@@ -116,8 +118,11 @@ def _drawn(recipe: Recipe, days: Days, *, stream: int, reference_of: str | None 
         outside = broken[draw.random(len(broken)) < OUTSIDE_SHARE]
         score[outside] = np.round(1.0 + score[outside], DIGITS)
         decided[outside] = 1.0
+    ahead = np.zeros(len(at), dtype=bool)
+    if fate.fault is Fault.STAMPED_AHEAD:
+        ahead[broken] = draw.random(len(broken)) < AHEAD_SHARE
     arrival = _arrivals(recipe, day, draw, is_reference=is_reference)
-    return SimulatedRows(day, version, values, texts_among, score, decided, label, arrival, probabilities)
+    return SimulatedRows(day, version, values, texts_among, score, decided, label, arrival, ahead, probabilities)
 
 
 def _is_weekend(days: Days) -> Floats:
@@ -220,7 +225,7 @@ def _break(fault: Fault | None, given: Floats | Texts, seen: Floats, broken: np.
         case Fault.NULLS:
             lost = broken[some < NULL_SHARE]
             given[lost], seen[lost] = None if given.dtype == object else np.nan, 0.0
-        case Fault.MISSING_COLUMN:
+        case Fault.EMPTY_COLUMN:
             given[broken], seen[broken] = None if given.dtype == object else np.nan, 0.0
         case Fault.TYPE_CHANGE:
             lost = broken[some < TEXT_SHARE]

@@ -198,6 +198,7 @@ WITH_LOGS = (
     "healthy",
     "feed: text among numbers",
     "feed: score out of range",
+    "feed: rows stamped ahead",
     "labels over 30 days",
     "retrained, it helped",
     "version not announced",
