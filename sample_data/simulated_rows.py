@@ -126,7 +126,7 @@ def _drawn(recipe: Recipe, days: Days, *, stream: int, reference_of: str | None 
 
 
 def _is_weekend(days: Days) -> Floats:
-    weekend: Floats = (_weekday(days) >= 5).astype(np.float64)  # noqa: PLR2004 - Saturday
+    weekend: Floats = (_weekday(days) >= 5).astype(np.float64)  # noqa: PLR2004 - Saturday is the fifth
     return weekend
 
 
