@@ -108,9 +108,9 @@ def ratio_claims(source: str, ours: float, costs: Sequence[PeerCost], *, reading
     claims = []
     for cost in costs:
         budget, stretch = next(limits for start, limits in BUDGETS[source].items() if cost.peer.name.startswith(start))
-        note = (
-            f"with reading the day {short((cost.day + reading) / ours)}x; it computes more: {cost.peer.computes_more}"
-        )
+        note = ""
+        if reading is not None:
+            note = f"{short((cost.day + reading) / ours)}x with its reading of the day"
         claims.append(
             Claim(
                 f"{source}: {cost.peer.name} / ours",
