@@ -132,7 +132,7 @@ def measure(size: Size, *, peer_models: int) -> Measured:
     with imported(size) as home:
         ours = {"SQLite": cost_of_a_new_day(home, size) / size.models}
         reading = reading_cost(home, size)
-    if find_spec("duckdb"):
+    if find_spec("duckdb") and find_spec("data_access.parquet_folder"):
         with mapped(size) as home:
             ours["Parquet"] = cost_of_a_new_day(home, size) / size.models
     costs = peer_costs(size, models=peer_models)

@@ -12,9 +12,9 @@ cd "$(dirname "$0")/.."
 
 purpose=${1:?run, test or bench}
 case $purpose in
-    run) extras=postgres ;;
-    test) extras=postgres,sample-build,test ;;
-    bench) extras=bench,postgres,sample-build,test ;;
+    run) extras=parquet,postgres ;;
+    test) extras=parquet,postgres,sample-build,test ;;
+    bench) extras=bench,parquet,postgres,sample-build,test ;;
     *) echo "usage: tools/make_venv.sh run|test|bench" >&2; exit 2 ;;
 esac
 venv_python=.venv/bin/python

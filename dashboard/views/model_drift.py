@@ -131,9 +131,9 @@ def one_feature(view: ModelView, assessment: Assessment, features: pd.DataFrame,
     )
     chart = drift_charts.distribution(shares, view.colours, height=264) if shares and shares.current_rows else None
     show_chart(chart, key="m_distribution", missing="No rows are kept for these 7 days.")
-    if shares and (scores := as_other_tools_say(shares)):
-        st.markdown(small(f"As other tools measure these days: {scores}."))
-    st.markdown(small("Familiar marks for PSI: 0.1 little, 0.25 a lot; the threshold above is this feature's own."))
+    marks = "Familiar marks for PSI: 0.1 little, 0.25 a lot; the threshold above is this feature's own."
+    others = as_other_tools_say(shares) if shares else ""
+    st.markdown(small(f"As other tools measure these days: {others}. {marks}" if others else marks))
 
 
 def as_other_tools_say(shares: Distribution) -> str:
