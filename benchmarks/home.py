@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import subprocess
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,6 +29,7 @@ from data_access.schema import upgrade
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CHECKOUT = Path(__file__).parents[1]
 FIRST_DAY = date(2026, 3, 2)
 REFERENCE_DAYS = 60
 DIFFERENT_DATA = 20
@@ -72,6 +77,23 @@ class Home:
         if run.failures:
             raise RuntimeError(f"models could not be assessed: {run.failures}")
         return run.assessments
+
+    def assess_by_command(self, *, until: int) -> float:
+        """Assess as ``assess`` does, but by the command in a process of its own; return the largest process's peak in MB."""
+        last = FIRST_DAY + timedelta(days=until)
+        connections = {f"MODELFOLIO_CONNECTION_{name.upper()}": address for name, address in self.connections.items()}
+        fixed = {"MODELFOLIO_HOME": str(self.folder), "MODELFOLIO_AS_OF": (last + timedelta(days=2)).isoformat()}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MODELFOLIO_")}
+        command = [
+            sys.executable,
+            "-c",
+            "from dashboard.cli import main; main()",
+            "assess",
+            "--as-of",
+            last.isoformat(),
+        ]
+        subprocess.run(command, env=kept | connections | fixed, check=True, capture_output=True, cwd=CHECKOUT)
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1_024
 
 
 @contextmanager

@@ -73,17 +73,25 @@ def reading_cost(home: Home, size: Size) -> float:
     return found
 
 
-def cost_of_a_new_day(home: Home, size: Size) -> float:
-    """Return the CPU seconds for a new day of the whole portfolio, the mean of some days after everything was warmed up."""
-    first_new = size.days - NEW_DAYS
+@dataclass(frozen=True)
+class OurCost:
+    """CPU seconds of ours for a new day of one model, and the peak memory in MB while its days before were caught up with."""
+
+    day: float
+    peak: float
+
+
+def our_cost(home: Home, size: Size) -> OurCost:
+    """Return what a new day costs: the mean of some days, after one more to warm up."""
+    first_new, total = size.days - NEW_DAYS, 0.0
+    peak = home.assess_by_command(until=first_new - 2)
     home.assess(until=first_new - 1)
-    total = 0.0
     for day in range(first_new, size.days):
         with spending() as spent:
             new = home.assess(until=day)
         assert new == size.models, "every model has a new verdict"
-        total += spent.cpu / NEW_DAYS
-    return total
+        total += spent.cpu
+    return OurCost(total / NEW_DAYS / size.models, peak)
 
 
 def scan_floor(size: Size) -> float | None:
@@ -128,13 +136,13 @@ def ratio_claims(source: str, ours: float, costs: Sequence[PeerCost], *, reading
 def measure(size: Size, *, peer_models: int) -> Measured:
     """Measure a new day from SQLite logs, and from Parquet files where DuckDB is installed."""
     found = Measured()
-    size = replace(size, days=max(size.days, NEW_DAYS + 1))
+    size = replace(size, days=max(size.days, NEW_DAYS + 3))
     with imported(size) as home:
-        ours = {"SQLite": cost_of_a_new_day(home, size) / size.models}
+        ours = {"SQLite": our_cost(home, size)}
         reading = reading_cost(home, size)
     if find_spec("duckdb") and find_spec("data_access.parquet_folder"):
         with mapped(size) as home:
-            ours["Parquet"] = cost_of_a_new_day(home, size) / size.models
+            ours["Parquet"] = our_cost(home, size)
     costs = peer_costs(size, models=peer_models)
     floor = scan_floor(size)
     print(
@@ -142,7 +150,7 @@ def measure(size: Size, *, peer_models: int) -> Measured:
         f"{size.reference_rows:,} reference rows before it; peers on {peer_models} models after one to warm up.\n"
         f"All are extrapolated to {EXTRAPOLATED_TO:,} models."
     )
-    thousand = [(f"ours, from {source}, verdicts stored", cost, "") for source, cost in ours.items()]
+    thousand = [(f"ours, from {source}, verdicts stored", cost.day, "") for source, cost in ours.items()]
     thousand += [(cost.peer.name, cost.day, short(cost.fit * EXTRAPOLATED_TO)) for cost in costs]
     thousand += [("reading the day from SQLite with pandas, which a peer's user does first", reading, "")]
     print_table(
@@ -153,10 +161,12 @@ def measure(size: Size, *, peer_models: int) -> Measured:
         print(f"{cost.peer.name} computes more: {cost.peer.computes_more}.")
     print()
     for source, own in ours.items():
-        claims = ratio_claims(source, own, costs, reading=reading if source == "SQLite" else None)
+        claims = ratio_claims(source, own.day, costs, reading=reading if source == "SQLite" else None)
         if floor is not None:
             note = "DuckDB's sum or count of every column of 1,000,000 rows in memory"
-            claims.append(Claim(f"{source}: ours / scan floor", own * EXTRAPOLATED_TO / floor, "x", note=note))
+            claims.append(Claim(f"{source}: ours / scan floor", own.day * EXTRAPOLATED_TO / floor, "x", note=note))
+        note = f"{size.models} models, {size.days - NEW_DAYS - 1} days, the largest process of the command"
+        claims.append(Claim(f"{source}: peak memory of assess", own.peak, " MB", 1_000, note=note))
         found.show(*claims)
     return found
 
