@@ -19,6 +19,7 @@ COMMANDS = {
     "assess": "dashboard.commands.assess:assess",
     "verdicts": "dashboard.commands.exports:verdicts",
     "shifts": "dashboard.commands.exports:shifts",
+    "simulate": "dashboard.commands.simulate:simulate",
 }
 GROUPS = {
     "people": "dashboard.commands.people:app",

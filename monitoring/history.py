@@ -114,6 +114,7 @@ def segments_known_on(
             policy=policy,
             previous=segments[-1].reference if segments else None,
             earlier=earlier,
+            skill_before=segments[-1].last_skill if segments else None,
             shifts=shifts or {},
         )
         own = world_labels(reference.label_layout, segment.sums)
