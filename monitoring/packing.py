@@ -104,14 +104,17 @@ def _unpacked(payload: bytes) -> bytes:
 
 
 def pack_day(profiles: DayProfiles, at: int) -> bytes:
-    """Return one day of profiles as bytes; the layout says how many counts and sums there are."""
+    """Return one day of profiles as bytes; the layout says how many counts and sums there are, remarks come last."""
     counts, rest = _whole_bytes(profiles.counts[at])
     sums = profiles.numeric_sums[at].copy()
     sums[:, 0] = profiles.rows[at] - sums[:, 0]  # finite values: mostly all rows, or all but a few
     floats = (sums.T.reshape(-1), profiles.sums[at, -2:], profiles.lows[at], profiles.highs[at])
     planes = _float_planes(np.concatenate(floats))
     exponents = len(planes) // 4
-    return _packed(counts, planes[:exponents], planes[exponents:], rest)
+    remarks = b""
+    if profiles.remarks is not None and profiles.remarks[at].any():
+        remarks = profiles.remarks[at].astype("<i8").tobytes()
+    return _packed(counts, planes[:exponents], planes[exponents:], rest, remarks)
 
 
 def unpack_days(layout: Layout, days: Sequence[tuple[date, int, bytes]]) -> DayProfiles:
@@ -121,7 +124,9 @@ def unpack_days(layout: Layout, days: Sequence[tuple[date, int, bytes]]) -> DayP
     size = n_counts + 8 * n_floats
     raw = [_unpacked(p) if p[:1] == SECOND_FORMAT else _as_second_format(layout, rows, p) for _, rows, p in days]
     data = np.frombuffer(b"".join(r[:size] for r in raw), dtype=np.uint8).reshape(n, size)
-    counts = _whole_values(data[:, :n_counts], b"".join(r[size:] for r in raw)).reshape(n, n_counts)
+    ends = [size + 8 * int(many) for many in (data[:, :n_counts] == MANY).sum(axis=1)]
+    rest = b"".join(r[size:end] for r, end in zip(raw, ends, strict=True))
+    counts = _whole_values(data[:, :n_counts], rest).reshape(n, n_counts)
     floats = _floats(data[:, n_counts:].reshape(n, 8, n_floats))
     rows = np.array([rows for _, rows, _ in days], dtype=np.int64)
     kinds = (layout.n_sums - 2) // max(numeric, 1)
@@ -130,7 +135,17 @@ def unpack_days(layout: Layout, days: Sequence[tuple[date, int, bytes]]) -> DayP
     by_feature = sums.reshape(n, layout.n_sums - 2)
     scores, lows, highs = np.split(floats[:, layout.n_sums - 2 :], [2, 2 + numeric], axis=1)
     day = np.array([day for day, _, _ in days], dtype="datetime64[D]")
-    return DayProfiles(day, rows, counts, np.concatenate((by_feature, scores), axis=1), lows, highs)
+    return DayProfiles(
+        day, rows, counts, np.concatenate((by_feature, scores), axis=1), lows, highs, _remarks(raw, ends)
+    )
+
+
+def _remarks(raw: Sequence[bytes], ends: Sequence[int]) -> np.ndarray | None:
+    """Return the remarks that stand behind each day's counts and sums, nothing where no day has any."""
+    width = max((len(r) - end for r, end in zip(raw, ends, strict=True)), default=0)
+    if not width:
+        return None
+    return np.array([np.frombuffer(r[end:] or bytes(width), dtype="<i8") for r, end in zip(raw, ends, strict=True)])
 
 
 def _as_second_format(layout: Layout, rows: int, payload: bytes) -> bytes:
@@ -248,6 +263,8 @@ def pack_reference(reference: Reference) -> bytes:
         "label_day": reference.labels.day.astype(np.int64),
         "vectors": reference.labels.vectors,
     }
+    if days.remarks is not None:
+        arrays["remarks"] = days.remarks
     return pack_arrays(header, arrays)
 
 
@@ -291,6 +308,7 @@ def unpack_reference(payload: bytes) -> Reference:
             arrays["sums"],
             arrays["lows"],
             arrays["highs"],
+            arrays["remarks"].astype(np.int64) if "remarks" in arrays else None,
         ),
         labels=LabelProfiles(label_day, label_day, arrays["vectors"]),
         importance=header["importance"],

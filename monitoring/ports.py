@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date
 
@@ -27,6 +27,15 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
+class ReplacedRows:
+    """Rows that a newer row of the same id replaced: their day, version, and the day it was known; shape ``(replaced,)``."""
+
+    day: Days
+    version: Texts
+    known_on: Days
+
+
+@dataclass(frozen=True, slots=True)
 class LogRows:
     """Rows of a prediction log as columns, one entry per row; every array has shape ``(rows,)``.
 
@@ -38,7 +47,8 @@ class LogRows:
     not numbers (they are NaN in ``features``). ``score``: binary the probability, multiclass the largest probability,
     regression the prediction, hard classes only: the index of the predicted class; NaN is missing. ``missing_columns`` names
     features whose column is not in the table at all. ``future`` counts rows stamped later than they can be.
-    ``duplicates`` counts rows replaced by a newer row of the same id.
+    ``duplicates`` counts rows replaced by a newer row of the same id. ``ahead`` flags the rows that ``future`` counts, and
+    ``replaced`` has those that ``duplicates`` counts; both are missing where a reader cannot tell.
     """
 
     day: Days
@@ -51,6 +61,8 @@ class LogRows:
     missing_columns: tuple[str, ...] = ()
     future: int = 0
     duplicates: int = 0
+    ahead: Flags | None = None
+    replaced: ReplacedRows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +115,13 @@ class PredictionLog(Protocol):
     def extent(self) -> tuple[date, date] | None:
         """Return the first and last local day with rows or labels arriving, or nothing for an empty log."""
 
-    def day_counts(self, *, first: date, last: date) -> dict[date, tuple[int, int]]:
-        """Return per day the raw rows of that day and the labels that arrived on it: cheap, to notice changed days."""
+    def day_counts(
+        self, *, first: date, last: date, known: Mapping[date, tuple[int, int]] | None = None
+    ) -> dict[date, tuple[int, int]]:
+        """Return per day the raw rows of that day and the labels that arrived on it: cheap, to notice changed days.
+
+        ``known`` is what was returned before: its older days may be looked at together, and one by one when that changed.
+        """
 
     def days_replaced(self, *, first: date, last: date) -> set[date]:
         """Return the days that lost a row or a label to a newer one of the same id, on a later day, arriving in the range.
