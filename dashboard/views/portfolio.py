@@ -23,7 +23,9 @@ from dashboard.propose import propose_button
 from dashboard.widgets import chosen_from_url, colours, empty, remember_in_url, show_notice, small, url_filter
 from data_access import portfolio_queries
 from data_access.portfolio_queries import MOST_ROWS, TIER_NOT_SET, VERDICT_ORDER, PortfolioFilter, Standing
-from monitoring.assessment import Verdict
+from monitoring.assessment import Basis, Verdict
+from monitoring.error_control import beyond_chance, chance_of, expected_chance_signals
+from monitoring.policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
     from datetime import date
@@ -178,6 +180,26 @@ def count_line(shown: int, total: int) -> str:
     )
 
 
+def chance_line(rows: pd.DataFrame, standing: Standing) -> str:
+    """Return how many measured losses are more than chance, and how many signals chance alone would give.
+
+    Only for a list of every verdict: what stands out is told against all models that were measured.
+    """
+    if not standing.measured:
+        return ""
+    z = rows.loc[rows["basis"].eq(Basis.REALISED.value), "z_28"].astype(float).dropna()
+    found = beyond_chance([chance_of(value) for value in z], models=standing.measured)
+    signals = expected_chance_signals(standing.measured, level=DEFAULT_POLICY.cusum_retrain)
+    stands_out = (
+        f"{number(found)} of {plural(standing.measured, 'model')} measured on labels {'has' if found == 1 else 'have'} lost "
+        "more than chance explains, and about one in ten of those is expected to be chance"
+        if found
+        else f"no loss of the {plural(standing.measured, 'model')} measured on labels is more than chance explains"
+    )
+    monthly = f"{signals:,.0f}" if signals >= 1 else "fewer than one"
+    return f"{stands_out[:1].upper()}{stands_out[1:]} · by chance alone at most {monthly} retrain signal{'' if monthly in {'1', 'fewer than one'} else 's'} a month"
+
+
 def table(rows: pd.DataFrame, advantage: Any, drift: Any) -> list[str]:
     """Show the ranked table and return the ids of the ticked models; a clicked cell opens its model."""
     ids = list(rows["model_id"])
@@ -245,6 +267,8 @@ def page() -> None:
     else:
         ticked = table(rows, advantage, drift)
         st.markdown(small(count_line(min(len(rows), MOST_ROWS), total)))
+        if not wanted.verdicts and (chance := chance_line(rows, standing)):
+            st.markdown(small(chance))
     with action_place:
         st.download_button(
             "CSV",

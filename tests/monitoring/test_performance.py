@@ -223,6 +223,25 @@ def test_the_second_yardstick_takes_over_at_a_skill_of_0_87(noise: float, second
     assert bool(series(regression(days=30), against=base).second_yardstick[-1]) is second
 
 
+def test_better_than_the_reference_is_a_cusum_of_the_other_direction_that_resets_nothing() -> None:
+    worse_reference = reference(past(kept=0.6))
+    better = series(binary(days=60), against=worse_reference)
+    assert better.is_better[-1]
+    assert better.cusum[-1] == pytest.approx(0.0)
+    assert not series(binary(days=60)).is_better.any()
+    lost = series(binary(days=60, kept=0.5))
+    assert not lost.is_better.any()
+    assert lost.improvement.max() < 4
+
+
+def test_what_a_doubled_loss_counts_as_is_the_policy_s() -> None:
+    base, live = reference(of=model(Task.REGRESSION)), regression(days=30, noise=0.14 * 2**0.5)
+    stricter = replace(DEFAULT_POLICY, double_loss_effect=0.30)
+    usual = series(live, against=base)
+    twice = PerformanceSeries(base, usual.sums, policy=stricter)
+    assert twice.window[28].effect[-1] == pytest.approx(2 * usual.window[28].effect[-1])
+
+
 def test_below_a_tenth_of_skill_the_effect_is_measured_by_a_tenth() -> None:
     weak = reference(past(kept=0.42))
     assert 0 < weak.skill < 0.10
