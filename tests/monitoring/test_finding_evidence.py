@@ -13,6 +13,7 @@ from monitoring.estimate import WHAT_IT_CANNOT_SEE
 from monitoring.findings import findings_on
 from monitoring.policy import DEFAULT_POLICY, METHOD_VERSION
 from monitoring.portfolio import ModelVersion, Supersession
+from monitoring.portfolio_shift import Grouping, Shift, ShiftKind
 from monitoring.ports import ReferenceOrigin
 from monitoring.profile import REMARKS
 from monitoring.segment import Segment
@@ -28,7 +29,7 @@ from tests.monitoring.history_builders import (
     sigmoid,
 )
 
-KINDS = [kind for kind in FindingKind if kind.value != "portfolio_shift"]
+KINDS = list(FindingKind)
 ALWAYS = {
     "window",
     "value",
@@ -111,7 +112,14 @@ def histories() -> dict[str, tuple[Segment, int]]:
         "unannounced_version": (segment(live, of=model(versions=(ModelVersion("v9", announced=False),))), 5),
         "retirement_candidate": (segment(live, of=model(owner=None)), 5),
         "label_coverage": (unlabelled_half, 50),
+        "portfolio_shift": (segment(live, shifts=_a_broken_feed()), 25),
     }
+
+
+def _a_broken_feed() -> dict[date, tuple[Shift, ...]]:
+    day = START + timedelta(days=25)
+    shift = Shift(day, ShiftKind.FEED, Grouping.SOURCE, "core feed", k=9, n=12, base=0.01, log10_p=-15.7, models=("m",))
+    return {day: (shift,)}
 
 
 def _miles() -> Segment:
