@@ -22,7 +22,7 @@ from dashboard.presentation import (
 from dashboard.propose import propose_button
 from dashboard.widgets import chosen_from_url, colours, empty, remember_in_url, show_notice, small, url_filter
 from data_access import portfolio_queries
-from data_access.portfolio_queries import MOST_ROWS, TIER_NOT_SET, VERDICT_ORDER, PortfolioFilter, Standing
+from data_access.portfolio_queries import MOST_ROWS, RETIRED, TIER_NOT_SET, VERDICT_ORDER, PortfolioFilter, Standing
 from monitoring.assessment import Basis, Verdict
 from monitoring.error_control import beyond_chance, chance_of, expected_chance_signals
 from monitoring.policy import DEFAULT_POLICY
@@ -187,7 +187,8 @@ def chance_line(rows: pd.DataFrame, standing: Standing) -> str:
     """
     if not standing.measured:
         return ""
-    z = rows.loc[rows["basis"].eq(Basis.REALISED.value), "z_28"].astype(float).dropna()
+    is_measured = rows["basis"].eq(Basis.REALISED.value) & rows["service_state"].ne(RETIRED)
+    z = rows.loc[is_measured, "z_28"].astype(float).dropna()
     found = beyond_chance([chance_of(value) for value in z], models=standing.measured)
     signals = expected_chance_signals(standing.measured, level=DEFAULT_POLICY.cusum_retrain)
     stands_out = (
@@ -196,8 +197,8 @@ def chance_line(rows: pd.DataFrame, standing: Standing) -> str:
         if found
         else f"no loss of the {plural(standing.measured, 'model')} measured on labels is more than chance explains"
     )
-    monthly = f"{signals:,.0f}" if signals >= 1 else "fewer than one"
-    return f"{stands_out[:1].upper()}{stands_out[1:]} · by chance alone at most {monthly} retrain signal{'' if monthly in {'1', 'fewer than one'} else 's'} a month"
+    monthly = f"at most {plural(round(signals), 'retrain signal')}" if signals >= 1 else "fewer than one retrain signal"
+    return f"{stands_out[:1].upper()}{stands_out[1:]} · by chance alone {monthly} a month"
 
 
 def table(rows: pd.DataFrame, advantage: Any, drift: Any) -> list[str]:
@@ -266,9 +267,9 @@ def page() -> None:
             st.button("Clear filters", on_click=clear_filters, key="pf_clear_empty")
     else:
         ticked = table(rows, advantage, drift)
-        st.markdown(small(count_line(min(len(rows), MOST_ROWS), total)))
-        if not wanted.verdicts and (chance := chance_line(rows, standing)):
-            st.markdown(small(chance))
+        chance = "" if wanted.verdicts else chance_line(rows, standing)
+        said = (count_line(min(len(rows), MOST_ROWS), total), chance)
+        st.markdown("  \n".join(small(line) for line in said if line))
     with action_place:
         st.download_button(
             "CSV",
