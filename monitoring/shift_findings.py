@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitoring.assessment import Finding, FindingKind, Verdict
+from monitoring.finding_evidence import evidence, skill_is_not_lost
 from monitoring.portfolio_shift import SPILL_DAYS, Grouping, Shift, ShiftKind
 from monitoring.wording import day_text, number, with_note
 
@@ -56,26 +57,31 @@ def shift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
             matters = found.confirmed and segment.weighs(found)
             verdict, note = (Verdict.WATCH, "label first") if matters else (Verdict.KEEP, "")
             text = f"{shift_words(found)} {WORLD_WORDS[matters, found.confirmed]}"
-        evidence = {
-            "window": day_text(found.day),
-            "day": found.day.isoformat(),
-            "kind": str(found.kind),
-            "grouping": str(found.grouping),
-            "source": found.source,
-            "models": found.k,
-            "exposed": found.n,
-            "value": round(found.k / found.n, 4),
-            "reference_value": found.base,
-            "threshold": 0.25,
-            "threshold_source": "a quarter of the exposed models, at least 4, and p < 0.00001 against the share abnormal on days t-31 to t-4",
-            "log10_p": found.log10_p,
-            "false_alarms": f"p = 1e{found.log10_p:.0f}",
-            "days_in_a_row": (segment.day_at(i) - found.day).days + 1,
-        }
+        numbers = evidence(
+            segment,
+            window=day_text(found.day),
+            prediction_days=day_text(found.day),
+            day=found.day.isoformat(),
+            kind=str(found.kind),
+            grouping=str(found.grouping),
+            source=found.source,
+            models=found.k,
+            exposed=found.n,
+            rows=int(segment.daily.rows[i]),
+            value=round(found.k / found.n, 4),
+            reference_value=found.base,
+            threshold=0.25,
+            threshold_source="a quarter of the exposed models, at least 4, and p < 0.00001 against the share abnormal on days "
+            "t-31 to t-4",
+            log10_p=found.log10_p,
+            false_alarms=f"p = 1e{found.log10_p:.0f}",
+            days_in_a_row=(segment.day_at(i) - found.day).days + 1,
+            ruled_out=skill_is_not_lost(segment, i),
+        )
         source = found.source if found.grouping is Grouping.SOURCE else None
         kind = FindingKind.PORTFOLIO_SHIFT
         subject = found.source or "portfolio"
-        finding = Finding(kind, verdict, subject, found.day, text, source, evidence)
+        finding = Finding(kind, verdict, subject, found.day, text, source, numbers)
         short = f"{number(found.k)} of {number(found.n)} models on {subject} moved {day_text(found.day)}"
         yield finding, with_note(short, note)
 
