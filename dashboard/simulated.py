@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from data_access.registry import Registry
     from sample_data.simulated_recipes import Recipe
 
-FOLDER, STATE, LOCK, LOG, EXPECTED = "simulated", "state.json", "build.lock", "build.log", "expected.csv"
+FOLDER, STATE, LOCK, LOG = "simulated", "state.json", "build.lock", "build.log"
+EXPECTED, MADE_FROM = "expected.csv", "made_from.json"
 OPENING_DAYS_BEFORE_END = 10
 """The clock opens when the world shift is two to three weeks old and the feed shift has just been noticed."""
 SECONDS_BETWEEN_STATES = 1.0
@@ -190,9 +191,10 @@ def build(
         is_same = _kept_source(ours.home) == wanted.made_from
         if is_same and known.stage is Stage.READY:
             return ours
+        _keep_state(ours.home, State(Stage.DRAWING, wanted.models, total=wanted.models, process=os.getpid()))
         if not is_same:
             _throw_away(ours.home)
-            (ours.home / "made_from.json").write_text(wanted.made_from, encoding="utf-8")
+            (ours.home / MADE_FROM).write_text(wanted.made_from, encoding="utf-8")
         upgrade(ours.registry_address())
         registry = open_registry(ours)
         try:
@@ -301,13 +303,13 @@ def _failure_kept(home: Path, wanted: Wanted) -> Iterator[None]:
 
 def _kept_source(home: Path) -> str:
     try:
-        return (home / "made_from.json").read_text(encoding="utf-8")
+        return (home / MADE_FROM).read_text(encoding="utf-8")
     except OSError:
         return ""
 
 
 def _throw_away(home: Path) -> None:
     """Remove a portfolio that was made from something else; the audit key stays."""
-    for pattern in ("registry.db*", "predictions.db*", EXPECTED, STATE, "made_from.json"):
+    for pattern in ("registry.db*", "predictions.db*", EXPECTED, MADE_FROM):
         for file in home.glob(pattern):
             file.unlink()
