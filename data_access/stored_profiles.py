@@ -10,6 +10,7 @@ from data_access.tables import LogDayRow
 from monitoring.errors import NoLogRowsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from data_access.database import Database
@@ -37,8 +38,11 @@ class StoredProfilesLog:
             first, last = session.execute(ends.where(LogDayRow.model_id == self._model_id)).one()
         return (first, last) if first else None
 
-    def day_counts(self, *, first: date, last: date) -> dict[date, tuple[int, int]]:
+    def day_counts(
+        self, *, first: date, last: date, known: Mapping[date, tuple[int, int]] | None = None
+    ) -> dict[date, tuple[int, int]]:
         """Return per day the rows and labels it had when it was profiled."""
+        del known
         query = sa.select(LogDayRow.day, LogDayRow.rows, LogDayRow.labels)
         query = query.where(LogDayRow.model_id == self._model_id, LogDayRow.day.between(first, last))
         with self._registry.read() as session:

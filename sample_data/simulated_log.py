@@ -48,8 +48,11 @@ class SimulatedLog:
         """Return the first and last day with rows or labels arriving."""
         return (min(self.counted), max(self.counted)) if self.counted else None
 
-    def day_counts(self, *, first: date, last: date) -> dict[date, tuple[int, int]]:
+    def day_counts(
+        self, *, first: date, last: date, known: Mapping[date, tuple[int, int]] | None = None
+    ) -> dict[date, tuple[int, int]]:
         """Return rows and arriving labels per day."""
+        del known
         return {day: counts for day, counts in self.counted.items() if first <= day <= last}
 
     def days_replaced(self, *, first: date, last: date) -> set[date]:
