@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 FOLDER, STATE, LOCK, LOG = "simulated", "state.json", "build.lock", "build.log"
 EXPECTED, MADE_FROM = "expected.csv", "made_from.json"
+JUDGED_DAYS = 60
+"""The last days are judged, from all that was drawn: twice as many would take twice the time and the disk."""
 OPENING_DAYS_BEFORE_END = 10
 """The clock opens when the world shift is two to three weeks old and the feed shift has just been noticed."""
 SECONDS_BETWEEN_STATES = 1.0
@@ -94,7 +97,12 @@ class Wanted:
     @property
     def made_from(self) -> str:
         """A text that changes when the result would."""
-        said = asdict(self) | {"generation": simulate.GENERATION, "method": METHOD_VERSION, "schema": SCHEMA}
+        said = asdict(self) | {
+            "judged": JUDGED_DAYS,
+            "generation": simulate.GENERATION,
+            "method": METHOD_VERSION,
+            "schema": SCHEMA,
+        }
         return json.dumps(said, sort_keys=True)
 
 
@@ -150,7 +158,7 @@ def start(settings: Settings, wanted: Wanted) -> subprocess.Popen[bytes] | None:
     }
     with (home / LOG).open("wb") as log:
         maker = subprocess.Popen(
-            [sys.executable, "-c", program, *asked, "--niceness", str(NICENESS)],
+            [sys.executable, "-c", program, *asked, "--background"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -160,6 +168,22 @@ def start(settings: Settings, wanted: Wanted) -> subprocess.Popen[bytes] | None:
     _keep_state(home, State(Stage.DRAWING, wanted.models, total=wanted.models, process=maker.pid))
     threading.Thread(target=maker.wait, daemon=True).start()
     return maker
+
+
+def stay_in_background() -> None:
+    """Leave the processor to everybody else, and end when told to or when the process that began it is gone; pools are closed then."""
+    os.nice(NICENESS)
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, signal.default_int_handler)
+    parent, main = os.getppid(), threading.main_thread().ident
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_STATES)
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGINT)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def stop(process: subprocess.Popen[bytes] | None) -> None:
@@ -246,6 +270,7 @@ def _judge(
         connections=ours.connection_addresses(),
         settle_hours=ours.settle_hours,
         now=datetime.now(UTC),
+        first=max(planned[0].first_day, planned[0].last_day - timedelta(days=JUDGED_DAYS - 1)),
         last=planned[0].last_day,
         report=report,
     )
