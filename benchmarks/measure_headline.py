@@ -140,7 +140,7 @@ def measure(size: Size, *, peer_models: int) -> Measured:
     with imported(size) as home:
         ours = {"SQLite": our_cost(home, size)}
         reading = reading_cost(home, size)
-    if find_spec("duckdb") and find_spec("data_access.parquet_folder"):
+    if find_spec("duckdb"):
         with mapped(size) as home:
             ours["Parquet"] = our_cost(home, size)
     costs = peer_costs(size, models=peer_models)

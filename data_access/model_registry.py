@@ -116,13 +116,28 @@ def mapping(registry: Database, model_id: str) -> LogMapping:
 
 
 @contextmanager
-def open_log(registry: Database, model_id: str, *, connections: Mapping[str, str]) -> Iterator[SqlPredictionLog]:
-    """Give a model's prediction log, opened for reading; ``connections`` are SQLAlchemy URLs by name."""
-    opened = LogConnections(connections)
+def open_log(
+    registry: Database, model_id: str, *, connections: Mapping[str, str] | LogConnections
+) -> Iterator[SqlPredictionLog]:
+    """Give a model's prediction log, opened for reading.
+
+    ``connections`` are SQLAlchemy URLs by name, or connections that are open already and stay so: one run for many models
+    connects and looks at a table once.
+    """
+    opened = connections if isinstance(connections, LogConnections) else LogConnections(connections)
     try:
-        yield SqlPredictionLog(opened, model(registry, model_id), mapping(registry, model_id))
+        with registry.read() as session:
+            row = _row(session, model_id)
+            query = sa.select(ModelVersionRow).where(ModelVersionRow.model_id == model_id)
+            versions = session.scalars(query.order_by(ModelVersionRow.position, ModelVersionRow.id)).all()
+            said = _card(row)
+            if not isinstance(said, ModelCard):
+                raise UnknownModelError(f"Model {model_id!r} has no log: import or map one.")
+            known, mapped = _model(row, versions, said), log_mapping(said)
+        yield SqlPredictionLog(opened, known, mapped)
     finally:
-        opened.close()
+        if opened is not connections:
+            opened.close()
 
 
 def _row(session: Session, model_id: str) -> ModelRow:
@@ -137,7 +152,7 @@ def _card(row: ModelRow) -> Card:
     return parse_card(row.card, place=place) if row.has_log else InventoryCard.model_validate(row.card)
 
 
-def _model(row: ModelRow, versions: Sequence[ModelVersionRow]) -> Model:
+def _model(row: ModelRow, versions: Sequence[ModelVersionRow], card: Card | None = None) -> Model:
     known = [
         ModelVersion(
             version=version.version,
@@ -148,7 +163,7 @@ def _model(row: ModelRow, versions: Sequence[ModelVersionRow]) -> Model:
         )
         for version in versions
     ]
-    state, said = ServiceState(row.service_state), _card(row)
+    state, said = ServiceState(row.service_state), card or _card(row)
     if isinstance(said, ModelCard):
         return model_value(said, versions=known, service_state=state)
     return said.model_value(versions=known, service_state=state)
