@@ -52,18 +52,20 @@ class PeerCost:
 
 
 def peer_costs(size: Size, *, models: int) -> list[PeerCost]:
-    """Return what each peer takes for a new day of a model: the mean of ``models``, after one more to warm up."""
+    """Return what each peer takes for a new day of a model: the mean of ``models`` on two days, after one more to warm up."""
     costs = []
     for peer in installed_peers(size.features):
         fit = day = 0.0
         for number in range(models + 1):
-            reference, rows = reference_of(number, size), day_of(log_of(number, size), size.days - 1)
+            reference, log = reference_of(number, size), log_of(number, size)
             with spending() as fitting:
                 peer.fit(reference)
+            days = [day_of(log, size.days - back) for back in (2, 1)]
             with spending() as judging:
-                peer.judge(rows)
+                for rows in days:
+                    peer.judge(rows)
             if number:
-                fit, day = fit + fitting.cpu / models, day + judging.cpu / models
+                fit, day = fit + fitting.cpu / models, day + judging.cpu / models / len(days)
         costs.append(PeerCost(peer, fit, day))
     return costs
 
@@ -208,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> Measured:
     """Read the options and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=50, help="models of ours; 1000 for all")
-    parser.add_argument("--peer-models", type=int, default=2, help="models the peers are measured on")
+    parser.add_argument("--peer-models", type=int, default=3, help="models the peers are measured on")
     chosen = parser.parse_args(arguments)
     return measure(Size(models=chosen.models, days=11), peer_models=chosen.peer_models)
 
