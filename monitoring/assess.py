@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitoring.assessment import Assessment
+    from monitoring.counting import CountingLog
     from monitoring.policy import Policy
     from monitoring.portfolio import Model
-    from monitoring.ports import PredictionLog
 
 EARLY_PRODUCTION_DAYS = 28
 
@@ -41,7 +41,7 @@ class AssessmentStore(ProfileStore, Protocol):
 def assess_model(
     model: Model,
     *,
-    log: PredictionLog,
+    log: CountingLog,
     store: AssessmentStore,
     last: date,
     now: datetime,
