@@ -16,7 +16,16 @@ from data_access.log_reader import value_of
 from data_access.log_values import as_python
 from data_access.model_output import class_codes, numbers
 from data_access.normal_text import texts
-from data_access.portable_sql import NotCountableError, as_float, bin_code, day_code, double, is_finite, is_text_value
+from data_access.portable_sql import (
+    NotCountableError,
+    as_float,
+    bin_code,
+    day_code,
+    double,
+    is_finite,
+    is_text_value,
+    squared,
+)
 from data_access.profile_sql import probabilities_of, score_of
 from monitoring.label_profile import LabelProfiles, naive_losses, summed_by_day
 from monitoring.portfolio import Task
@@ -161,7 +170,7 @@ class LabelCounter:
             c.b,
             sa.func.count().label("n"),
             sa.func.sum(c.u).label("l"),
-            sa.func.sum(c.u * c.u).label("q"),
+            sa.func.sum(squared(c.u)).label("q"),
         )
         query = query.where(c.y.is_not(None), c.h.is_not(None), is_finite(c.s)).group_by(c.a, c.d, c.y, c.h, c.b)
         found = [numbers(column)[0] for column in self.reader.fetched(query, 8)]
@@ -190,11 +199,11 @@ class LabelCounter:
         if layout.hard:
             return sa.case((y == chosen, double(0.0)), else_=double(1.0))
         if self.model.task is Task.BINARY:
-            return (score - y) * (score - y)
+            return squared(score - y)
         each = probabilities_of(self.reader, self.reader.log.rows("r"))
-        squares = each[0] * each[0]
+        squares = squared(each[0])
         for p in each[1:]:
-            squares += p * p
+            squares += squared(p)
         of_label = sa.case(*((y == double(float(at)), p) for at, p in enumerate(each)), else_=sa.null())
         return squares - double(2.0) * of_label + double(1.0)
 
@@ -246,8 +255,8 @@ class LabelCounter:
         ).subquery("p")
         c, mean = coded.c, double(layout.label_means[0])
         error = c.s - c.y
-        loss, naive = error * error, (mean - c.y) * (mean - c.y)
-        terms = (loss, naive, loss * loss, loss * naive, naive * naive, c.y, c.y * c.y, error, sa.func.abs(error))
+        loss, naive = squared(error), squared(mean - c.y)
+        terms = (loss, naive, squared(loss), loss * naive, squared(naive), c.y, squared(c.y), error, sa.func.abs(error))
         sums = [sa.func.sum(term).label(f"m{at}") for at, term in enumerate(terms)]
         query = sa.select(c.a, c.d, c.b, sa.func.count().label("n"), *sums)
         query = query.where(is_finite(c.y), is_finite(c.s)).group_by(c.a, c.d, c.b)

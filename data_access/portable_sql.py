@@ -41,6 +41,7 @@ class _Float(ColumnElement[float]):
         self.column = column
 
 
+SMALLEST_ROOT = 1e-150
 CLICKHOUSE = ("chdb", "clickhouse", "clickhousedb")
 SHORT_DOUBLE = ("hive", "databricks", "trino")
 
@@ -117,6 +118,12 @@ def day_code(column: TimeColumn, of: sa.FromClause, ends: Sequence[ColumnElement
 def total(condition: ColumnElement[bool]) -> ColumnElement[int]:
     """Return how many rows meet a condition."""
     return sa.func.coalesce(sa.func.sum(sa.case((condition, whole(1)), else_=whole(0))), whole(0))
+
+
+def squared(number: ColumnElement[float]) -> ColumnElement[float]:
+    """Return the square, 0 where it is too small for a float: PostgreSQL refuses to round it."""
+    near_zero = sa.and_(number < double(SMALLEST_ROOT), number > double(-SMALLEST_ROOT))
+    return sa.case((near_zero, double(0.0)), else_=number * number)
 
 
 def is_text_value(column: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -27,6 +27,7 @@ from data_access.portable_sql import (
     infinity,
     is_finite,
     is_text_value,
+    squared,
     total,
     whole,
 )
@@ -177,7 +178,7 @@ class RowCounter:
             finite = sa.case((is_finite(x), x), else_=sa.null())
             low, high = _outside(x, bins.lowest, bins.highest)
             counts = (sa.func.count(), low, high, sa.func.count(finite))
-            sums = (sa.func.sum(finite), sa.func.sum(finite * finite), sa.func.min(finite), sa.func.max(finite))
+            sums = (sa.func.sum(finite), sa.func.sum(squared(finite)), sa.func.min(finite), sa.func.max(finite))
             measured = [each.label(f"m{i}") for i, each in enumerate((*counts, *sums))]
             branches.append(
                 sa.select(coded.c.d.label("d"), whole(at).label("f"), code.label("b"), *measured).group_by(

@@ -8,16 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data_access import model_registry
+from data_access.log_connections import LogConnections
 from data_access.log_counting import SqlCounting
+from data_access.model_card import parse_card
 from data_access.prediction_log import SqlPredictionLog
 from data_access.timestamps import EPOCH
 from monitoring import profiling
 from monitoring.counting import FetchedRows
+from monitoring.errors import LogUnreadableError
 from monitoring.history import ProfileKind, StoredProfile
 from monitoring.packing import unpack_days, unpack_labels
 from monitoring.reference import Reference, reference_of
 from tests.executor_cases import FIRST, LAST, MICROSECOND, TASKS, Case, case
 from tests.log_builders import close_mapped, make_parquet, make_table, open_mapped
+from tests.pipeline import FIRST as FIRST_DAY
+from tests.pipeline import NOW, Home, as_table, model_card, predictions
 
 DAY = timedelta(days=1)
 
@@ -120,3 +126,30 @@ def test_plain_days_are_counted_without_reading_a_row(url: str, task: str) -> No
     assert counted.profiles.day.tolist() == [FIRST + at * DAY for at in range(7)]
     assert (len(counted.rows.day), len(counted.labelled.day)) == (0, 0)
     assert counted.rows.missing_columns == ("gone", "lost")
+
+
+def test_verdicts_do_not_depend_on_the_executor(tmp_path: Path) -> None:
+    rows = as_table(predictions(days=40, rows_a_day=25, useless=lambda day: (day > 32) * 0.9))
+    make_parquet(tmp_path / "lake", "predictions", rows)
+    columns = {"timestamp": "ts", "prediction_id": "prediction_id", "probability": "probability"}
+    columns |= {"version": "version", "label": "label", "label_timestamp": "label_timestamp"}
+    log = {"connection": "lake", "table": "predictions"}
+    card = parse_card(model_card(columns=columns, labels=None, log=log), place="card")
+    found = []
+    for executor in ("fetch", "aggregate"):
+        (tmp_path / executor).mkdir()
+        home = Home(tmp_path / executor, connections={"lake": f"parquet://{tmp_path / 'lake'}?executor={executor}"})
+        model_registry.register(home.registry, [card], now=NOW)
+        for on in (39, 40):
+            assert home.assesses(on=FIRST_DAY + on * DAY).failures == {}
+        found.append(home.verdicts("late"))
+        home.registry.close()
+    assert found[0] == found[1]
+    assert "keep" in found[0].values()
+
+
+def test_an_executor_that_does_not_exist_is_named() -> None:
+    with pytest.raises(
+        LogUnreadableError, match="the executor of connection 'lake' is fetch or aggregate, not 'magic'"
+    ):
+        LogConnections({"lake": "parquet:lake?executor=magic"})
