@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from monitoring.assessment import Assessment
+    from monitoring.assessment import Assessment, Verdict
     from monitoring.policy import Policy
     from monitoring.portfolio import Model
     from monitoring.ports import PredictionLog
@@ -33,6 +33,9 @@ class AssessmentStore(ProfileStore, Protocol):
 
     def last_assessed(self, model_id: str) -> date | None:
         """Return the newest day assessed."""
+
+    def verdict_run(self, model_id: str, *, day: date, known_on: date) -> tuple[Verdict, date] | None:
+        """Return the verdict of a day as known on another, and since when it holds; nothing if the day was not assessed."""
 
     def keep_assessments(self, assessments: Iterable[Assessment], *, now: datetime) -> int:
         """Append assessments that say something new about their day; return how many."""
@@ -72,7 +75,7 @@ def assess_model(
         first = assessed + timedelta(days=1) if assessed else date.min
     found = chain(
         _before_judging(model, histories, extent=log.extent(), first=first, last=last, policy=policy),
-        judged(model, histories, first=first, last=last, policy=policy),
+        judged(model, histories, store=store, first=first, last=last, policy=policy),
     )
     return store.keep_assessments(found, now=now)
 
@@ -104,19 +107,27 @@ def _before_judging(
 
 
 def judged(
-    model: Model, histories: list[VersionHistory], *, first: date, last: date, policy: Policy
+    model: Model, histories: list[VersionHistory], *, store: AssessmentStore, first: date, last: date, policy: Policy
 ) -> Iterator[Assessment]:
     """Yield the assessment of every day from ``first`` to ``last``, each from what was known on it.
 
     Where something late became known on a day, the days before it that it changed are judged again, as known on that day.
+    Since when a verdict holds is known from the assessment of the day before; where there is none, the days before are judged
+    too, only to find out.
     """
     changes = {day: changed for day, changed in changes_known_later(histories).items() if first <= day <= last}
     starts = sorted({first, *changes})
+    runs: dict[date, tuple[Verdict, date]] = {}
     for start, following in pairwise([*starts, last + timedelta(days=1)]):
-        until = following - timedelta(days=1)
-        again = changes.get(start, start)
+        begin = min(start, changes.get(start, start))
+        segments = segments_known_on(model, histories, following - timedelta(days=1), policy)
         since: dict[str, object] = {}
-        for segment in segments_known_on(model, histories, until, policy):
-            for assessment in assessments_of(segment, first=min(start, again), known_on=None, since=since):
+        if segments and segments[0].first < begin:
+            before = begin - timedelta(days=1)
+            run = runs.get(before) or store.verdict_run(model.id, day=before, known_on=start)
+            since = {"verdict": run[0], "day": run[1]} if run else {}
+        for segment in segments:
+            for assessment in assessments_of(segment, first=begin, known_on=None, since=since):
+                runs[assessment.day] = (assessment.verdict, assessment.in_verdict_since)
                 late = assessment.day < start
                 yield replace(assessment, known_on=start) if late else assessment

@@ -204,6 +204,18 @@ class Layout:
         """Names of the numeric features, in order."""
         return tuple(name for name, bins in self.features.items() if isinstance(bins, NumericBins))
 
+    @cached_property
+    def nulls_at(self) -> np.ndarray:
+        """Place of the missing values in the counts vector, per feature."""
+        before = {FeatureKind.NUMERIC: len(NUMERIC_EXTRAS), FeatureKind.CATEGORICAL: 1}
+        ends = [self.counts_at[name].stop - before[bins.kind] for name, bins in self.features.items()]
+        return np.array(ends, dtype=np.intp)
+
+    @cached_property
+    def range_at(self) -> np.ndarray:
+        """Place of "below" in the counts vector, per numeric feature; "above" and "mistyped" stand behind it."""
+        return np.array([self.counts_at[name].stop - len(NUMERIC_EXTRAS) + 1 for name in self.numeric], dtype=np.intp)
+
     @property
     def n_counts(self) -> int:
         """Length of the counts vector."""
@@ -237,6 +249,11 @@ class DayProfiles:
     def __len__(self) -> int:
         """Return the number of days."""
         return len(self.day)
+
+    @property
+    def numeric_sums(self) -> Floats:
+        """Sums of the numeric features, shape ``(days, features, 5)`` in the order of ``SUMS``."""
+        return self.sums[:, :-2].reshape(len(self.sums), -1, len(SUMS))
 
     def __add__(self, other: DayProfiles) -> DayProfiles:
         """Put two sets of days together; days in both are added."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitoring.data_quality import FeatureQuality, QualitySeries, feature_quality, score_range
-from monitoring.drift import DriftSeries, drift_series, merged_bins, null_variation
+from monitoring.drift import DriftSeries, MergedBins, drift_of_columns, null_variations
 from monitoring.estimate import EstimateSeries, estimate_series
 from monitoring.label_profile import LabelProfiles, label_sums
 from monitoring.performance import PerformanceSeries, ReferenceYardstick
@@ -126,42 +126,42 @@ class Segment:
     @cached_property
     def drift(self) -> dict[str, DriftSeries]:
         """Drift per feature that can drift."""
-        layout, reference, series = self.reference.layout, self.reference, {}
-        for name, bins in layout.features.items():
-            if bins.can_drift:
-                at, kept = layout.counts_at[name], np.isnat(self.left_out_from[name])
-                series[name] = self._drift(
-                    merged_bins(reference.profiles.counts[:, at], bins.test_bins),
-                    merged_bins(self.daily.counts[:, at], bins.test_bins) * kept[:, None],
-                )
-        return series
+        layout = self.reference.layout
+        names = [name for name, bins in layout.features.items() if bins.can_drift]
+        parts = [(layout.counts_at[name].start, layout.features[name].test_bins) for name in names]
+        kept = np.array([np.isnat(self.left_out_from[name]) for name in names]).T
+        return dict(zip(names, self._drift(MergedBins.of(parts), kept), strict=True))
 
     @cached_property
     def score_drift(self) -> DriftSeries:
         """Drift of the score; days with broken inputs are left out."""
-        layout, bins = self.reference.layout, self.reference.layout.score
-        kept = np.isnat(self.days_left_out_from)
-        return self._drift(
-            merged_bins(self.reference.profiles.counts[:, layout.score_at], bins.test_bins),
-            merged_bins(self.daily.counts[:, layout.score_at], bins.test_bins) * kept[:, None],
-        )
+        layout, kept = self.reference.layout, np.isnat(self.days_left_out_from)
+        (series,) = self._drift(MergedBins.of([(layout.score_at.start, layout.score.test_bins)]), kept[:, None])
+        return series
 
-    def _drift(self, reference: np.ndarray, current: np.ndarray) -> DriftSeries:
-        """Compare one column; the reference's counts are per day with rows and are spread over its calendar.
+    def _drift(self, merged: MergedBins, kept: Flags) -> list[DriftSeries]:
+        """Compare columns on the days ``kept`` ``(days, columns)``; the reference's days are spread over its calendar.
 
         A reference without days says nothing about day-to-day variation: the first 28 days in service do, once over.
         """
-        at = (self.reference.profiles.day - np.datetime64(self.reference.first_day)).astype(np.int64)
-        per_day = np.zeros((self.reference.days, reference.shape[1]), dtype=np.int64)
-        per_day[at] = reference
+        columns, reference = merged.columns, self.reference
+        if not len(columns):
+            return []
+        current = merged(self.daily.counts) * columns.spread(kept)
+        at = (reference.profiles.day - np.datetime64(reference.first_day)).astype(np.int64)
+        per_day = np.zeros((reference.days, current.shape[1]), dtype=np.int64)
+        per_day[at] = merged(reference.profiles.counts)
         window, first_days = 7 * self.stretch, EARLY_DAYS * self.stretch
-        total, floor = reference.sum(axis=0), self.policy.psi_floor
-        variation = null_variation(per_day, window_days=window, has_days=self.reference.has_days)
-        series = drift_series(total, current, variation, floor=floor, window_days=window)
-        if self.reference.has_days or len(current) <= first_days:
-            return series
-        learnt = replace(null_variation(current[:first_days], window_days=window), provisional=True)
-        return series.followed_by(drift_series(total, current, learnt, floor=floor, window_days=window), at=first_days)
+        total, floor = per_day.sum(axis=0), self.policy.psi_floor
+        variation = null_variations(columns, per_day, window_days=window, has_days=reference.has_days)
+        found = drift_of_columns(columns, total, current, variation, floor=floor, window_days=window)
+        if reference.has_days or len(current) <= first_days:
+            return found
+        learnt = replace(
+            null_variations(columns, current[:first_days], window_days=window), provisional=np.ones(len(columns), bool)
+        )
+        later = drift_of_columns(columns, total, current, learnt, floor=floor, window_days=window)
+        return [first.followed_by(then, at=first_days) for first, then in zip(found, later, strict=True)]
 
     @cached_property
     def drift_score(self) -> Floats:

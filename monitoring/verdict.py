@@ -272,14 +272,16 @@ def assessments_of(
     """Yield the assessment of each day from ``first`` on.
 
     Args:
-        segment: the version's series; days before ``first`` only serve to know since when a verdict holds.
+        segment: the version's series.
         first: the first day to give.
         known_on: the day whose knowledge the series hold, for days before it; ``None``: each day's own.
-        since: ``verdict`` and ``day`` of the run of equal verdicts so far; changed in place.
+        since: ``verdict`` and ``day`` of the run of equal verdicts up to the day before ``first``; changed in place. While
+            it has none, the days before ``first`` are judged to find out.
     """
     lost_skill = {FindingKind.PERFORMANCE, FindingKind.NO_BETTER_THAN_NAIVE, FindingKind.RETRAINING_DID_NOT_HELP}
-    for i, day64 in enumerate(segment.days):
-        day: date = day64.astype(object)
+    begin = max(0, (first - segment.first).days) if since.get("verdict") else 0
+    for i in range(begin, len(segment.days)):
+        day = segment.day_at(i)
         found = findings_on(segment, i)
         conclusion = concluded(segment, i, found)
         if since.get("verdict") != conclusion.verdict:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date, datetime
 
-    from monitoring.assessment import Assessment
+    from monitoring.assessment import Assessment, Verdict
     from monitoring.history import ProfileKind, StoredProfile
     from monitoring.portfolio import ModelVersion
     from monitoring.ports import Flags
@@ -162,6 +162,12 @@ class MemoryStore:
     def last_assessed(self, model_id: str) -> date | None:
         """Return the newest day assessed."""
         return max((a.day for a in self.assessments if a.model_id == model_id), default=None)
+
+    def verdict_run(self, model_id: str, *, day: date, known_on: date) -> tuple[Verdict, date] | None:
+        """Return the verdict of a day as known on another, and since when it holds."""
+        del model_id
+        found = self.as_known(day, known_on)
+        return (found.verdict, found.in_verdict_since) if found else None
 
     def keep_assessments(self, assessments: Iterable[Assessment], *, now: datetime) -> int:
         """Append what says something new."""
