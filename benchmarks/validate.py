@@ -1,7 +1,7 @@
 """Validate the verdicts: many invented and real models, judged day by day, held against the bars (docs/validation.md).
 
-    python -m benchmarks.validate --models 40
-    python -m benchmarks.validate --scenario "tiny traffic" --models 200
+python -m benchmarks.validate --models 40
+python -m benchmarks.validate --scenario "tiny traffic" --models 200
 """
 
 from __future__ import annotations

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.validate_world import START, World, days_of, make_rows, reference_rows
-from monitoring.assess import judged
-from monitoring.history import ProfileKind, StoredProfile, VersionHistory
+from monitoring.assessment import Verdict
+from monitoring.findings import findings_on
+from monitoring.history import ProfileKind, StoredProfile, VersionHistory, segments_known_on
 from monitoring.label_profile import count_labels, losses, naive_losses
 from monitoring.packing import pack_day, pack_labels
 from monitoring.performance import ReferenceYardstick
 from monitoring.policy import DEFAULT_POLICY
 from monitoring.profile import count_rows
 from monitoring.reference import Reference, reference_of
+from monitoring.verdict import concluded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmarks.validate_world import Rows
-    from monitoring.assessment import Assessment
     from monitoring.portfolio import Model
     from monitoring.ports import Flags, LabelledRows, LogRows, ReferenceRows
 
@@ -66,16 +67,33 @@ def stored_profiles(reference: Reference, log: LogRows, labelled: LabelledRows) 
         yield StoredProfile(ProfileKind.LABELS, at, at, int(n[here].sum()), pack_labels(labels, here))
 
 
-def history_of(model: Model, given: ReferenceRows, log: LogRows, labelled: LabelledRows, *, at: int = 0) -> VersionHistory:
+def history_of(
+    model: Model, given: ReferenceRows, log: LogRows, labelled: LabelledRows, *, at: int = 0
+) -> VersionHistory:
     """Return one version's history with its reference counted from ``given``."""
     reference = reference_of(model, given)
     return VersionHistory(model.versions[at], reference, list(stored_profiles(reference, log, labelled)))
 
 
-def judge(model: Model, histories: list[VersionHistory], *, days: int) -> list[Assessment]:
-    """Return the assessment of every day of service."""
-    last = START + timedelta(days=days - 1)
-    return list(judged(model, histories, first=START, last=last, policy=DEFAULT_POLICY))
+@dataclass(frozen=True)
+class Said:
+    """What was said of one day of service: the verdict and the findings that ask for something."""
+
+    t: int
+    verdict: str
+    kinds: frozenset[str]
+
+
+def judge(model: Model, histories: list[VersionHistory], *, days: int) -> list[Said]:
+    """Return what is said of every day of service."""
+    last, said = START + timedelta(days=days - 1), []
+    for segment in segments_known_on(model, histories, last, DEFAULT_POLICY):
+        for i in range(len(segment.days)):
+            found = findings_on(segment, i)
+            verdict = concluded(segment, i, found).verdict
+            kinds = frozenset(str(finding.kind) for finding, _ in found if finding.argues_for is not Verdict.KEEP)
+            said.append(Said((segment.day_at(i) - START).days, str(verdict), kinds))
+    return said
 
 
 def known_by(history: VersionHistory, t: int) -> VersionHistory:
@@ -121,10 +139,8 @@ def outcome_of(
     if world.second_version:
         histories = _two_versions(model, rows, world, given)
     said = judge(model, histories, days=world.live_days)
-    days = [(a.day - START).days for a in said]
-    verdicts = tuple(str(a.verdict) for a in said)
-    kinds = tuple(frozenset(str(f.kind) for f in a.findings if f.argues_for not in {"keep"}) for a in said)
-    found = Outcome(scenario, seed, days[0] if days else 0, verdicts, kinds, note=note)
+    verdicts, kinds = tuple(day.verdict for day in said), tuple(day.kinds for day in said)
+    found = Outcome(scenario, seed, said[0].t if said else 0, verdicts, kinds, note=note)
     changes = [c for c in world.changes if c.kind not in {"inputs move", "harder population", "fewer labels"}]
     if not changes:
         return found
@@ -138,7 +154,9 @@ def _provable(reference: Reference, labelled: LabelledRows, start: int, world: W
     after = (labelled.day >= days_of(np.array([start + ramp]))[0]) & (
         labelled.arrival < days_of(np.array([world.live_days]))[0]
     )
-    inside = (labelled.day >= days_of(np.array([start]))[0]) & (labelled.arrival < days_of(np.array([world.live_days]))[0])
+    inside = (labelled.day >= days_of(np.array([start]))[0]) & (
+        labelled.arrival < days_of(np.array([world.live_days]))[0]
+    )
     arrival = np.unique((labelled.arrival[inside] - days_of(np.array([0]))[0]).astype(int))
     facts: dict[str, object] = {"label_days": tuple(arrival.tolist())}
     if after.sum() < 20 or not reference.label_rows:
@@ -159,5 +177,3 @@ def _two_versions(model: Model, rows: Rows, world: World, given: ReferenceRows) 
         here = chosen & (rows.t >= 0)
         histories.append(history_of(model, given, rows.as_log(here), rows.as_labelled(here), at=at))
     return histories
-
-

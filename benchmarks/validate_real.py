@@ -72,7 +72,9 @@ def model_of(card: dict[str, Any]) -> Model:
     return Model("m", "m", task, features=features, versions=(ModelVersion("v1"),), classes=classes, label_delay_days=1)
 
 
-def exchanged(frame: pd.DataFrame, rng: np.random.Generator, *, whole_days: bool, days: int) -> tuple[pd.DataFrame, np.ndarray]:
+def exchanged(
+    frame: pd.DataFrame, rng: np.random.Generator, *, whole_days: bool, days: int
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Return rows put on ``days`` days, drawn among days of the same weekday, and the day (0, 1, ...) of each.
 
     ``whole_days`` keeps what a day's rows have in common; otherwise single rows are exchanged as well. Days are dealt without
@@ -127,7 +129,6 @@ def rows_of(p: Pool, frame: pd.DataFrame, t: np.ndarray, *, delay: int) -> Rows:
     return Rows(t, features, mistyped, score, prediction, label, t + delay, np.ones(n, dtype=bool), probabilities)
 
 
-
 def with_faults(rows: Rows, p: Pool, change: Change, rng: np.random.Generator) -> Rows:
     """Return real rows with an injected fault: in the strongest numeric feature, in the labels or in the scores."""
     hit = rows.t >= change.start
@@ -140,7 +141,9 @@ def with_faults(rows: Rows, p: Pool, change: Change, rng: np.random.Generator) -
         values[hit] = values[~hit][-1]
     elif change.kind == "scale":
         values[hit] *= change.size
-    elif change.kind == "labels exchanged":  # a share of labels belongs to other rows: that share of the relation is gone
+    elif (
+        change.kind == "labels exchanged"
+    ):  # a share of labels belongs to other rows: that share of the relation is gone
         label = rows.label.copy()
         chosen = np.flatnonzero(hit & (rng.random(len(label)) < change.size))
         label[chosen] = label[rng.permutation(chosen)]
@@ -148,7 +151,9 @@ def with_faults(rows: Rows, p: Pool, change: Change, rng: np.random.Generator) -
     return replace(rows, features=rows.features | {name: values})
 
 
-def real_outcome(scenario: str, name: str, seed: int, *, whole_days: bool, change: Change | None, traffic: float) -> Outcome:
+def real_outcome(
+    scenario: str, name: str, seed: int, *, whole_days: bool, change: Change | None, traffic: float
+) -> Outcome:
     """Judge a sample model on exchanged rows: 60 reference days (31 for every second), 120 of service."""
     rng = np.random.default_rng(seed)
     p = pool(name)
@@ -161,7 +166,10 @@ def real_outcome(scenario: str, name: str, seed: int, *, whole_days: bool, chang
     if change is not None:
         rows = with_faults(rows, p, change, rng)
     world = World(
-        reference_days=reference_days, live_days=live, changes=() if change is None else (change,), origin=ReferenceOrigin.OWN
+        reference_days=reference_days,
+        live_days=live,
+        changes=() if change is None else (change,),
+        origin=ReferenceOrigin.OWN,
     )
     note = f"{name} ref={reference_days} rows={len(t) / (reference_days + live):.0f}"
     return outcome_of(scenario, seed, model_of(p.card), rows, reference_rows(world, rows), world, note=note)

@@ -442,7 +442,11 @@ def _outcomes(world: World, rng: np.random.Generator, t: np.ndarray, signal: Flo
         score, prediction = probabilities.max(axis=1), probabilities.argmax(axis=1).astype(np.float64)
     else:
         k = world.skill
-        noise = rng.standard_t(world.tails, n) / np.sqrt(world.tails / (world.tails - 2)) if world.tails else rng.normal(0, 1, n)
+        noise = (
+            rng.standard_t(world.tails, n) / np.sqrt(world.tails / (world.tails - 2))
+            if world.tails
+            else rng.normal(0, 1, n)
+        )
         noise = np.where(rng.random(n) < world.outliers, 8 * noise, noise)
         kept = 1 - lost / 2
         moved = kept * signal + np.sqrt(np.clip(1 - kept**2, 0, 1)) * rng.normal(0, 1, n)
