@@ -196,6 +196,7 @@ class AssessmentRow(Table):
     effect: Mapped[float | None]
     effect_low: Mapped[float | None]
     effect_high: Mapped[float | None]
+    z_28: Mapped[float | None]
     cusum: Mapped[float | None]
     metric: Mapped[str | None]
     metric_value: Mapped[float | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,12 +121,30 @@ class NullVariation:
     """How PSI behaves in the reference without any change: extra mean beyond sampling, and degrees of freedom.
 
     Numbers for one column, arrays ``(columns,)`` for several. ``factor`` widens the threshold of a small reference.
+    ``mean`` and ``spread`` are those of its ``blocks``, ``sampling`` what the mean would be without any variation.
     """
 
     extra: Any
     freedom: Any
     factor: Any = 1.0
     provisional: Any = False
+    blocks: Any = 0
+    mean: Any = 0.0
+    spread: Any = 0.0
+    sampling: Any = 0.0
+    most: Any = 1.5
+
+    def with_block(self, psi: Floats) -> NullVariation:
+        """Return the variation with one more block, that of the same days of last year: its PSI ``(days, columns)``, or NaN.
+
+        Source: METHODS section 13, seasonality.
+        """
+        n = self.blocks + 1
+        mean = (self.blocks * self.mean + psi) / n
+        spread = np.maximum((self.blocks * (self.spread + self.mean**2) + psi**2) / n - mean**2, 0.0)
+        known = np.isfinite(psi) & (self.blocks > 1)
+        extra, freedom = _matched(mean, spread, sampling=self.sampling, most=self.most)
+        return replace(self, extra=np.where(known, extra, self.extra), freedom=np.where(known, freedom, self.freedom))
 
 
 def null_variation(counts: np.ndarray, *, window_days: int = WINDOW_DAYS, has_days: bool = True) -> NullVariation:
@@ -160,10 +178,28 @@ def null_variations(
     mean = x.sum(axis=0) / n
     spread = np.where(used, (x - mean) ** 2, 0.0).sum(axis=0) / n
     with np.errstate(divide="ignore", invalid="ignore"):
-        extra = 1.5 * np.maximum(0.0, mean - (bins - 1) / (rows.sum(axis=0) / n))
-        freedom = np.clip(np.where(spread > 0, 2 * mean**2 / spread, bins - 1), 1.5, np.maximum(bins - 1, 1.5))
+        sampling = (bins - 1) / (rows.sum(axis=0) / n)
+    extra, freedom = _matched(mean, spread, sampling=sampling, most=bins - 1)
     known = (used.sum(axis=0) > 1) & has_days
-    return NullVariation(np.where(known, extra, 0.0), np.where(known, freedom, most), factor, small | ~known)
+    return NullVariation(
+        np.where(known, extra, 0.0),
+        np.where(known, freedom, most),
+        factor,
+        small | ~known,
+        np.where(known, n, 0),
+        mean,
+        spread,
+        sampling,
+        bins - 1,
+    )
+
+
+def _matched(mean: Floats, spread: Floats, *, sampling: Floats, most: Floats) -> tuple[Floats, Floats]:
+    """Return extra mean and degrees of freedom of the chi-square that has the mean and variance of PSI over blocks."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        extra = 1.5 * np.maximum(0.0, mean - sampling)
+        freedom = np.clip(np.where(spread > 0, 2 * mean**2 / spread, most), 1.5, np.maximum(most, 1.5))
+    return extra, freedom
 
 
 @dataclass(frozen=True)
@@ -229,7 +265,7 @@ def drift_of_columns(
         window_days: length of the first window.
     """
     window, rows = columns.rolling(counts, days=window_days)
-    for days in WIDER_WINDOWS:
+    for days in (days for days in WIDER_WINDOWS if days > window_days):
         few = rows < MINIMUM_ROWS
         if few.any():
             wider, wider_rows = columns.rolling(counts, days=days)

@@ -104,6 +104,7 @@ def segments_known_on(model: Model, histories: Sequence[VersionHistory], day: da
             policy=policy,
             previous=segments[-1].reference if segments else None,
             earlier=earlier,
+            skill_before=segments[-1].last_skill if segments else None,
         )
         own = world_labels(reference.label_layout, segment.sums)
         earlier = own if earlier is None or earlier.shape[1] != own.shape[1] else np.concatenate((earlier, own))

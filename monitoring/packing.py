@@ -64,21 +64,28 @@ def pack_day(profiles: DayProfiles, at: int) -> bytes:
     """Return one day of profiles as bytes."""
     counts, floats = profiles.counts[at], [profiles.sums[at], profiles.lows[at], profiles.highs[at]]
     present = np.flatnonzero(counts)
-    return pack_arrays({}, {"at": np.diff(present, prepend=0), "n": counts[present], "x": np.concatenate(floats)})
+    arrays = {"at": np.diff(present, prepend=0), "n": counts[present], "x": np.concatenate(floats)}
+    if profiles.remarks is not None and profiles.remarks[at].any():
+        arrays["r"] = profiles.remarks[at]
+    return pack_arrays({}, arrays)
 
 
 def unpack_days(layout: Layout, days: list[tuple[date, int, bytes]]) -> DayProfiles:
     """Return day profiles from ``(day, rows, payload)`` in ascending order of days."""
     n, numeric = len(days), len(layout.numeric)
     counts = np.zeros((n, layout.n_counts), dtype=np.int64)
-    floats = np.zeros((n, layout.n_sums + 2 * numeric))
+    floats, remarks = np.zeros((n, layout.n_sums + 2 * numeric)), None
     for i, (_, _, payload) in enumerate(days):
         _, arrays = unpack_arrays(payload)
         counts[i, np.cumsum(arrays["at"].astype(np.int64))] = arrays["n"]
         floats[i] = arrays["x"]
+        if "r" in arrays:
+            remarks = np.zeros((n, len(arrays["r"])), dtype=np.int64) if remarks is None else remarks
+            remarks[i] = arrays["r"]
     sums, lows, highs = np.split(floats, [layout.n_sums, layout.n_sums + numeric], axis=1)
     day = np.array([day for day, _, _ in days], dtype="datetime64[D]")
-    return DayProfiles(day, np.array([rows for _, rows, _ in days], dtype=np.int64), counts, sums, lows, highs)
+    rows = np.array([rows for _, rows, _ in days], dtype=np.int64)
+    return DayProfiles(day, rows, counts, sums, lows, highs, remarks)
 
 
 def pack_labels(labels: LabelProfiles, chosen: np.ndarray) -> bytes:
@@ -155,6 +162,8 @@ def pack_reference(reference: Reference) -> bytes:
         "label_day": reference.labels.day.astype(np.int64),
         "vectors": reference.labels.vectors,
     }
+    if days.remarks is not None:
+        arrays["remarks"] = days.remarks
     return pack_arrays(header, arrays)
 
 
@@ -198,6 +207,7 @@ def unpack_reference(payload: bytes) -> Reference:
             arrays["sums"],
             arrays["lows"],
             arrays["highs"],
+            arrays["remarks"].astype(np.int64) if "remarks" in arrays else None,
         ),
         labels=LabelProfiles(label_day, label_day, arrays["vectors"]),
         importance=header["importance"],

@@ -14,7 +14,7 @@ from monitoring.label_profile import count_labels
 from monitoring.packing import pack_day, pack_labels
 from monitoring.policy import METHOD_VERSION
 from monitoring.portfolio import ModelVersion
-from monitoring.profile import count_rows
+from monitoring.profile import count_rows, with_replaced
 from monitoring.reference import reference_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from monitoring.portfolio import Model
     from monitoring.ports import Days, Flags, LabelledRows, LogRows, PredictionLog
+    from monitoring.profile import DayProfiles
     from monitoring.reference import Reference
 
 DAYS_AT_ONCE = 92
@@ -206,15 +207,27 @@ class _Counted:
 def _row_profiles(reference: Reference, version: str, rows: LogRows, *, last: date) -> Iterator[_Counted]:
     chosen = (rows.version == version) & (rows.day <= np.datetime64(last))
     plain, changing = _split(rows.day, rows.valid_from, rows.valid_to, chosen, last=last)
-    counted = count_rows(reference.layout, rows, counted=plain)
+    counted = _with_replaced(reference, count_rows(reference.layout, rows, counted=plain), rows, version)
     for i, day in enumerate(counted.day):
         at = day.astype(object)
         yield _Counted(ProfileKind.ROWS, at, at, int(counted.rows[i]), pack_day(counted, i), is_final=True)
     for state in changing:
         profiles = count_rows(reference.layout, rows, counted=state.counted)
+        profiles = _with_replaced(reference, profiles, rows, version, known_on=state.known_on)
         n = int(profiles.rows.sum())
         payload = pack_day(profiles, 0) if n else b""
         yield _Counted(ProfileKind.ROWS, state.day, state.known_on, n, payload, state.is_final)
+
+
+def _with_replaced(
+    reference: Reference, profiles: DayProfiles, rows: LogRows, version: str, *, known_on: date | None = None
+) -> DayProfiles:
+    """Return the profiles with the rows replaced as known on a day, by default each day's own."""
+    replaced = rows.replaced
+    if replaced is None or not len(replaced.day):
+        return profiles
+    known = replaced.known_on <= (replaced.day if known_on is None else np.datetime64(known_on))
+    return with_replaced(profiles, reference.layout, replaced.day[known & (replaced.version == version)])
 
 
 def _label_profiles(reference: Reference, version: str, labelled: LabelledRows, *, last: date) -> Iterator[_Counted]:
