@@ -59,6 +59,7 @@ class FindingKind(StrEnum):
     UNANNOUNCED_VERSION = "unannounced_version"
     RETIREMENT_CANDIDATE = "retirement_candidate"
     LABEL_COVERAGE = "label_coverage"
+    PORTFOLIO_SHIFT = "portfolio_shift"
     NOT_JUDGED = "not_judged"
 
 

@@ -13,6 +13,10 @@ class UnknownModelError(ModelfolioError):
     """No model has this id."""
 
 
+class LostLeaseError(ModelfolioError):
+    """Somebody else took over this piece of a run; what this worker found is refused."""
+
+
 class LogUnreadableError(ModelfolioError):
     """A prediction log cannot be read as it is mapped."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring import drift_findings, quality_findings, service_findings, skill_findings
+from monitoring import drift_findings, quality_findings, service_findings, shift_findings, skill_findings
 from monitoring.assessment import QUALITY_KINDS, FindingKind
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ RULES: tuple[Callable[[Segment, int], Iterator[tuple[Finding, str]]], ...] = (
     service_findings.traffic_gone,
     skill_findings.never_useful,
     service_findings.no_traffic,
+    shift_findings.shift,
     quality_findings.quality,
     quality_findings.whole_log,
     service_findings.settling,
@@ -52,6 +53,7 @@ FEW_ROWS_QUALITY = {FindingKind.NULLS, FindingKind.STUCK, FindingKind.MISSING_CO
 def findings_on(segment: Segment, i: int) -> list[tuple[Finding, str]]:
     """Return the findings of day ``i`` with their short form for tables, in the order of ``RULES``."""
     if not segment.too_few_rows[i]:
-        return [found for rule in RULES for found in rule(segment, i)]
+        return shift_findings.linked(segment, i, [found for rule in RULES for found in rule(segment, i)])
     found = [pair for rule in RULES if rule in WITH_FEW_ROWS for pair in rule(segment, i)]
-    return [pair for pair in found if pair[0].kind not in QUALITY_KINDS or pair[0].kind in FEW_ROWS_QUALITY]
+    found = [pair for pair in found if pair[0].kind not in QUALITY_KINDS or pair[0].kind in FEW_ROWS_QUALITY]
+    return shift_findings.linked(segment, i, found)

@@ -121,6 +121,7 @@ class PerformanceSeries:
         yardstick: ReferenceYardstick | None = None,
         stretch: int = 1,
         counted: Flags | None = None,
+        cusum_retrain: Floats | None = None,
     ) -> None:
         """Compute windows, effects and the CUSUM.
 
@@ -134,6 +135,7 @@ class PerformanceSeries:
             yardstick: another reference's yardstick, to compare with the version before.
             stretch: how much wider windows are for weekly and monthly models.
             counted: the days that exist for conditions that count days; all of them if not given.
+            cusum_retrain: the CUSUM's level of "retrain" per day; by default that of the policy.
         """
         self.reference, self.layout, self.policy = reference, reference.label_layout, policy
         self.yardstick = yardstick or ReferenceYardstick.of(reference)
@@ -143,6 +145,7 @@ class PerformanceSeries:
         self.earlier = earlier
         self.stretch = stretch
         self.counted = np.ones(len(sums), dtype=bool) if counted is None else counted
+        self.cusum_retrain = np.full(len(sums), policy.cusum_retrain) if cusum_retrain is None else cusum_retrain
         short = reference.days < policy.short_reference_days
         self.short_reference = short
         self.delta = policy.tolerance_short_reference if short else policy.tolerance
@@ -305,7 +308,7 @@ class PerformanceSeries:
         """Days on which the level "retrain" of METHODS section 4 is crossed and the model is still bad now."""
         policy, day = self.policy, np.arange(len(self.n))
         with np.errstate(invalid="ignore"):
-            by_cusum = (self.cusum >= policy.cusum_retrain) & (self.onset_effect >= policy.effect_retrain)
+            by_cusum = (self.cusum >= self.cusum_retrain) & (self.onset_effect >= policy.effect_retrain)
             if self.short_reference:
                 by_cusum &= day - self.onset >= policy.short_reference_onset_days
             by_window = (self.z_28 >= 4) & (self.window[28].effect >= policy.effect_retrain)

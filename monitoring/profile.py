@@ -304,6 +304,8 @@ class DayProfiles:
 
     def on(self, day: Days) -> DayProfiles:
         """Return the profiles spread over exactly these ascending days; a day without rows is all zero."""
+        if np.array_equal(self.day, day):
+            return self
         found = np.searchsorted(self.day, day)
         found[found == len(self.day)] = 0
         here = self.day[found] == day if len(self.day) else np.zeros(len(day), dtype=bool)

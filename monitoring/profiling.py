@@ -234,14 +234,14 @@ def _label_profiles(reference: Reference, version: str, labelled: LabelledRows, 
     chosen = (labelled.version == version) & (labelled.arrival <= np.datetime64(last))
     plain, changing = _split(labelled.arrival, labelled.arrival, labelled.valid_to, chosen, last=last)
     layout = reference.label_layout
-    counted = count_labels(layout, labelled, counted=plain)
+    counted = count_labels(layout, labelled, counted=plain, losses_by_score=False)
     n = layout.field(counted.vectors, "n")
     for day in np.unique(counted.arrival):
         here = np.flatnonzero(counted.arrival == day)
         at = day.astype(object)
         yield _Counted(ProfileKind.LABELS, at, at, int(n[here].sum()), pack_labels(counted, here), is_final=True)
     for state in changing:
-        labels = count_labels(layout, labelled, counted=state.counted)
+        labels = count_labels(layout, labelled, counted=state.counted, losses_by_score=False)
         rows = int(layout.field(labels.vectors, "n").sum()) if len(labels) else 0
         payload = pack_labels(labels, np.arange(len(labels))) if rows else b""
         yield _Counted(ProfileKind.LABELS, state.day, state.known_on, rows, payload, state.is_final)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,14 +24,18 @@ from monitoring.label_coverage import CoverageSeries, coverage_series
 from monitoring.label_profile import LabelProfiles, label_sums
 from monitoring.log_quality import future_rows, with_missing_columns
 from monitoring.performance import ONE_SIDED_95, PerformanceSeries, ReferenceYardstick
+from monitoring.portfolio_shift import ShiftKind
+from monitoring.shift_effects import quality_in_world_shift
 from monitoring.traffic import TrafficSeries, traffic_series
 from monitoring.window import calendar, in_a_row, latched, rolling_sum
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from monitoring.policy import Policy
     from monitoring.portfolio import Model, ModelVersion
+    from monitoring.portfolio_shift import Shift
     from monitoring.ports import Days, Flags, Floats
     from monitoring.profile import DayProfiles
     from monitoring.reference import Reference
@@ -44,6 +48,8 @@ HELPED_DAYS = 28
 EARLY_DAYS = 28
 YEAR_DAYS = 364
 SLOW_REFERENCE_DAYS = 12
+WORLD_SHIFT_RETRAIN = 4.0
+"""METHODS section 9: the level for 21 days, so that models hit by a changed world are found sooner."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ class Segment:
     ``profiles`` and ``labels`` hold what was known; rows and labels outside ``first``..``last`` are ignored, so windows do
     not cross a change of version. ``previous`` is the reference of the version before (for "retraining did not help"),
     ``earlier`` the labels that arrived on the days up to ``first`` (``world_labels``), ``skill_before`` the skill of the version
-    before over its last 28 days of labels with its standard error.
+    before over its last 28 days of labels with its standard error. ``shifts`` are the portfolio shifts open per day, whichever
+    models they touch.
     """
 
     model: Model
@@ -67,6 +74,7 @@ class Segment:
     previous: Reference | None = None
     earlier: Floats | None = None
     skill_before: tuple[float, float] | None = None
+    shifts: Mapping[date, tuple[Shift, ...]] = field(default_factory=dict)
 
     @cached_property
     def days(self) -> Days:
@@ -118,7 +126,52 @@ class Segment:
     def quality(self) -> dict[str, FeatureQuality]:
         """Data-quality checks per feature."""
         found = feature_quality(self.reference, self.daily, self.policy)
-        return with_missing_columns(found, self.reference, self.daily)
+        found = with_missing_columns(found, self.reference, self.daily)
+        if not self._world_shifts:
+            return found
+        bins, sources = self.reference.layout.features, self.reference.sources
+        return {
+            name: quality_in_world_shift(quality, bins[name], self.in_world_shift(sources.get(name)), self.daily)
+            for name, quality in found.items()
+        }
+
+    def shifts_on(self, i: int) -> tuple[Shift, ...]:
+        """Return the portfolio shifts open on day ``i``."""
+        return self.shifts.get(self.day_at(i), ())
+
+    @cached_property
+    def _world_shifts(self) -> dict[int, list[Shift]]:
+        """The world shifts per day index."""
+        found = {}
+        for day, shifts in self.shifts.items():
+            world = [shift for shift in shifts if shift.kind is ShiftKind.WORLD]
+            if world and self.first <= day <= self.last:
+                found[(day - self.first).days] = world
+        return found
+
+    def in_world_shift(self, source: str | None) -> Flags:
+        """Return the days on which features from ``source`` of this model are exposed to a world shift."""
+        exposed = np.zeros(len(self.days), dtype=bool)
+        for i, shifts in self._world_shifts.items():
+            exposed[i] = any(shift.exposes(self.model, source) for shift in shifts)
+        return exposed
+
+    def weighs(self, shift: Shift) -> bool:
+        """Return whether the features exposed to a shift matter to the model: together they reach the gate of importance."""
+        if not self.reference.has_importance:
+            return True
+        shares = self.reference.importance.items()
+        exposed = [share for name, share in shares if shift.exposes(self.model, self.reference.sources.get(name))]
+        return sum(exposed) >= self.policy.data_quality_gate
+
+    @cached_property
+    def retrain_level(self) -> Floats:
+        """The CUSUM's level of "retrain" per day: in a world shift that touches the model that of "watch"."""
+        level = np.full(len(self.days), self.policy.cusum_retrain)
+        for i, shifts in self._world_shifts.items():
+            if any(shift.touches(self.model.id) for shift in shifts):
+                level[i] = min(WORLD_SHIFT_RETRAIN, self.policy.cusum_retrain)
+        return level
 
     @cached_property
     def score_range(self) -> QualitySeries:
@@ -260,6 +313,7 @@ class Segment:
             earlier=self.earlier,
             stretch=self.stretch,
             counted=self.live,
+            cusum_retrain=self.retrain_level,
         )
 
     @cached_property

@@ -271,7 +271,7 @@ def performance(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     recovering = not series.watch_condition[i] and not series.retrain_condition[i]
     quiet = "; the data are clean" + (" where it matters" if segment.minor_quality[i] else "")
     tail = "; recovering, not yet 7 days clear" if recovering else quiet if clean else ""
-    level = segment.policy.cusum_retrain if retrain else segment.policy.cusum_watch
+    level = float(series.cusum_retrain[i]) if retrain else segment.policy.cusum_watch
     z, run_length = float(series.z_28[i]), average_run_length(level)
     found = evidence(
         segment,
@@ -308,7 +308,7 @@ def _threshold_words(segment: Segment, i: int) -> str:
     policy = segment.policy
     return (
         f"tolerance {percent(series.delta)} of the advantage; CUSUM {number(float(series.cusum[i]))} "
-        f"(watch {number(policy.cusum_watch)}, retrain {number(policy.cusum_retrain)}) from its own variation in the "
+        f"(watch {number(policy.cusum_watch)}, retrain {number(float(series.cusum_retrain[i]))}) from its own variation in the "
         f"reference, {segment.reference.label_rows:,} labels"
     )
 
