@@ -99,7 +99,7 @@ BENIGN = [
             others=("rain", "constant", "id", "number_id", "tail", "tail", "flag", "heavy", "count"), null_share=even(0.02, 0.3),
             rows_a_day=log_uniform(10, 800), has_importance=False),
     healthy("days without rows", "10 % of days are empty", silent_days=0.1),
-    healthy("miscalibrated", "scores too extreme or too flat from the start", miscalibrated=of(0.6, 1.5)),
+    healthy("miscalibrated", "scores too extreme or too flat from the start", miscalibrated=of(0.7, 1.4), skill=even(0.2, 0.6), base_rate=even(0.1, 0.5)),
 ]  # fmt: skip
 
 CONCEPTS = [

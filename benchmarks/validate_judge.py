@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -125,11 +125,11 @@ def outcome(scenario: str, seed: int, world: World, *, note: str = "") -> Outcom
     """Make one model, judge it and return what was said."""
     rng = np.random.default_rng(seed)
     model, rows = make_rows(world, rng)
-    return outcome_of(scenario, seed, model, rows, reference_rows(world, rows), world, note=note)
+    return outcome_of(scenario, seed, model, rows, world, given=reference_rows(world, rows), note=note)
 
 
 def outcome_of(
-    scenario: str, seed: int, model: Model, rows: Rows, given: ReferenceRows, world: World, *, note: str = ""
+    scenario: str, seed: int, model: Model, rows: Rows, world: World, *, given: ReferenceRows, note: str = ""
 ) -> Outcome:
     """Judge one model on its rows and return what was said."""
     live = rows.t >= 0
@@ -148,7 +148,7 @@ def outcome_of(
     return replace(found, start=start, **_provable(history.reference, labelled, start, world))
 
 
-def _provable(reference: Reference, labelled: LabelledRows, start: int, world: World) -> dict[str, object]:
+def _provable(reference: Reference, labelled: LabelledRows, start: int, world: World) -> dict[str, Any]:
     """Return when labels after the change arrived, and how clearly they show it."""
     ramp = max((c.days for c in world.changes), default=0)
     after = (labelled.day >= days_of(np.array([start + ramp]))[0]) & (
@@ -158,7 +158,7 @@ def _provable(reference: Reference, labelled: LabelledRows, start: int, world: W
         labelled.arrival < days_of(np.array([world.live_days]))[0]
     )
     arrival = np.unique((labelled.arrival[inside] - days_of(np.array([0]))[0]).astype(int))
-    facts: dict[str, object] = {"label_days": tuple(arrival.tolist())}
+    facts: dict[str, Any] = {"label_days": tuple(arrival.tolist())}
     if after.sum() < 20 or not reference.label_rows:
         return facts
     effect, scale, v, tau2 = true_effect(reference, labelled, after)

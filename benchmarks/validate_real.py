@@ -111,8 +111,9 @@ def rows_of(p: Pool, frame: pd.DataFrame, t: np.ndarray, *, delay: int) -> Rows:
             features[f["name"]] = column.to_numpy(dtype=np.float64)
         else:
             features[f["name"]] = np.array([None if v is None else str(v) for v in column.tolist()], dtype=object)
-    columns, probabilities = card["columns"], None
-    label, score, prediction = frame["label"], None, None
+    columns = card["columns"]
+    probabilities: Any = None
+    label: Any = frame["label"]
     if card["task"] == "multiclass":
         order = {name: k for k, name in enumerate(card["classes"])}
         probabilities = np.stack([frame[f"p_{name}"].to_numpy(dtype=np.float64) for name in order], axis=1)
@@ -172,7 +173,7 @@ def real_outcome(
         origin=ReferenceOrigin.OWN,
     )
     note = f"{name} ref={reference_days} rows={len(t) / (reference_days + live):.0f}"
-    return outcome_of(scenario, seed, model_of(p.card), rows, reference_rows(world, rows), world, note=note)
+    return outcome_of(scenario, seed, model_of(p.card), rows, world, given=reference_rows(world, rows), note=note)
 
 
 # Name, what ought to be said, whole days kept together, change, share of traffic kept.

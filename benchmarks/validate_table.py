@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from benchmarks.validate_cases import CONCEPT, FEED, HEALTHY, RETRAINED, SCENARIOS, TRAFFIC, USELESS
-from benchmarks.validate_real import REAL
 from benchmarks.validate_judge import ALARMS, WATCHED_LOSS, Outcome
+from benchmarks.validate_real import REAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,7 +38,7 @@ def spells(said: Iterable[str], wanted: Iterable[str]) -> int:
 
 def changes(said: tuple[str, ...]) -> int:
     """Return how often the verdict changed from one day to the next."""
-    return sum(a != b for a, b in zip(said, said[1:], strict=False))
+    return sum(a != b for a, b in pairwise(said))
 
 
 def rate_interval(count: float, months: float) -> tuple[float, float]:

@@ -18,6 +18,8 @@ from monitoring.portfolio import Feature, FeatureKind, Model, ModelVersion, Task
 from monitoring.ports import LabelledRows, LogRows, ReferenceOrigin, ReferenceRows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitoring.ports import Days, Flags, Floats
 
 START = date(2025, 3, 31)  # a Monday
@@ -199,35 +201,30 @@ DECODERS = {
 }
 
 
-def shown_as(kind: str, x: Floats, rng: np.random.Generator) -> Any:
-    """Return a standard normal input as its column shows it."""
-    n = len(x)
-    if kind in {"normal", "age"}:
-        shown = MEAN + SPREAD * x
-        return np.round(shown) if kind == "age" else shown
-    if kind == "amount":
-        return np.round(np.exp(3.0 + 0.8 * x), 2)
-    if kind == "count":
-        return np.maximum(0.0, np.floor(3.0 * x))
-    if kind == "level":
-        codes = np.clip(np.floor(stats.norm.cdf(x) ** 1.5 * LEVELS), 0, LEVELS - 1).astype(int)
-        return np.array([f"level {k}" for k in range(LEVELS)], dtype=object)[codes]
-    if kind == "tail":  # a long tail of levels that come and go
-        codes = np.minimum(rng.zipf(1.3, n), 5_000)
-        return np.array([f"t{k}" for k in codes.tolist()], dtype=object)
-    if kind == "id":
-        return np.array([f"id {k}" for k in rng.integers(0, 10**9, n).tolist()], dtype=object)
-    if kind == "number_id":
-        return rng.integers(0, 10**9, n).astype(np.float64)
-    if kind == "constant":
-        return np.full(n, 7.0)
-    if kind == "rain":  # zero on most days, whatever falls on the others
-        return np.where(x > 1.2, np.round(np.exp(x), 2), 0.0)
-    if kind == "flag":
-        return np.array(["no", "yes"], dtype=object)[(x > 2.2).astype(int)]
-    if kind == "heavy":
-        return np.sign(x) * np.abs(rng.standard_t(1.5, n))
-    raise ValueError(kind)
+def _as_levels(x: Floats, _: np.random.Generator) -> Any:
+    codes = np.clip(np.floor(stats.norm.cdf(x) ** 1.5 * LEVELS), 0, LEVELS - 1).astype(int)
+    return np.array([f"level {k}" for k in range(LEVELS)], dtype=object)[codes]
+
+
+def _texts(mark: str, codes: np.ndarray) -> Any:
+    return np.array([f"{mark} {k}" for k in codes.tolist()], dtype=object)
+
+
+# How a standard normal input shows in its column. "tail": levels that come and go; "rain": zero on most days.
+SHOWN: dict[str, Callable[[Floats, np.random.Generator], Any]] = {
+    "normal": lambda x, _: MEAN + SPREAD * x,
+    "age": lambda x, _: np.round(MEAN + SPREAD * x),
+    "amount": lambda x, _: np.round(np.exp(3.0 + 0.8 * x), 2),
+    "count": lambda x, _: np.maximum(0.0, np.floor(3.0 * x)),
+    "level": _as_levels,
+    "tail": lambda x, rng: _texts("t", np.minimum(rng.zipf(1.3, len(x)), 5_000)),
+    "id": lambda x, rng: _texts("id", rng.integers(0, 10**9, len(x))),
+    "number_id": lambda x, rng: rng.integers(0, 10**9, len(x)).astype(np.float64),
+    "constant": lambda x, _: np.full(len(x), 7.0),
+    "rain": lambda x, _: np.where(x > 1.2, np.round(np.exp(x), 2), 0.0),
+    "flag": lambda x, _: np.array(["no", "yes"], dtype=object)[(x > 2.2).astype(int)],
+    "heavy": lambda x, rng: np.sign(x) * np.abs(rng.standard_t(1.5, len(x))),
+}
 
 
 def read_from(kind: str, shown: Any) -> Floats:
@@ -292,7 +289,7 @@ def make_rows(world: World, rng: np.random.Generator) -> tuple[Model, Rows]:
         world.task, tuple(f"c{k}" for k in range(world.classes))
     )
     first = START if world.origin is ReferenceOrigin.OWN else START + timedelta(days=-world.reference_days)
-    versions = (ModelVersion("v1", active_from=first),)
+    versions: tuple[ModelVersion, ...] = (ModelVersion("v1", active_from=first),)
     if world.second_version:
         versions += (ModelVersion("v2", active_from=START + timedelta(days=world.second_version)),)
     model = Model(
@@ -318,7 +315,7 @@ def _inputs(
                 x += change.size * world.ramp(change, t)
             if change.kind == "harder population" and i < len(weights):
                 x *= 1 - change.size * world.ramp(change, t)
-        shown[name] = shown_as(kind, x, rng)
+        shown[name] = SHOWN[kind](x, rng)
         if i < len(weights):
             signal += weights[i] * read_from(kind, shown[name])
         if world.null_share and kind not in TEXT_KINDS | {"constant"}:
