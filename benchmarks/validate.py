@@ -58,7 +58,7 @@ def main() -> None:
     begin = time.monotonic()
     outcomes = list(run(names, given.models, processes=given.processes))
     for line in tables(outcomes, show=given.show):
-        print(line)
+        print(line, flush=True)
     print(f"\n{len(outcomes)} models in {time.monotonic() - begin:.0f} s")
 
 
