@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitoring.assessment import Finding, FindingKind, Verdict
-from monitoring.finding_evidence import BEYOND_CHANCE, evidence
+from monitoring.finding_evidence import BEYOND_CHANCE, evidence, skill_is_not_lost
 from monitoring.portfolio_shift import LEAST_SHARE, SPILL_DAYS, Grouping, Shift, ShiftKind
 from monitoring.wording import day_text, number, with_note
 
@@ -24,6 +24,7 @@ CROWDS = {
 }
 
 BILLIONTH = -9
+NO_FAULT = ("Most of the models show no broken data in this source.",)
 WORLD_WORDS = {
     (True, True): "No fault was found in the feed: the world changed. Label this model's predictions first.",
     (
@@ -66,13 +67,12 @@ def shift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
         given = evidence(
             segment,
             window=day_text(found.day),
+            prediction_days=day_text(found.day),
             threshold_source="a quarter of the exposed models, at least 4, and a chance below 1 in 100,000 by their share of "
             "abnormal days from 31 to 4 days before",
             false_alarms=_chance_words(found),
             days_in_a_row=(segment.day_at(i) - found.day).days + 1,
-            ruled_out=()
-            if found.kind is ShiftKind.FEED
-            else ("Broken data: most of the models show none in this source.",),
+            ruled_out=(*(() if found.kind is ShiftKind.FEED else NO_FAULT), *skill_is_not_lost(segment, i)),
             rows=int(segment.daily.rows[i]),
             value=round(found.k / found.n, 4),
             reference_value=found.base,
