@@ -1,6 +1,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from data_access.assessment_store import RegistryAssessments
 from data_access.registry import Registry
 from monitoring.assessment import Verdict
 from tests import builders
@@ -41,6 +42,12 @@ def test_the_list_says_how_many_losses_are_more_than_chance_and_how_many_signals
     assert "about one in ten of those is expected to be chance" in text
     assert "by chance alone fewer than one retrain signal a month" in text
     assert "chance" not in texts(open_page(verdict=["retrain"])).replace("by chance, since", "")
+
+
+def test_a_model_whose_last_assessment_failed_is_counted(registry: Registry, open_page: Open) -> None:
+    assert "failed" not in texts(open_page())
+    RegistryAssessments(registry).keep_failure("card-churn", "no table", now=builders.NOW)
+    assert "The last assessment of 1 model failed; the reason is on its page." in texts(open_page())
 
 
 def test_worst_expected_loss_comes_first_and_retired_models_last(registry: Registry, open_page: Open) -> None:
