@@ -68,7 +68,8 @@ class Work:
         except ModelfolioError as error:
             return Settled(job, error=str(error))
         except sa.exc.DBAPIError as error:
-            return Settled(job, error=f"The database of its log says: {str(error.orig).strip().splitlines()[0]}")
+            whose = "The database of its log" if job.phase is Phase.FINDINGS else "The registry's database"
+            return Settled(job, error=f"{whose} says: {str(error.orig).strip().splitlines()[0]}")
         except Exception as error:  # noqa: BLE001 - one model's failure must not stop the others; it is shown on its page
             return Settled(job, error=f"Unexpected {type(error).__name__}: {error}")
         return Settled(job, assessments=new, judged=put_off.get(job.model_id))
