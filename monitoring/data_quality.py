@@ -90,7 +90,7 @@ class FeatureQuality:
     def open(self) -> Flags:
         """Days on which any finding that breaks the feature is open."""
         flags = np.zeros(len(self.null_share), dtype=bool)
-        for check in self.raised:
+        for check in self._breaking_seen:
             flags |= check.open
         return flags
 
@@ -100,15 +100,19 @@ class FeatureQuality:
         return tuple(check for check in self.checks if check.kind is not FindingKind.LEVEL_CHANGE)
 
     @cached_property
-    def raised(self) -> tuple[QualitySeries, ...]:
-        """Those checks that say so on any day."""
-        return tuple(check for check in self.breaking if check.bad.any())
+    def seen(self) -> tuple[QualitySeries, ...]:
+        """The checks whose condition holds on any day: only they can be open."""
+        return tuple(check for check in self.checks if check.bad.any())
+
+    @property
+    def _breaking_seen(self) -> list[QualitySeries]:
+        return [check for check in self.seen if check.kind is not FindingKind.LEVEL_CHANGE]
 
     @cached_property
     def flagged_from(self) -> Days:
         """Per day the first day on which it is known to be broken; NaT if it is not."""
         first: Days = np.full(len(self.null_share), NEVER)
-        for check in self.raised:
+        for check in self._breaking_seen:
             first = np.fmin(first, check.flagged_from)
         return first
 

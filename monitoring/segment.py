@@ -186,24 +186,24 @@ class Segment:
     @cached_property
     def minor_quality(self) -> Flags:
         """Days whose open findings together weigh less than the gate: a watch, the days stay in the windows."""
-        return self._open_importance_below_gate([q.open for q in self.quality.values()])
+        return self._open_importance_below_gate(np.array([q.open for q in self.quality.values()]))
 
-    def _open_importance_below_gate(self, flags: list[Flags]) -> Flags:
+    def _open_importance_below_gate(self, flags: Flags) -> Flags:
+        """Return the days on which the features flagged, of ``flags`` ``(features, days)``, weigh less than the gate together."""
         shares = np.array([self.reference.importance[name] for name in self.quality])
-        if not self.reference.has_importance or not flags:
+        if not self.reference.has_importance or not flags.any():
             return np.zeros(len(self.days), dtype=bool)
-        weight = (np.array(flags) * shares[:, None]).sum(axis=0)
+        weight = (flags * shares[:, None]).sum(axis=0)
         below: Flags = np.any(flags, axis=0) & (weight < self.policy.data_quality_gate)
         return below
 
     @cached_property
     def left_out_from(self) -> dict[str, Days]:
         """Per feature and day: since when the day is known to be broken (NaT: it is not, or it hardly matters)."""
-        flagged = {name: quality.flagged_from for name, quality in self.quality.items()}
-        minor = self._open_importance_below_gate([~np.isnat(days) for days in flagged.values()])
-        for days in flagged.values():
-            days[minor] = np.datetime64("NaT")
-        return flagged
+        flagged = np.array([quality.flagged_from for quality in self.quality.values()], dtype="datetime64[D]")
+        if flagged.size:
+            flagged[:, self._open_importance_below_gate(~np.isnat(flagged))] = np.datetime64("NaT")
+        return dict(zip(self.quality, flagged, strict=True))
 
     @cached_property
     def days_left_out_from(self) -> Days:

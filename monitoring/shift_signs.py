@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
+from monitoring.assessment import FindingKind
 from monitoring.drift import (
     MINIMUM_ROWS,
     SMALL_REFERENCE_DAYS,
@@ -109,8 +110,9 @@ def signs_of(segment: Segment, *, first: date) -> Iterator[ModelSigns]:
     moves = moved_features(segment, start=start)
     faulty = np.zeros((len(names), days), dtype=bool)
     for at, name in enumerate(names):
-        for check in segment.quality[name].breaking:
-            faulty[at] |= (check.open & check.bad)[start:]
+        for check in segment.quality[name].seen:
+            if check.kind is not FindingKind.LEVEL_CHANGE:
+                faulty[at] |= (check.open & check.bad)[start:]
     abnormal = faulty | np.stack([moves.get(name, np.zeros(days, dtype=bool)) for name in names])
     given = [segment.reference.sources.get(name) for name in names]
     sources = tuple(sorted({source for source in given if source}))
