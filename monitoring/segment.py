@@ -17,6 +17,7 @@ from monitoring.drift import (
     MergedBins,
     drift_of_columns,
     null_variations,
+    window_indices,
 )
 from monitoring.estimate import EstimateSeries, estimate_series, smallest_detectable_effect
 from monitoring.explanation import Explanation, ReferenceByScore, explanation
@@ -245,18 +246,18 @@ class Segment:
         variation = null_variations(columns, per_day, window_days=window, has_days=reference.has_days)
         if self.small_reference:
             variation = replace(variation, factor=2.0, provisional=True)
-        found = drift_of_columns(columns, total, current, variation, floor=floor, window_days=window)
+        indices = window_indices(columns, total, current, window_days=window)
         if len(current) > YEAR_DAYS:
             last_year = np.full((len(current), len(columns)), np.nan)
-            last_year[YEAR_DAYS:] = np.stack([series.psi for series in found], axis=1)[:-YEAR_DAYS]
-            seasonal = variation.with_block(last_year)
-            found = drift_of_columns(columns, total, current, seasonal, floor=floor, window_days=window)
+            last_year[YEAR_DAYS:] = indices[0][:-YEAR_DAYS]
+            variation = variation.with_block(last_year)
+        found = drift_of_columns(columns, total, indices, variation, floor=floor)
         if reference.has_days or len(current) <= first_days:
             return found
         learnt = replace(
             null_variations(columns, current[:first_days], window_days=window), provisional=np.ones(len(columns), bool)
         )
-        later = drift_of_columns(columns, total, current, learnt, floor=floor, window_days=window)
+        later = drift_of_columns(columns, total, indices, learnt, floor=floor)
         return [first.followed_by(then, at=first_days) for first, then in zip(found, later, strict=True)]
 
     @cached_property
