@@ -303,6 +303,7 @@ class ShiftRow(Table):
     log10_p: Mapped[float]
     models: Mapped[list[Any]]
     cleared: Mapped[list[Any]]
+    confirmed: Mapped[bool] = mapped_column(default=True)
 
 
 class AssessProgressRow(Table):

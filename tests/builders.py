@@ -188,6 +188,7 @@ def _assessment_row(model: Built, day: date, *, ago: int) -> AssessmentRow:
         effect=None if estimated else effect,
         effect_low=None if estimated or effect is None else effect - 0.09,
         effect_high=None if estimated or effect is None else effect + 0.09,
+        z_28=None if estimated or effect is None else 12 * effect,
         metric="AUC",
         metric_value=0.79,
         metric_reference=0.84,

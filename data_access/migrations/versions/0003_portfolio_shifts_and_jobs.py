@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.Column("log10_p", sa.Double(), nullable=False),
         sa.Column("models", sa.JSON(), nullable=False),
         sa.Column("cleared", sa.JSON(), nullable=False),
+        sa.Column("confirmed", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["shift_day_id"], ["shift_days.id"], name=op.f("fk_shifts_shift_day_id_shift_days")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shifts")),
     )
