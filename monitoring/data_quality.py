@@ -103,9 +103,14 @@ class FeatureQuality:
         return tuple(check for check in self.checks if check.kind is not FindingKind.LEVEL_CHANGE)
 
     @cached_property
+    def seen(self) -> tuple[QualitySeries, ...]:
+        """The checks whose condition holds on any day: only they can be open."""
+        return tuple(check for check in self.checks if check.bad.any())
+
+    @cached_property
     def raised(self) -> tuple[QualitySeries, ...]:
-        """Those checks that say so on any day."""
-        return tuple(check for check in self.breaking if check.bad.any())
+        """Those of them that say the data are broken."""
+        return tuple(check for check in self.seen if check.kind is not FindingKind.LEVEL_CHANGE)
 
     @cached_property
     def flagged_from(self) -> Days:

