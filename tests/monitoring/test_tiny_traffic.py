@@ -34,6 +34,15 @@ def test_the_smallest_effect_that_would_show_by_hand() -> None:
     assert smallest_detectable_effect(reference(labelled=False), 100, policy=DEFAULT_POLICY) is None
 
 
+def test_below_a_tenth_of_skill_what_would_show_is_measured_by_a_tenth_too() -> None:
+    used = past(kept=0.42)
+    weak = reference(used)
+    sd = ((used.score - used.label) ** 2).std()
+    assert 0 < weak.skill < 0.10
+    shown = smallest_detectable_effect(weak, 100, policy=DEFAULT_POLICY)
+    assert shown == pytest.approx(4 * sd / 10 / (0.10 * weak.naive_loss))
+
+
 def test_the_labels_needed_show_just_a_material_loss() -> None:
     needed = labels_needed(reference(), policy=DEFAULT_POLICY)
     assert needed is not None
