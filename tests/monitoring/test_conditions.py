@@ -146,6 +146,12 @@ def test_days_without_rows_do_not_exist_for_drift_and_for_clearing() -> None:
     assert on(found.drift_watch) == list(range(23, 24 + 6 + 2))
 
 
+def test_a_watch_of_last_year_is_remembered_within_a_week_of_the_same_day_52_weeks_later() -> None:
+    found = segment(binary(days=DAYS), days=460)
+    found.__dict__["drift_watch"] = np.arange(460) == 50
+    assert on(found.moved_last_year) == list(range(50 + 364 - 7, 50 + 364 + 7 + 1))
+
+
 # No better than naive (METHODS section 8)
 
 
