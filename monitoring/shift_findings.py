@@ -23,6 +23,18 @@ CROWDS = {
     Grouping.ALL: "models",
 }
 
+WORLD_WORDS = {
+    (True, True): "No fault was found in the feed: the world changed. Label this model's predictions first.",
+    (
+        False,
+        True,
+    ): "No fault was found in the feed: the world changed. What moved is of minor importance to this model.",
+    (
+        False,
+        False,
+    ): "No fault was found in the feed. One day may be a holiday: it is watched if a later day confirms it.",
+}
+
 
 def shift_words(shift: Shift) -> str:
     """Return what moved, and how many would by chance, as one sentence for every model it touches."""
@@ -42,9 +54,9 @@ def shift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
             text = f"{shift_words(found)} The data are broken, not the model: no retraining until they are clean again."
             note = "broken feed"
         else:
-            verdict = Verdict.WATCH
-            text = f"{shift_words(found)} No fault was found in the feed: the world changed. Label this model's predictions first."
-            note = "label first"
+            matters = found.confirmed and segment.weighs(found)
+            verdict, note = (Verdict.WATCH, "label first") if matters else (Verdict.KEEP, "")
+            text = f"{shift_words(found)} {WORLD_WORDS[matters, found.confirmed]}"
         numbers = evidence(
             segment,
             window=day_text(found.day),

@@ -16,6 +16,7 @@ from dashboard.presentation import (
     number,
     one_line,
     plural,
+    shift_sentence,
     short_date,
     signed,
 )
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 STALE_AFTER_DAYS = 2
 FILTER_KEYS = ("pf_verdict", "pf_q", "pf_tier", "pf_team", "pf_use_case", "pf_owner")
 LAST_ADDRESS = "pf_last_address"
-FILTER_NAMES = ("verdict", "q", "tier", "team", "use_case", "owner")
+FILTER_NAMES = ("verdict", "q", "tier", "team", "use_case", "owner", "shift")
 
 
 def heading(standing: Standing, wanted: PortfolioFilter) -> str:
@@ -103,7 +104,34 @@ def asked_in_url() -> PortfolioFilter:
         use_cases=tuple(chosen_from_url("use_case", offered.use_cases)),
         owners=tuple(chosen_from_url("owner", list(offered.owners))),
         text=st.query_params.get("q", ""),
+        model_ids=shift_in_url(),
     )
+
+
+def shift_in_url() -> tuple[str, ...]:
+    """Return the models of the open shift that the address names by its day; a shift that is over filters nothing."""
+    asked = st.query_params.get("shift")
+    return next((shift.models for shift in session.open_shifts() if shift.day.isoformat() == asked), ())
+
+
+def shift_card() -> None:
+    """Show the open portfolio shifts, quietly: what moved since when, whether a feed broke, and which models."""
+    shifts = session.open_shifts()
+    if not shifts:
+        return
+    with st.container(border=True, key="shift", gap="xsmall"):
+        for shift in shifts:
+            words, press = st.columns([4, 1], vertical_alignment="center")
+            words.markdown(shift_sentence(shift))
+            chosen = st.query_params.get("shift") == shift.day.isoformat()
+            press.button(
+                "Show all models" if chosen else f"Show {plural(len(shift.models), 'model')}",
+                key=f"pf_shift_{shift.day.isoformat()}",
+                on_click=remember_in_url,
+                args=("shift", "" if chosen else shift.day.isoformat()),
+                type="tertiary",
+                width="stretch",
+            )
 
 
 def model_filters() -> None:
@@ -257,6 +285,7 @@ def page() -> None:
             "ago. Verdicts below are of that day. Run `modelfolio assess`.",
             icon=":material/schedule:",
         )
+    shift_card()
     verdict_counts(wanted)
     model_filters()
     rows, total, advantage, drift = session.overview(wanted)

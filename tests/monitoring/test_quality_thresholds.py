@@ -88,7 +88,11 @@ def scale(
     between = ((mean - 100.0) / jump) ** 2 / 1.3 if jump else 1e12
     between -= 10.0**2 / n / 1.3
     found = _day_scale(
-        moments(n=n, mean=mean, sd=sd), baseline, between=np.array([between]), outside=np.array([[outside]])
+        moments(n=n, mean=mean, sd=sd),
+        baseline,
+        between=np.array([between]),
+        outside=np.array([[outside]]),
+        moved=np.ones((1, 1), dtype=bool),
     )
     if was is not None:
         return bool(found.keeps[KINDS.index(was), 0, 0])
