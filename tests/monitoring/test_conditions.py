@@ -11,6 +11,7 @@ from monitoring.estimate import EstimateSeries
 from monitoring.performance import PerformanceSeries, WindowTest
 from monitoring.policy import DEFAULT_POLICY
 from monitoring.segment import Segment
+from monitoring.skill_findings import _hardly_ranks
 from tests.monitoring.history_builders import binary, model, reference, segment
 
 DAYS = 60
@@ -181,3 +182,20 @@ def test_days_that_do_not_count_neither_raise_nor_clear_it() -> None:
     counted = np.ones(DAYS, dtype=bool)
     counted[[21, 30]] = False
     assert on(naive(upper, skill, counted=counted).no_better_than_naive) == list(range(23, 28 + 6 + 1))
+
+
+@pytest.mark.parametrize(
+    ("skill", "ranks", "hardly"),
+    [
+        (0.01, 0.0199, True),
+        (0.01, 0.02, False),
+        (-0.11, 0.099, True),
+        (-0.10, 0.05, False),
+        (-0.5, 0.10, False),
+    ],
+)
+def test_a_score_hardly_ranks_below_two_percent_or_below_ten_when_its_skill_is_below_minus_ten(
+    skill: float, ranks: float, hardly: bool
+) -> None:
+    assert reference().label_rows >= 2_000
+    assert _hardly_ranks(history(), skill, ranks) is hardly
