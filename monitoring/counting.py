@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from monitoring.ports import LabelledRows, LogRows, PredictionLog
+from monitoring.ports import LabelledRows, LogRows, PredictionLog, ReplacedRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
     from monitoring.label_profile import LabelProfiles
+    from monitoring.ports import Flags
     from monitoring.profile import DayProfiles
     from monitoring.reference import Reference
 
@@ -89,6 +90,25 @@ def rows_together(parts: Sequence[LogRows]) -> LogRows:
         missing_columns=first.missing_columns,
         future=sum(part.future for part in parts),
         duplicates=sum(part.duplicates for part in parts),
+        ahead=_flags_together(parts),
+        replaced=_replaced_together([part.replaced for part in parts if part.replaced is not None]),
+    )
+
+
+def _flags_together(parts: Sequence[LogRows]) -> Flags | None:
+    """Return which rows are stamped in the future; nothing where no part can tell."""
+    if all(part.ahead is None for part in parts):
+        return None
+    return np.concatenate([np.zeros(len(part.day), dtype=bool) if part.ahead is None else part.ahead for part in parts])
+
+
+def _replaced_together(parts: Sequence[ReplacedRows]) -> ReplacedRows | None:
+    if not parts:
+        return None
+    return ReplacedRows(
+        day=np.concatenate([part.day for part in parts]),
+        version=np.concatenate([part.version for part in parts]),
+        known_on=np.concatenate([part.known_on for part in parts]),
     )
 
 
