@@ -18,6 +18,7 @@ COMMANDS = {
     "forget": "dashboard.commands.logs:forget",
     "assess": "dashboard.commands.assess:assess",
     "verdicts": "dashboard.commands.assess:verdicts",
+    "simulate": "dashboard.commands.simulate:simulate",
 }
 GROUPS = {
     "people": "dashboard.commands.people:app",

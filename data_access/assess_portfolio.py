@@ -1,27 +1,34 @@
-"""Assess every model of the portfolio; one model's failure never stops the others."""
+"""Assess every model of the portfolio in three phases; any number of processes share a run, one model's failure is its own."""
 
 from __future__ import annotations
 
+import os
+import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
-
 from data_access import audit_trail, model_registry
+from data_access.assess_jobs import Asked, JobBoard, JobState, Phase, Settled
+from data_access.assess_work import Pool, Work, renewed
 from data_access.assessment_store import RegistryAssessments
-from data_access.log_connections import LogConnections
+from data_access.tables import AssessRunRow
 from monitoring import decide
-from monitoring.assess import assess_model
-from monitoring.errors import ModelfolioError, UnknownModelError
+from monitoring.errors import UnknownModelError
 from monitoring.portfolio import ServiceState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from data_access.assess_jobs import Job, Run
     from data_access.registry import Registry
     from monitoring.portfolio import Model
+
+PAUSE_SECONDS = 0.2
+MODELS_FOR_A_POOL = 200
+"""With fewer models the seconds that a process takes to start cost more than it saves."""
 
 
 @dataclass
@@ -31,6 +38,18 @@ class AssessRun:
     models: int = 0
     assessments: int = 0
     failures: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How a worker works: processes of its pool (missing: as many as fit), how long a lease holds, what is overdue."""
+
+    processes: int | None = None
+    lease_seconds: float = 60.0
+    overdue_seconds: float = 1800.0
+
+
+DEFAULT_WORKERS = Workers()
 
 
 def newest_complete_day(model: Model, *, now: datetime, settle_hours: float) -> date:
@@ -49,8 +68,12 @@ def assess_portfolio(
     last: date | None = None,
     only: str | None = None,
     report: Callable[[int, int, str], None] | None = None,
+    workers: Workers = DEFAULT_WORKERS,
 ) -> AssessRun:
     """Assess all models with a log, or ``only`` one, let acceptances expire, and leave one audit event.
+
+    A day is judged once it is complete in the zone of every model: a portfolio shift needs them all. Whoever asks for the
+    same at the same time shares the work, and gets the same answer.
 
     Args:
         registry: where models and assessments are.
@@ -58,72 +81,121 @@ def assess_portfolio(
         settle_hours: hours after which a day is complete.
         now: the present, which the settings may pin; what is stored also carries the machine's clock.
         first: the first day to judge; by default each model goes on after its last assessment.
-        last: the last day to judge; by default the newest complete day of each model's zone.
-        only: the id of one model.
-        report: called with models done, models in all and the name of the next one.
+        last: the last day to judge; by default the newest complete day.
+        only: the id of one model; the portfolio is not searched for shifts then.
+        report: called with pieces done, pieces in all and what is being done.
+        workers: how the work is shared.
 
     Raises:
         UnknownModelError: there is no model ``only``.
     """
-    started, run, store = datetime.now(UTC), AssessRun(), RegistryAssessments(registry)
     models = [model for model in model_registry.models(registry) if only is None or model.id == only]
     if only is not None and not models:
         raise UnknownModelError(f"There is no model {only!r}.")
     due = [model for model in models if model.has_log and model.service_state is not ServiceState.RETIRED]
-    opened = LogConnections(connections)
-    for done, model in enumerate(due):
+    complete = min(
+        (newest_complete_day(model, now=now, settle_hours=settle_hours) for model in due), default=now.date()
+    )
+    asked = Asked(first, min(last, complete) if last else complete, only, now)
+    board = JobBoard(registry, lease_seconds=workers.lease_seconds, overdue_seconds=workers.overdue_seconds)
+    while (run := board.join(asked, [model.id for model in due])) is None:
         if report:
-            report(done, len(due), model.name)
-        until = newest_complete_day(model, now=now, settle_hours=settle_hours)
+            report(0, 0, "waiting for another run")
+        time.sleep(PAUSE_SECONDS)
+    work = Work(registry, connections, workers.lease_seconds)
+    try:
+        _Worker(board, work, run, _processes(workers, len(due)), report).work({model.id: model.name for model in due})
+    finally:
+        work.close()
+    _close(registry, board, run)
+    return _told(registry, run)
+
+
+def _processes(workers: Workers, models: int) -> int:
+    if workers.processes is not None:
+        return workers.processes
+    return len(os.sched_getaffinity(0)) if models >= MODELS_FOR_A_POOL else 1
+
+
+@dataclass
+class _Worker:
+    """One process at work on a run."""
+
+    board: JobBoard
+    jobs: Work
+    run: Run
+    processes: int
+    report: Callable[[int, int, str], None] | None
+
+    def work(self, names: Mapping[str, str]) -> None:
+        """Work on the run until nothing is left to do."""
+        with ExitStack() as stack:
+            pool = Pool(self.jobs, self.processes) if self.processes > 1 else None
+            if pool:
+                stack.callback(pool.close)
+            self._phase(Phase.FINDINGS, pool, names)
+            self._phase(Phase.SHIFTS, None, names)
+            self.board.begin_verdicts(self.run)
+            self._phase(Phase.VERDICTS, pool, names)
+
+    def _phase(self, phase: Phase, pool: Pool | None, names: Mapping[str, str]) -> None:
+        """Do jobs of a phase until all of them are settled, by us or by others."""
+        while True:
+            leased = self.board.lease(self.run, phase, workers=self.processes)
+            if leased:
+                self._tell(names.get(leased[0].model_id or "", "portfolio shifts"))
+                self._settle(self._done(leased, pool))
+                continue
+            counts = self.board.counts(self.run, phase)
+            if not counts[JobState.LEASED] and not counts[JobState.WAITING]:
+                return
+            self._tell("waiting for other workers")
+            time.sleep(PAUSE_SECONDS)
+
+    def _done(self, leased: Sequence[Job], pool: Pool | None) -> list[Settled]:
         try:
-            with model_registry.open_log(registry, model.id, connections=opened) as log:
-                run.assessments += assess_model(
-                    model, log=log, store=store, first=first, last=min(last, until) if last else until, now=started
-                )
-            run.models += 1
-        except ModelfolioError as error:
-            run.failures[model.id] = str(error)
-        except sa.exc.DBAPIError as error:
-            run.failures[model.id] = f"The database of its log says: {str(error.orig).strip().splitlines()[0]}"
-        except Exception as error:  # noqa: BLE001 - one model's failure must not stop the others; it is shown on its page
-            run.failures[model.id] = f"Unexpected {type(error).__name__}: {error}"
-        if model.id in run.failures:
-            store.keep_failure(model.id, run.failures[model.id], now=started)
-    opened.close()
-    if report:
-        report(len(due), len(due), "")
-    store.clear_failures(model.id for model in due if model.id not in run.failures)
-    decide.expire_acceptances(registry, on=last or now.date(), now=started)
-    _record(registry, store, run, started=started, now=now, first=first, last=last)
-    return run
+            with renewed(self.board, leased):
+                if pool:
+                    return pool.done(leased, self.run)
+                return [self.jobs.done(job, self.run) for job in leased]
+        except BaseException:
+            self.board.give_back(leased)
+            raise
+
+    def _settle(self, found: Sequence[Settled]) -> None:
+        store = RegistryAssessments(self.jobs.registry)
+        for each in self.board.settle(found):
+            if each.error and each.job.model_id:
+                store.keep_failure(each.job.model_id, each.error, now=datetime.now(UTC))
+
+    def _tell(self, what: str) -> None:
+        if self.report:
+            done, total = self.board.totals(self.run)
+            self.report(done, total, what)
 
 
-def _record(
-    registry: Registry,
-    store: RegistryAssessments,
-    run: AssessRun,
-    *,
-    started: datetime,
-    now: datetime,
-    first: date | None,
-    last: date | None,
-) -> None:
-    """Leave one audit event per run that stored or failed something, not one per model and day."""
-    failures = [{"model": model, "reason": reason} for model, reason in run.failures.items()]
-    store.keep_run(started=started, finished=datetime.now(UTC), models=run.models, failures=failures)
-    if not run.assessments and not failures:
-        return
-    after = {
-        "models": run.models,
-        "assessments": run.assessments,
-        "failures": failures,
-        "from": first.isoformat() if first else None,
-        "to": last.isoformat() if last else None,
-    }
+def _close(registry: Registry, board: JobBoard, run: Run) -> None:
+    """End the run, once: clear what failed before and works now, and leave one audit event if anything was stored or failed."""
+    with registry.read() as session:
+        models, _, _ = board.outcome(session, run)
+    RegistryAssessments(registry).clear_failures(models)
+    decide.expire_acceptances(registry, on=run.asked.last, now=run.started)
     with registry.write() as session:
+        if not board.close(session, run):
+            return
+        row = session.get_one(AssessRunRow, run.id)
+        if not row.assessments and not row.failures:
+            return
+        after = {
+            "models": row.models,
+            "assessments": row.assessments,
+            "failures": row.failures,
+            "from": run.asked.first.isoformat() if run.asked.first else None,
+            "to": run.asked.last.isoformat(),
+        }
         audit_trail.append(
             session,
-            at=now,
+            at=run.asked.at,
             recorded_at=datetime.now(UTC),
             actor="assess",
             role="policy",
@@ -132,3 +204,11 @@ def _record(
             subject_id="portfolio",
             after=after,
         )
+
+
+def _told(registry: Registry, run: Run) -> AssessRun:
+    """Return what the run did, whoever did it."""
+    with registry.read() as session:
+        row = session.get_one(AssessRunRow, run.id)
+        failures = {str(each["model"] or "portfolio shifts"): str(each["reason"]) for each in row.failures}
+        return AssessRun(row.models, row.assessments, failures)

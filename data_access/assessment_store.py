@@ -19,6 +19,7 @@ from data_access.tables import (
     ProfileRow,
     ReferenceRow,
 )
+from monitoring.assessment import Verdict
 from monitoring.history import ProfileKind, StoredProfile
 from monitoring.packing import pack_reference, unpack_reference
 from monitoring.profiling import KeptReference
@@ -154,6 +155,18 @@ class RegistryAssessments:
         query = sa.select(sa.func.max(AssessmentRow.day)).where(AssessmentRow.model_id == model_id)
         with self.registry.read() as session:
             return session.execute(query).scalar_one()
+
+    def verdict_run(self, model_id: str, *, day: date, known_on: date) -> tuple[Verdict, date] | None:
+        """Return the verdict of a day as known on another, and since when it holds; nothing if the day was not assessed."""
+        query = (
+            sa.select(AssessmentRow.verdict, AssessmentRow.in_verdict_since)
+            .where(AssessmentRow.model_id == model_id, AssessmentRow.day == day, AssessmentRow.known_on <= known_on)
+            .order_by(AssessmentRow.known_on.desc(), AssessmentRow.recorded_at.desc(), AssessmentRow.id.desc())
+            .limit(1)
+        )
+        with self.registry.read() as session:
+            row = session.execute(query).one_or_none()
+        return (Verdict(row.verdict), row.in_verdict_since) if row else None
 
     def keep_assessments(self, assessments: Iterable[Assessment], *, now: datetime) -> int:
         """Append assessments that say something new about their day; return how many."""

@@ -45,6 +45,12 @@ class Database:
             session.flush()
             session.execute(sa.update(RevisionRow).values(number=RevisionRow.number + 1))
 
+    @contextmanager
+    def keep_books(self) -> Iterator[Session]:
+        """Give a session like ``write`` for what no page shows: leases of work; caches stay as they are."""
+        with Session(self.writer) as session, session.begin():
+            yield session
+
     def revision(self) -> int:
         """Return the number that grows with every write."""
         with self.read() as session:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,11 @@ from monitoring.history import ProfileKind
 from monitoring.packing import unpack_days, unpack_reference
 from monitoring.portfolio import Consumer, Feature, FeatureKind, ModelVersion, ServiceState, Supersession
 from monitoring.profile import NumericBins
+from monitoring.scores import feature_scores
 
 if TYPE_CHECKING:
     from data_access.database import Database
-    from monitoring.profile import Bins
+    from monitoring.profile import Bins, DayProfiles
     from monitoring.reference import Reference
 
 MEASURES = tuple(field.name for field in fields(Measures))
@@ -79,7 +80,10 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Shares of one feature per bin: the reference's against those of the days ``first`` to ``last``, ends included."""
+    """Shares of one feature per bin: the reference's against those of the days ``first`` to ``last``, ends included.
+
+    ``scores`` are those of ``monitoring.scores`` by name, as far as they can be computed.
+    """
 
     feature: str
     bins: tuple[str, ...]
@@ -91,6 +95,7 @@ class Distribution:
     last: date
     reference_first: date
     reference_last: date
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 def facts(registry: Database, model_id: str, *, known_on: date) -> ModelFacts:
@@ -287,13 +292,14 @@ def distribution(
         return None
     newest = {row.day: row for row in found}
     window = unpack_days(reference.layout, [(r.day, r.rows, r.payload) for r in newest.values() if r.payload])
-    return _distribution(reference, feature, window.counts.sum(axis=0), first=first, last=last)
+    return _distribution(reference, feature, window, first=first, last=last)
 
 
-def _distribution(reference: Reference, feature: str, counts: np.ndarray, *, first: date, last: date) -> Distribution:
+def _distribution(reference: Reference, feature: str, window: DayProfiles, *, first: date, last: date) -> Distribution:
     bins, at = reference.layout.features[feature], reference.layout.counts_at[feature]
+    counts = window.counts[:, at].sum(axis=0)
     named, expected = _binned(bins, reference.counts[at])
-    _, current = _binned(bins, counts[at])
+    _, current = _binned(bins, counts)
     kept = _worth_showing(named, expected, current)
     named = [named[i] for i in kept]
     expected_shares, shares = expected / max(expected.sum(), 1), current / max(current.sum(), 1)
@@ -308,7 +314,24 @@ def _distribution(reference: Reference, feature: str, counts: np.ndarray, *, fir
         last=last,
         reference_first=reference.first_day,
         reference_last=reference.last_day,
+        scores=_scores(reference, feature, window),
     )
+
+
+def _scores(reference: Reference, feature: str, window: DayProfiles) -> dict[str, float]:
+    """Return the drift scores of the window that can be computed."""
+    bins, at = reference.layout.features[feature], reference.layout.counts_at[feature]
+    then, now = reference.counts[at], window.counts[:, at].sum(axis=0)
+    if isinstance(bins, NumericBins):
+        sums = reference.layout.sums_at(feature)
+        found = feature_scores(
+            bins,
+            (then, reference.profiles.sums[:, sums].sum(axis=0)),
+            (now, window.sums[:, sums].sum(axis=0)),
+        )
+    else:
+        found = feature_scores(bins, (then, None), (now, None))
+    return {name: float(score) for name, score in found.items() if np.isfinite(score)}
 
 
 def _binned(bins: Bins, counts: np.ndarray) -> tuple[list[str], np.ndarray]:

@@ -16,6 +16,7 @@ from data_access.log_connections import LogConnections
 from data_access.log_mapping import short_hash
 from data_access.model_card import ModelCard, card_json, parse_card
 from data_access.prediction_log import SqlPredictionLog
+from data_access.stored_profiles import StoredProfilesLog
 from data_access.tables import ModelRow, ModelVersionRow
 from monitoring.errors import UnknownModelError
 from monitoring.people import COMMAND_LINE, Role
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from data_access.database import Database
     from data_access.log_mapping import LogMapping
+    from monitoring.ports import PredictionLog
 
 Card = ModelCard | InventoryCard
 NEW, CHANGED, UNCHANGED = "new", "changed", "unchanged"
@@ -118,11 +120,12 @@ def mapping(registry: Database, model_id: str) -> LogMapping:
 @contextmanager
 def open_log(
     registry: Database, model_id: str, *, connections: Mapping[str, str] | LogConnections
-) -> Iterator[SqlPredictionLog]:
+) -> Iterator[PredictionLog]:
     """Give a model's prediction log, opened for reading.
 
     ``connections`` are SQLAlchemy URLs by name, or connections that are open already and stay so: one run for many models
-    connects and looks at a table once.
+    connects and looks at a table once. A card that describes a log but names no table is that of a model of which only day
+    profiles are kept.
     """
     opened = connections if isinstance(connections, LogConnections) else LogConnections(connections)
     try:
@@ -133,8 +136,11 @@ def open_log(
             said = _card(row)
             if not isinstance(said, ModelCard):
                 raise UnknownModelError(f"Model {model_id!r} has no log: import or map one.")
-            known, mapped = _model(row, versions, said), log_mapping(said)
-        yield SqlPredictionLog(opened, known, mapped)
+            known = _model(row, versions, said)
+        if said.log is None:
+            yield StoredProfilesLog(registry, model_id)
+        else:
+            yield SqlPredictionLog(opened, known, log_mapping(said))
     finally:
         if opened is not connections:
             opened.close()

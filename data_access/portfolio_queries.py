@@ -307,6 +307,12 @@ def sparklines(
     return advantage, drift
 
 
+def model_count(engine: sa.Engine) -> int:
+    """Return how many models are registered, retired ones included."""
+    with engine.connect() as connection:
+        return connection.execute(select(func.count()).select_from(ModelRow)).scalar_one()
+
+
 def filter_options(engine: sa.Engine) -> FilterOptions:
     """Return the tiers, teams, use cases and owners (e-mail to shown name) that occur."""
     with engine.connect() as connection:

@@ -19,7 +19,7 @@ from data_access.supersession import days_replaced, is_repeated
 from data_access.timestamps import LocalDays, as_date
 from monitoring.counting import FetchedRows
 from monitoring.portfolio import FeatureKind, Model
-from monitoring.ports import LabelledRows, LogRows, ReferenceRows
+from monitoring.ports import LabelledRows, LogRows, ReferenceRows, ReplacedRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -255,6 +255,7 @@ class SqlPredictionLog:
         valid_to = self._row_ends(entries, others)
         repeated = is_repeated(ids=entries.ids, keys=(entries.stamp, entries.arrived))
         duplicates = int((~np.isnat(valid_to) | repeated).sum())
+        replaced = self._replaced(entries, day, np.where(repeated, day, valid_to))
         counts = ~repeated & (np.isnat(valid_to) | (valid_to > valid_from))
         entries, day, valid_from, valid_to = entries.chosen(counts), day[counts], valid_from[counts], valid_to[counts]
         features: dict[str, Floats | Texts] = {}
@@ -285,7 +286,16 @@ class SqlPredictionLog:
             missing_columns=tuple(missing),
             future=int(ahead.sum()),
             duplicates=duplicates,
+            ahead=ahead if len(ahead) else None,
+            replaced=replaced,
         )
+
+    def _replaced(self, entries: Entries, day: Days, known_on: Days) -> ReplacedRows | None:
+        """Return the rows that a newer row of the same id replaced."""
+        gone = ~np.isnat(known_on)
+        if not gone.any():
+            return None
+        return ReplacedRows(day[gone], self._versions(entries.chosen(gone), day[gone]), known_on[gone])
 
     def _versions(self, entries: Entries, day: Days) -> Texts:
         """Return each row's version; where none is said, the one current on its day (the first, before any was)."""

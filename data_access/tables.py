@@ -196,6 +196,7 @@ class AssessmentRow(Table):
     effect: Mapped[float | None]
     effect_low: Mapped[float | None]
     effect_high: Mapped[float | None]
+    z_28: Mapped[float | None]
     cusum: Mapped[float | None]
     metric: Mapped[str | None]
     metric_value: Mapped[float | None]
@@ -229,6 +230,98 @@ class FindingRow(Table):
     evidence: Mapped[dict[str, Any]]
 
 
+class SourceSetRow(Table):
+    """The sources of a model's features, once for all its days: a JSON list in ascending order."""
+
+    __tablename__ = "source_sets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    names: Mapped[str] = mapped_column(unique=True)
+
+
+class SignRow(Table):
+    """What a model says about portfolio shifts on a day: one letter per source, and one for all features together.
+
+    Append-only like assessments. SQLite keeps the rows in the order of the key: a second index would be as large as the table.
+    """
+
+    __tablename__ = "shift_signs"
+    model_id: Mapped[str] = mapped_column(sa.ForeignKey("models.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    known_on: Mapped[date] = mapped_column(primary_key=True)
+    recorded_at: Mapped[datetime] = mapped_column(primary_key=True)
+    sources_id: Mapped[int] = mapped_column(sa.ForeignKey("source_sets.id"))
+    signs: Mapped[str]
+    __table_args__ = (
+        sa.Index(
+            "ix_shift_signs_late",
+            "known_on",
+            sqlite_where=sa.text("known_on > day"),
+            postgresql_where=sa.text("known_on > day"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
+
+
+class ShiftDayRow(Table):
+    """The portfolio shifts open on a day; append-only, the newest ``known_on`` (then ``id``) counts. A day without a row has none."""
+
+    __tablename__ = "shift_days"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    day: Mapped[date]
+    known_on: Mapped[date]
+    recorded_at: Mapped[datetime]
+    shifts: Mapped[list[ShiftRow]] = relationship(order_by="ShiftRow.id")
+    __table_args__ = (sa.Index("ix_shift_days_day", "day", "known_on"),)
+
+
+class ShiftRow(Table):
+    """A portfolio shift as it stands on a day; ``began`` names it."""
+
+    __tablename__ = "shifts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shift_day_id: Mapped[int] = mapped_column(sa.ForeignKey("shift_days.id"), index=True)
+    began: Mapped[date]
+    kind: Mapped[str]
+    grouping: Mapped[str]
+    source: Mapped[str]
+    k: Mapped[int]
+    n: Mapped[int]
+    base: Mapped[float]
+    log10_p: Mapped[float]
+    models: Mapped[list[Any]]
+    cleared: Mapped[list[Any]]
+
+
+class AssessProgressRow(Table):
+    """How far a model's assessment has come: what its last findings were read from, and which shifts its verdicts know.
+
+    ``signs_from`` is the earliest day on which signs became known that no search for shifts has taken in yet.
+    When it was last judged, up to ``judged_to``, ``shift_days`` rows of that table were there and ``shifts_to`` was the last day
+    searched.
+    """
+
+    __tablename__ = "assess_progress"
+    model_id: Mapped[str] = mapped_column(sa.ForeignKey("models.id"), primary_key=True)
+    references: Mapped[dict[str, Any]] = mapped_column("reference_ids")
+    log_first: Mapped[date | None]
+    log_last: Mapped[date | None]
+    signed_to: Mapped[date | None]
+    signs_from: Mapped[date | None]
+    signed_at: Mapped[datetime]
+    judged_to: Mapped[date | None]
+    shift_days: Mapped[int] = mapped_column(default=0)
+    shifts_to: Mapped[date | None]
+
+
+class ShiftProgressRow(Table):
+    """One row: the last day that was searched for portfolio shifts."""
+
+    __tablename__ = "shift_progress"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    searched_to: Mapped[date | None]
+    __table_args__ = (sa.CheckConstraint("id = 1", name="one_row"),)
+
+
 class AssessRunRow(Table):
     """One run of ``modelfolio assess``."""
 
@@ -238,8 +331,34 @@ class AssessRunRow(Table):
     finished_at: Mapped[datetime | None]
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]
+    only_model: Mapped[str | None]
+    at: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(default="finished")
     models: Mapped[int] = mapped_column(default=0)
+    assessments: Mapped[int] = mapped_column(default=0)
     failures: Mapped[list[Any]]
+
+
+class AssessJobRow(Table):
+    """One piece of a run that is not over: a model, or (without a model) the search for shifts.
+
+    A worker leases it for a while; ``fence`` grows with each lease, and results are taken only from the holder of the newest.
+    """
+
+    __tablename__ = "assess_jobs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("assess_runs.id"))
+    model_id: Mapped[str | None] = mapped_column(sa.ForeignKey("models.id"))
+    phase: Mapped[str]
+    state: Mapped[str]
+    owner: Mapped[str | None]
+    fence: Mapped[int] = mapped_column(default=0)
+    leased_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    assessments: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+    __table_args__ = (sa.Index("ix_assess_jobs_run", "run_id", "phase", "state"),)
 
 
 class DecisionRow(Table):

@@ -57,7 +57,26 @@ class FindingKind(StrEnum):
     SETTLING = "settling"
     RETRAINING_DID_NOT_HELP = "retraining_did_not_help"
     UNANNOUNCED_VERSION = "unannounced_version"
+    RETIREMENT_CANDIDATE = "retirement_candidate"
+    LABEL_COVERAGE = "label_coverage"
+    PORTFOLIO_SHIFT = "portfolio_shift"
     NOT_JUDGED = "not_judged"
+
+
+QUALITY_KINDS = frozenset(
+    {
+        FindingKind.NULLS,
+        FindingKind.STUCK,
+        FindingKind.UNIT,
+        FindingKind.RESCALED,
+        FindingKind.NEW_LEVEL,
+        FindingKind.LEVEL_CHANGE,
+        FindingKind.MISSING_COLUMN,
+        FindingKind.TYPE_CHANGE,
+        FindingKind.SCORE_RANGE,
+        FindingKind.FUTURE_ROWS,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +84,10 @@ class Finding:
     """One threshold crossed, with its evidence.
 
     ``argues_for`` is the verdict the finding would lead to alone. ``evidence`` holds plain JSON values under the names of
-    METHODS section 12: ``window``, ``prediction_days``, ``rows``, ``labels``, ``value``, ``reference_value``, ``effect``,
-    ``effect_low``, ``effect_high``, ``threshold``, ``threshold_source``, ``false_alarms``, ``days_in_a_row``, ``ruled_out``.
+    METHODS section 12. Always: ``window``, ``threshold_source``, ``false_alarms``, ``days_in_a_row``, ``ruled_out``, ``shift``
+    (the portfolio shift it belongs to, or nothing), ``reference``, ``method_version``, ``configuration``. Where they apply:
+    ``prediction_days``, ``label_days``, ``newest_prediction_day``, ``rows``, ``labels``, ``value``, ``reference_value``,
+    ``threshold``, ``effect``, ``effect_low``, ``effect_high``, ``effect_words``, ``mix``, ``misfit``, ``calibration``.
     """
 
     kind: FindingKind
@@ -88,7 +109,7 @@ class Measures:
     """The numbers of a day that pages draw as series; missing (``None``) is never zero.
 
     ``effect`` is the relative loss of skill over 28 days of labels (0: as in the reference, 1: no better than naive) with its
-    90 % interval; ``advantage_kept`` = 1 - effect. ``metric`` is the number people know (AUC, accuracy, RMSE) over the same
+    90 % interval; ``advantage_kept`` = 1 - effect. ``z_28`` is how far the loss lies beyond its tolerance, in standard errors. ``metric`` is the number people know (AUC, accuracy, RMSE) over the same
     window, ``metric_reference`` its value in the reference. ``drift_score`` is the importance-weighted excess drift D;
     ``drift_ratio`` the largest PSI over its own threshold. ``estimated_effect`` is the estimate without labels.
     """
@@ -99,6 +120,7 @@ class Measures:
     effect: float | None = None
     effect_low: float | None = None
     effect_high: float | None = None
+    z_28: float | None = None
     cusum: float | None = None
     metric: str | None = None
     metric_value: float | None = None

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from monitoring.ports import LabelledRows, LogRows, PredictionLog
+from monitoring.ports import LabelledRows, LogRows, ReplacedRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
     from monitoring.label_profile import LabelProfiles
+    from monitoring.ports import PredictionLog
     from monitoring.profile import DayProfiles
     from monitoring.reference import Reference
 
@@ -44,7 +45,8 @@ class LogCounting(Protocol):
         """Return the days of ``version``, counted in the bins of ``reference`` or as rows."""
 
 
-class CountingLog(PredictionLog, Protocol):
+@runtime_checkable
+class CountingLog(Protocol):
     """A prediction log that knows its fastest way to profiles."""
 
     def counting(self, *, first: date, last: date) -> LogCounting:
@@ -69,6 +71,13 @@ class FetchedRows:
         return CountedDays(None, None, self.rows, self.labelled)
 
 
+def counting_of(log: PredictionLog, *, first: date, last: date) -> LogCounting:
+    """Return the days on their way to profiles, the log's own way where it has one."""
+    if isinstance(log, CountingLog):
+        return log.counting(first=first, last=last)
+    return FetchedRows(log.rows(first=first, last=last), log.labelled(first_arrival=first, last_arrival=last))
+
+
 def first_days(rows: LogRows) -> dict[str, date]:
     """Return the versions named in rows, each with its first day."""
     named = {str(name) for name in set(rows.version.tolist()) if name is not None}
@@ -78,6 +87,9 @@ def first_days(rows: LogRows) -> dict[str, date]:
 def rows_together(parts: Sequence[LogRows]) -> LogRows:
     """Return the rows of several reads of one log, at least one, whose days are apart."""
     first = parts[0]
+    has_ahead = any(part.ahead is not None for part in parts)
+    ahead = [np.zeros(len(part.day), dtype=bool) if part.ahead is None else part.ahead for part in parts]
+    replaced = [part.replaced for part in parts if part.replaced is not None]
     return LogRows(
         day=np.concatenate([part.day for part in parts]),
         version=np.concatenate([part.version for part in parts]),
@@ -89,6 +101,16 @@ def rows_together(parts: Sequence[LogRows]) -> LogRows:
         missing_columns=first.missing_columns,
         future=sum(part.future for part in parts),
         duplicates=sum(part.duplicates for part in parts),
+        ahead=np.concatenate(ahead) if has_ahead else None,
+        replaced=_replaced_together(replaced) if replaced else None,
+    )
+
+
+def _replaced_together(parts: Sequence[ReplacedRows]) -> ReplacedRows:
+    return ReplacedRows(
+        np.concatenate([part.day for part in parts]),
+        np.concatenate([part.version for part in parts]),
+        np.concatenate([part.known_on for part in parts]),
     )
 
 

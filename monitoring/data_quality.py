@@ -2,62 +2,80 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from monitoring.assessment import FindingKind
-from monitoring.profile import CategoryBins, NumericBins
+from monitoring.profile import CategoryBins
 from monitoring.scale_change import ENOUGH_ROWS, MINIMUM_ROWS, SIGNIFICANT, Moments, scale_changes
 
 if TYPE_CHECKING:
     from monitoring.policy import Policy
     from monitoring.ports import Days, Flags, Floats
-    from monitoring.profile import DayProfiles
+    from monitoring.profile import DayProfiles, Layout
     from monitoring.reference import Reference
 
 CLEAN_DAYS_TO_CLEAR = 4
 SMALLEST_SHARE = 0.002
 MISTYPED_SHARE = 0.01
+NEW_LEVEL_SHARE = 0.05
+NEVER = np.datetime64("NaT", "D")
 
 
-@dataclass
+@dataclass(frozen=True)
 class QualitySeries:
     """One check of one feature, day by day; arrays of shape ``(days,)``.
 
     ``bad``: the condition holds that day. ``open``: a finding is raised and not yet cleared. ``flagged_from``: the day from
-    which a bad day is known to be broken (NaT: it is not). ``value`` is what was measured (a share, or a factor).
+    which a bad day is known to be broken (NaT: it is not). ``value`` is what was measured (a share, or a factor), ``rows``
+    are all rows of each day.
     """
 
     kind: FindingKind
     value: Floats
     normal: float
     bad: Flags
-    open: Flags = field(init=False)
-    flagged_from: Days = field(init=False)
+    days: Days
+    rows: np.ndarray
 
-    def settle(self, days: Days, rows: np.ndarray) -> None:
+    @property
+    def open(self) -> Flags:
+        """Days on which a finding is raised and not yet cleared."""
+        return self._settled[0]
+
+    @property
+    def flagged_from(self) -> Days:
+        """Per bad day the day from which it is known to be broken; NaT: it is not."""
+        return self._settled[1]
+
+    @cached_property
+    def _settled(self) -> tuple[Flags, Days]:
         """Raise at once on 30 rows, else after two days in a row; clear after four clean days (days with 10 rows)."""
-        self.open = np.zeros(len(days), dtype=bool)
-        self.flagged_from = np.full(len(days), np.datetime64("NaT"), dtype="datetime64[D]")
+        is_open_on, flagged_from = np.zeros(len(self.days), dtype=bool), np.full(len(self.days), NEVER)
+        enough = self.rows >= MINIMUM_ROWS
+        raising = self.bad & enough
+        if not raising.any():
+            return is_open_on, flagged_from
         is_open, clean, waiting = False, 0, -1
-        for i in range(len(days)):
-            if rows[i] >= MINIMUM_ROWS:
-                if self.bad[i]:
-                    clean = 0
-                    if is_open or rows[i] >= ENOUGH_ROWS or waiting >= 0:
-                        is_open = True
-                        self.flagged_from[i] = days[i]
-                        if waiting >= 0:
-                            self.flagged_from[waiting] = days[i]
-                        waiting = -1
-                    else:
-                        waiting = i
-                else:
-                    waiting, clean = -1, clean + 1
-                    is_open = is_open and clean < CLEAN_DAYS_TO_CLEAR
-            self.open[i] = is_open
+        bad, many = self.bad.tolist(), (self.rows >= ENOUGH_ROWS).tolist()
+        for i in np.flatnonzero(enough)[int(raising[enough].argmax()) :].tolist():
+            if not bad[i]:
+                waiting, clean = -1, clean + 1
+                if is_open and clean >= CLEAN_DAYS_TO_CLEAR:
+                    is_open, is_open_on[i:] = False, False
+            elif is_open or many[i] or waiting >= 0:
+                if not is_open:
+                    is_open, is_open_on[i:] = True, True
+                flagged_from[i] = self.days[i]
+                if waiting >= 0:
+                    flagged_from[waiting] = self.days[i]
+                waiting, clean = -1, 0
+            else:
+                waiting, clean = i, 0
+        return is_open_on, flagged_from
 
 
 @dataclass(frozen=True)
@@ -68,126 +86,182 @@ class FeatureQuality:
     checks: tuple[QualitySeries, ...]
     null_share: Floats
 
-    @property
+    @cached_property
     def open(self) -> Flags:
         """Days on which any finding that breaks the feature is open."""
-        flags: Flags = (
-            np.any([check.open for check in self.breaking], axis=0)
-            if self.breaking
-            else np.zeros(len(self.null_share), bool)
-        )
+        flags = np.zeros(len(self.null_share), dtype=bool)
+        for check in self.raised:
+            flags |= check.open
         return flags
 
-    @property
+    @cached_property
     def breaking(self) -> tuple[QualitySeries, ...]:
         """The checks that say the data are broken; a sudden level change only asks to look."""
         return tuple(check for check in self.checks if check.kind is not FindingKind.LEVEL_CHANGE)
 
-    @property
+    @cached_property
+    def raised(self) -> tuple[QualitySeries, ...]:
+        """Those checks that say so on any day."""
+        return tuple(check for check in self.breaking if check.bad.any())
+
+    @cached_property
     def flagged_from(self) -> Days:
         """Per day the first day on which it is known to be broken; NaT if it is not."""
-        if not self.breaking:
-            return np.full(len(self.null_share), np.datetime64("NaT"), dtype="datetime64[D]")
-        first: Days = np.fmin.reduce([check.flagged_from for check in self.breaking])
+        first: Days = np.full(len(self.null_share), NEVER)
+        for check in self.raised:
+            first = np.fmin(first, check.flagged_from)
         return first
 
 
-def _share_check(share: Floats, rows: np.ndarray, *, normal: float, variance: float, rise: float) -> Flags:
-    """Return where a share rose materially and significantly above its normal value."""
+def _share_check(share: Floats, rows: np.ndarray, *, normal: Floats, variance: Floats, rise: Floats) -> Flags:
+    """Return where shares ``(days, features)`` rose materially and significantly above their normal values ``(features,)``."""
+    rows = rows[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        se = np.sqrt(max(normal, SMALLEST_SHARE) * (1 - normal) / rows + variance)
+        se = np.sqrt(np.maximum(normal, SMALLEST_SHARE) * (1 - normal) / rows + variance)
         flags: Flags = (share - normal >= rise) & ((share - normal) / se >= SIGNIFICANT) & (rows >= MINIMUM_ROWS)
     return flags
 
 
-def _between_days(share: Floats, rows: np.ndarray) -> float:
-    """Return the variance of a daily share beyond sampling."""
+def _between_days(counts: np.ndarray, rows: np.ndarray) -> Floats:
+    """Return the variance of daily shares beyond sampling, shape ``(features,)``, from counts ``(days, features)``."""
     used = rows >= MINIMUM_ROWS
     if used.sum() < 2:
-        return 0.0
-    p = float(np.average(share[used], weights=rows[used]))
-    return max(0.0, float(np.var(share[used])) - float((p * (1 - p) / rows[used]).mean()))
-
-
-def _null_check(
-    policy: Policy, nulls: np.ndarray, rows: np.ndarray, ref_nulls: np.ndarray, ref_rows: np.ndarray
-) -> QualitySeries:
-    normal = float(ref_nulls.sum()) / max(float(ref_rows.sum()), 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share, ref_share = nulls / rows, ref_nulls / ref_rows
-    bad = _share_check(
-        share, rows, normal=normal, variance=_between_days(ref_share, ref_rows), rise=max(policy.null_rise, 2 * normal)
-    )
-    return QualitySeries(FindingKind.NULLS, share, normal, bad)
+        return np.zeros(counts.shape[1])
+    n = rows[used, None]
+    share, p = counts[used] / n, counts[used].sum(axis=0) / n.sum()
+    beyond: Floats = np.maximum(0.0, share.var(axis=0) - (p * (1 - p) / n).mean(axis=0))
+    return beyond
 
 
 def is_often_constant(single: Flags, rows: np.ndarray) -> bool:
     """Return whether the reference itself shows a single value on more than 5 % of its days: then nothing is stuck."""
+    return bool(often_constant(single[:, None], rows[:, None])[0])
+
+
+def often_constant(single: Flags, rows: np.ndarray) -> Flags:
+    """Return the same for each feature, from its reference days ``(days, features)``."""
     used = rows >= MINIMUM_ROWS
-    if used.sum() < 5:
-        used = rows >= 2
-    return not used.any() or float(single[used].mean()) > 0.05
+    used = np.where(used.sum(axis=0) < 5, rows >= 2, used)
+    days = used.sum(axis=0)
+    flags: Flags = (days == 0) | ((single & used).sum(axis=0) / np.maximum(days, 1) > 0.05)
+    return flags
 
 
-def numeric_quality(reference: Reference, profiles: DayProfiles, name: str, policy: Policy) -> FeatureQuality:
-    """Return every check of a numeric feature for the days of ``profiles`` (unbroken calendar days)."""
-    layout, bins = reference.layout, reference.layout.features[name]
-    assert isinstance(bins, NumericBins)  # noqa: S101 - narrows the type for the checker
-    n_bins, at = len(bins.edges) + 1, layout.numeric.index(name)
-    counts, ref_counts = (
-        profiles.counts[:, layout.counts_at[name]],
-        reference.profiles.counts[:, layout.counts_at[name]],
-    )
-    rows, ref_rows = profiles.rows, reference.profiles.rows
-    nulls = _null_check(policy, counts[:, n_bins], rows, ref_counts[:, n_bins], ref_rows)
-    moments, ref_moments = Moments.of(layout, profiles, name), Moments.of(layout, reference.profiles, name)
-    checks = [nulls]
-    ref_single = reference.profiles.lows[:, at] == reference.profiles.highs[:, at]
-    if not is_often_constant(ref_single, ref_moments.n):
-        with np.errstate(invalid="ignore"):
-            stuck = (profiles.lows[:, at] == profiles.highs[:, at]) & (moments.n >= MINIMUM_ROWS)
-        checks.append(QualitySeries(FindingKind.STUCK, profiles.lows[:, at], float("nan"), stuck))
+@dataclass(frozen=True)
+class QualityNormals:
+    """What the reference does, per feature: its share of nulls and their variance between days, and which cannot be stuck.
+
+    ``nulls`` and ``null_variance`` (features,); ``mistyped`` and ``often_single`` (numeric features,).
+    """
+
+    nulls: Floats
+    null_variance: Floats
+    mistyped: Floats
+    often_single: Flags
+    moments: Moments
+
+    @classmethod
+    def of(cls, reference: Reference) -> QualityNormals:
+        """Measure the reference's own days."""
+        layout, days = reference.layout, reference.profiles
+        rows, nulls = max(float(days.rows.sum()), 1.0), days.counts[:, layout.nulls_at]
+        moments = Moments.of(days)
+        return cls(
+            nulls=nulls.sum(axis=0) / rows,
+            null_variance=_between_days(nulls, days.rows),
+            mistyped=reference.counts[layout.range_at + 2] / rows,
+            often_single=often_constant(days.lows == days.highs, moments.n),
+            moments=moments,
+        )
+
+
+def feature_quality(
+    reference: Reference, profiles: DayProfiles, policy: Policy, normals: QualityNormals | None = None
+) -> dict[str, FeatureQuality]:
+    """Return the checks of every feature for the days of ``profiles`` (unbroken calendar days)."""
+    normals = normals or QualityNormals.of(reference)
+    layout, rows = reference.layout, profiles.rows
     with np.errstate(divide="ignore", invalid="ignore"):
-        mistyped = counts[:, n_bins + 3] / rows
-        ref_mistyped = float(ref_counts[:, n_bins + 3].sum()) / max(float(ref_rows.sum()), 1.0)
-        outside = (counts[:, n_bins + 1] + counts[:, n_bins + 2]) / np.maximum(moments.n, 1)
-    checks.append(
-        QualitySeries(FindingKind.TYPE_CHANGE, mistyped, ref_mistyped, mistyped >= ref_mistyped + MISTYPED_SHARE)
+        shares = profiles.counts[:, layout.nulls_at] / rows[:, None]
+    bad = _share_check(
+        shares,
+        rows,
+        normal=normals.nulls,
+        variance=normals.null_variance,
+        rise=np.maximum(policy.null_rise, 2 * normals.nulls),
     )
-    changed, factors = scale_changes(moments, ref_moments, outside=outside, broken=nulls.bad)
-    checks.extend(QualitySeries(kind, factors, 1.0, bad) for kind, bad in changed.items())
-    for check in checks:
-        check.settle(profiles.day, rows)
-    return FeatureQuality(name, tuple(checks), nulls.value)
+    checks = {
+        name: [
+            QualitySeries(FindingKind.NULLS, shares[:, at], float(normals.nulls[at]), bad[:, at], profiles.day, rows)
+        ]
+        for at, name in enumerate(layout.features)
+    }
+    null_days = {name: bad[:, at] for at, name in enumerate(layout.features)}
+    _check_numeric(checks, layout, profiles, normals, null_days)
+    for name, bins in layout.features.items():
+        if isinstance(bins, CategoryBins):
+            checks[name].extend(_categorical_checks(reference, profiles, name, bins))
+    return {name: FeatureQuality(name, tuple(found), found[0].value) for name, found in checks.items()}
 
 
-def categorical_quality(reference: Reference, profiles: DayProfiles, name: str, policy: Policy) -> FeatureQuality:
-    """Return every check of a categorical feature for the days of ``profiles`` (unbroken calendar days)."""
-    layout, bins = reference.layout, reference.layout.features[name]
-    assert isinstance(bins, CategoryBins)  # noqa: S101 - narrows the type for the checker
-    n_levels = len(bins.levels)
-    counts, ref_counts = (
-        profiles.counts[:, layout.counts_at[name]],
-        reference.profiles.counts[:, layout.counts_at[name]],
-    )
-    rows, ref_rows = profiles.rows, reference.profiles.rows
-    nulls = _null_check(policy, counts[:, n_levels + 2], rows, ref_counts[:, n_levels + 2], ref_rows)
+def _check_numeric(
+    checks: dict[str, list[QualitySeries]],
+    layout: Layout,
+    profiles: DayProfiles,
+    normals: QualityNormals,
+    null_days: dict[str, Flags],
+) -> None:
+    """Add the checks of all numeric features at once."""
+    if not layout.numeric:
+        return
+    moments, rows = Moments.of(profiles), profiles.rows
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stuck = (profiles.lows == profiles.highs) & (moments.n >= MINIMUM_ROWS)
+        mistyped = profiles.counts[:, layout.range_at + 2] / rows[:, None]
+        beyond = profiles.counts[:, layout.range_at] + profiles.counts[:, layout.range_at + 1]
+        outside = beyond / np.maximum(moments.n, 1)
+    many = mistyped >= normals.mistyped + MISTYPED_SHARE
+    broken = np.stack([null_days[name] for name in layout.numeric], axis=1)
+    changed, factors = scale_changes(moments, normals.moments, outside=outside, broken=broken)
+    for at, name in enumerate(layout.numeric):
+        found = [
+            (FindingKind.STUCK, profiles.lows, float("nan"), stuck),
+            (FindingKind.TYPE_CHANGE, mistyped, float(normals.mistyped[at]), many),
+            *((kind, factors, 1.0, bad) for kind, bad in changed.items()),
+        ]
+        checks[name].extend(
+            QualitySeries(kind, value[:, at], normal, bad[:, at], profiles.day, rows)
+            for kind, value, normal, bad in found[bool(normals.often_single[at]) :]
+        )
+
+
+def _categorical_checks(
+    reference: Reference, profiles: DayProfiles, name: str, bins: CategoryBins
+) -> list[QualitySeries]:
+    """Return the checks of a categorical feature beside that of its nulls."""
+    part, n_levels, rows = reference.layout.counts_at[name], len(bins.levels), profiles.rows
+    counts, ref_counts = profiles.counts[:, part], reference.profiles.counts[:, part]
     with np.errstate(divide="ignore", invalid="ignore"):
         unseen = counts[:, n_levels + 1] / rows
-    new = _share_check(unseen, rows, normal=bins.expected_unseen, variance=0.0, rise=0.05)
-    checks = [nulls, QualitySeries(FindingKind.NEW_LEVEL, unseen, bins.expected_unseen, new)]
+    new = _share_check(
+        unseen[:, None],
+        rows,
+        normal=np.array([bins.expected_unseen]),
+        variance=np.zeros(1),
+        rise=np.full(1, NEW_LEVEL_SHARE),
+    )
+    checks = [QualitySeries(FindingKind.NEW_LEVEL, unseen, bins.expected_unseen, new[:, 0], profiles.day, rows)]
     present, ref_present = counts[:, : n_levels + 2], ref_counts[:, : n_levels + 2]
     ref_single = (ref_present > 0).sum(axis=1) == 1
-    if not is_often_constant(ref_single, ref_present.sum(axis=1)) and ref_present.sum() and bins.can_drift:
-        single = ((present > 0).sum(axis=1) == 1) & (present.sum(axis=1) >= MINIMUM_ROWS)
-        share = ref_present.sum(axis=0) / ref_present.sum()
-        likely = share[present.argmax(axis=1)] ** present.sum(axis=1) >= 1e-9
-        checks.append(
-            QualitySeries(FindingKind.STUCK, present.max(axis=1).astype(np.float64), float("nan"), single & ~likely)
-        )
-    for check in checks:
-        check.settle(profiles.day, rows)
-    return FeatureQuality(name, tuple(checks), nulls.value)
+    if bins.can_drift and ref_present.sum() and not is_often_constant(ref_single, ref_present.sum(axis=1)):
+        n, most = present.sum(axis=1), present.max(axis=1)
+        single = (n >= MINIMUM_ROWS) & (most == n)
+        if single.any():
+            share = ref_present.sum(axis=0) / ref_present.sum()
+            single &= share[present.argmax(axis=1)] ** n < 1e-9
+        value = most.astype(np.float64)
+        checks.append(QualitySeries(FindingKind.STUCK, value, float("nan"), single, profiles.day, rows))
+    return checks
 
 
 def score_range(reference: Reference, profiles: DayProfiles) -> QualitySeries:
@@ -196,16 +270,5 @@ def score_range(reference: Reference, profiles: DayProfiles) -> QualitySeries:
     with np.errstate(divide="ignore", invalid="ignore"):
         share = profiles.counts[:, at] / profiles.rows
     normal = float(reference.counts[at]) / max(reference.rows, 1)
-    series = QualitySeries(FindingKind.SCORE_RANGE, share, normal, (profiles.counts[:, at] > 0) & (normal == 0.0))
-    series.settle(profiles.day, profiles.rows)
-    return series
-
-
-def feature_quality(reference: Reference, profiles: DayProfiles, policy: Policy) -> dict[str, FeatureQuality]:
-    """Return the checks of every feature."""
-    return {
-        name: (numeric_quality if isinstance(bins, NumericBins) else categorical_quality)(
-            reference, profiles, name, policy
-        )
-        for name, bins in reference.layout.features.items()
-    }
+    bad = (profiles.counts[:, at] > 0) & (normal == 0.0)
+    return QualitySeries(FindingKind.SCORE_RANGE, share, normal, bad, profiles.day, profiles.rows)

@@ -13,6 +13,10 @@ class UnknownModelError(ModelfolioError):
     """No model has this id."""
 
 
+class LostLeaseError(ModelfolioError):
+    """Somebody else took over this piece of a run; what this worker found is refused."""
+
+
 class LogUnreadableError(ModelfolioError):
     """A prediction log cannot be read as it is mapped."""
 
@@ -79,3 +83,11 @@ class InvalidPersonError(ModelfolioError):
 
 class AuditChainError(ModelfolioError):
     """The audit trail does not verify; the text names the first bad row."""
+
+
+class NoLogRowsError(ModelfolioError):
+    """Rows are asked for where only day profiles are kept."""
+
+
+class SimulationError(ModelfolioError):
+    """The simulated portfolio cannot be made; the text says why."""

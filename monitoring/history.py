@@ -15,10 +15,11 @@ from monitoring.ports import ReferenceOrigin
 from monitoring.segment import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from monitoring.policy import Policy
     from monitoring.portfolio import Model, ModelVersion
+    from monitoring.portfolio_shift import Shift
     from monitoring.ports import Floats
     from monitoring.reference import Reference
 
@@ -80,8 +81,17 @@ def changes_known_later(histories: Iterable[VersionHistory]) -> dict[date, date]
     return changes
 
 
-def segments_known_on(model: Model, histories: Sequence[VersionHistory], day: date, policy: Policy) -> list[Segment]:
-    """Return the model's versions in service up to ``day``, one after the other, from what was known on ``day``."""
+def segments_known_on(
+    model: Model,
+    histories: Sequence[VersionHistory],
+    day: date,
+    policy: Policy,
+    shifts: Mapping[date, tuple[Shift, ...]] | None = None,
+) -> list[Segment]:
+    """Return the model's versions in service up to ``day``, one after the other, from what was known on ``day``.
+
+    ``shifts`` are the portfolio shifts open per day, as known on ``day``; without them no shift has an effect.
+    """
     started = [(first, history) for history in histories if (first := history.first_day()) is not None and first <= day]
     started.sort(key=lambda pair: pair[0])
     segments: list[Segment] = []
@@ -104,6 +114,8 @@ def segments_known_on(model: Model, histories: Sequence[VersionHistory], day: da
             policy=policy,
             previous=segments[-1].reference if segments else None,
             earlier=earlier,
+            skill_before=segments[-1].last_skill if segments else None,
+            shifts=shifts or {},
         )
         own = world_labels(reference.label_layout, segment.sums)
         earlier = own if earlier is None or earlier.shape[1] != own.shape[1] else np.concatenate((earlier, own))

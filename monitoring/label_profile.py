@@ -145,8 +145,14 @@ def naive_losses(layout: LabelLayout, rows: LabelledRows) -> Floats:
     return squared_errors
 
 
-def count_labels(layout: LabelLayout, rows: LabelledRows, *, counted: Flags | None = None) -> LabelProfiles:
-    """Return the sums of ``rows`` (only those ``counted``) per arrival day and prediction day."""
+def count_labels(
+    layout: LabelLayout, rows: LabelledRows, *, counted: Flags | None = None, losses_by_score: bool = True
+) -> LabelProfiles:
+    """Return the sums of ``rows`` (only those ``counted``) per arrival day and prediction day.
+
+    ``losses_by_score`` false leaves ``test_loss`` at zero: what the estimate learns from the reference is never asked of days in
+    service, and would be most of what is kept of labels that arrive over a month.
+    """
     if counted is not None:
         rows = _chosen(rows, counted)
     if not len(rows.day):
@@ -156,6 +162,8 @@ def count_labels(layout: LabelLayout, rows: LabelledRows, *, counted: Flags | No
     index, n = index.ravel(), pairs.shape[1]
     vectors = np.zeros((n, layout.width))
     for name, (weights, codes) in _terms(layout, rows).items():
+        if name == "test_loss" and not losses_by_score:
+            continue
         part = layout.slices[name]
         width = part.stop - part.start
         flat = index if codes is None else index * width + codes

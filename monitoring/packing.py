@@ -18,9 +18,16 @@ from monitoring.profile import CategoryBins, DayProfiles, Layout, NumericBins, S
 from monitoring.reference import Reference
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from monitoring.ports import Floats
 
 LEVEL = 6
+RAW = -15
+"""Deflate without the header and the check sum of zlib: the database checks what it stores."""
+SECOND_FORMAT = b"\x01"
+"""First byte of a day; days of schema 0001 begin with the length of their header, which is never 1."""
+MANY = 255
 
 
 def _planes(values: np.ndarray) -> bytes:
@@ -60,64 +67,165 @@ def unpack_arrays(payload: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]
     return header, arrays
 
 
+def _whole_bytes(values: np.ndarray) -> tuple[bytes, bytes]:
+    """Return whole numbers in a byte each, and those of 255 and more once again in eight bytes."""
+    flat = values.reshape(-1).astype(np.uint64)
+    return np.minimum(flat, MANY).astype(np.uint8).tobytes(), flat[flat >= MANY].astype("<u8").tobytes()
+
+
+def _whole_values(data: np.ndarray, rest: bytes) -> np.ndarray:
+    """Return the whole numbers that ``_whole_bytes`` was given, in one dimension."""
+    values = data.reshape(-1).astype(np.int64)
+    if rest:
+        values[values == MANY] = np.frombuffer(rest, dtype="<u8")
+    return values
+
+
+def _float_planes(values: Floats) -> bytes:
+    """Return all first bytes of numbers, then all second ones and so on: sign and exponent first."""
+    return values.astype(">f8").view(np.uint8).reshape(-1, 8).T.tobytes()
+
+
+def _floats(planes: np.ndarray) -> Floats:
+    """Return the numbers whose bytes are ``(..., 8, n)``, the first byte first."""
+    floats: Floats = np.ascontiguousarray(np.swapaxes(planes, -1, -2)).view(">f8")[..., 0].astype(np.float64)
+    return floats
+
+
+def _packed(*parts: bytes) -> bytes:
+    """Return the parts compressed, each with a code of its own: counts, exponents and digits are distributed differently."""
+    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW, zlib.DEF_MEM_LEVEL + 1)
+    packed = [compressor.compress(part) + compressor.flush(zlib.Z_BLOCK) for part in parts if part]
+    return SECOND_FORMAT + b"".join(packed) + compressor.flush()
+
+
+def _unpacked(payload: bytes) -> bytes:
+    return zlib.decompress(payload[1:], RAW)
+
+
 def pack_day(profiles: DayProfiles, at: int) -> bytes:
-    """Return one day of profiles as bytes."""
-    counts, floats = profiles.counts[at], [profiles.sums[at], profiles.lows[at], profiles.highs[at]]
-    present = np.flatnonzero(counts)
-    return pack_arrays({}, {"at": np.diff(present, prepend=0), "n": counts[present], "x": np.concatenate(floats)})
+    """Return one day of profiles as bytes; the layout says how many counts and sums there are, remarks come last."""
+    counts, rest = _whole_bytes(profiles.counts[at])
+    sums = profiles.numeric_sums[at].copy()
+    sums[:, 0] = profiles.rows[at] - sums[:, 0]  # finite values: mostly all rows, or all but a few
+    floats = (sums.T.reshape(-1), profiles.sums[at, -2:], profiles.lows[at], profiles.highs[at])
+    planes = _float_planes(np.concatenate(floats))
+    exponents = len(planes) // 4
+    remarks = b""
+    if profiles.remarks is not None and profiles.remarks[at].any():
+        remarks = profiles.remarks[at].astype("<i8").tobytes()
+    return _packed(counts, planes[:exponents], planes[exponents:], rest, remarks)
 
 
-def unpack_days(layout: Layout, days: list[tuple[date, int, bytes]]) -> DayProfiles:
+def unpack_days(layout: Layout, days: Sequence[tuple[date, int, bytes]]) -> DayProfiles:
     """Return day profiles from ``(day, rows, payload)`` in ascending order of days."""
-    n, numeric = len(days), len(layout.numeric)
-    counts = np.zeros((n, layout.n_counts), dtype=np.int64)
-    floats = np.zeros((n, layout.n_sums + 2 * numeric))
-    for i, (_, _, payload) in enumerate(days):
-        _, arrays = unpack_arrays(payload)
-        counts[i, np.cumsum(arrays["at"].astype(np.int64))] = arrays["n"]
-        floats[i] = arrays["x"]
-    sums, lows, highs = np.split(floats, [layout.n_sums, layout.n_sums + numeric], axis=1)
+    n, numeric, n_counts = len(days), len(layout.numeric), layout.n_counts
+    n_floats = layout.n_sums + 2 * numeric
+    size = n_counts + 8 * n_floats
+    raw = [_unpacked(p) if p[:1] == SECOND_FORMAT else _as_second_format(layout, rows, p) for _, rows, p in days]
+    data = np.frombuffer(b"".join(r[:size] for r in raw), dtype=np.uint8).reshape(n, size)
+    ends = [size + 8 * int(many) for many in (data[:, :n_counts] == MANY).sum(axis=1)]
+    rest = b"".join(r[size:end] for r, end in zip(raw, ends, strict=True))
+    counts = _whole_values(data[:, :n_counts], rest).reshape(n, n_counts)
+    floats = _floats(data[:, n_counts:].reshape(n, 8, n_floats))
+    rows = np.array([rows for _, rows, _ in days], dtype=np.int64)
+    kinds = (layout.n_sums - 2) // max(numeric, 1)
+    sums = np.swapaxes(floats[:, : layout.n_sums - 2].reshape(n, kinds, numeric), 1, 2).copy()
+    sums[..., 0] = rows[:, None] - sums[..., 0]
+    by_feature = sums.reshape(n, layout.n_sums - 2)
+    scores, lows, highs = np.split(floats[:, layout.n_sums - 2 :], [2, 2 + numeric], axis=1)
     day = np.array([day for day, _, _ in days], dtype="datetime64[D]")
-    return DayProfiles(day, np.array([rows for _, rows, _ in days], dtype=np.int64), counts, sums, lows, highs)
-
-
-def pack_labels(labels: LabelProfiles, chosen: np.ndarray) -> bytes:
-    """Return the label sums of one arrival day (``chosen`` indices) as bytes, sparse."""
-    vectors = labels.vectors[chosen]
-    flat = vectors.reshape(-1)
-    present = np.flatnonzero(flat)
-    values = flat[present]
-    whole = values == np.rint(values)
-    return pack_arrays(
-        {},
-        {
-            "day": labels.day[chosen].astype(np.int64),
-            "at": np.diff(present, prepend=0),
-            "whole": np.packbits(whole),
-            "n": values[whole].astype(np.int64),
-            "x": values[~whole],
-        },
+    return DayProfiles(
+        day, rows, counts, np.concatenate((by_feature, scores), axis=1), lows, highs, _remarks(raw, ends)
     )
 
 
-def unpack_labels(layout: LabelLayout, arrivals: list[tuple[date, bytes]]) -> LabelProfiles:
+def _remarks(raw: Sequence[bytes], ends: Sequence[int]) -> np.ndarray | None:
+    """Return the remarks that stand behind each day's counts and sums, nothing where no day has any."""
+    width = max((len(r) - end for r, end in zip(raw, ends, strict=True)), default=0)
+    if not width:
+        return None
+    return np.array([np.frombuffer(r[end:] or bytes(width), dtype="<i8") for r, end in zip(raw, ends, strict=True)])
+
+
+def _as_second_format(layout: Layout, rows: int, payload: bytes) -> bytes:
+    """Return what a day packed in the first format (registries of schema 0001) is in the second, not compressed."""
+    _, arrays = unpack_arrays(payload)
+    counts = np.zeros(layout.n_counts, dtype=np.int64)
+    counts[np.cumsum(arrays["at"].astype(np.int64))] = arrays["n"]
+    sums, extremes = np.split(arrays["x"], [layout.n_sums])
+    by_feature = sums[:-2].reshape(len(layout.numeric), -1).copy()
+    by_feature[:, :1] = rows - by_feature[:, :1]
+    data, rest = _whole_bytes(counts)
+    return data + _float_planes(np.concatenate((by_feature.T.reshape(-1), sums[-2:], extremes))) + rest
+
+
+def pack_labels(labels: LabelProfiles, chosen: np.ndarray) -> bytes:
+    """Return the label sums of one arrival day (``chosen`` indices) as bytes: columns of whole numbers apart from the others."""
+    vectors = labels.vectors[chosen]
+    ages = (labels.arrival[chosen] - labels.day[chosen]).astype("<i4")
+    whole = ((vectors == np.rint(vectors)) & (vectors >= 0) & (vectors < 2.0**63)).all(axis=0)
+    counts, rest = _whole_bytes(vectors[:, whole].T)
+    planes = _float_planes(vectors[:, ~whole].T.reshape(-1))
+    exponents = len(planes) // 4
+    head = struct.pack("<I", len(chosen)) + np.packbits(whole).tobytes() + ages.tobytes()
+    return _packed(head, counts, planes[:exponents], planes[exponents:], rest)
+
+
+def unpack_labels(layout: LabelLayout, arrivals: Sequence[tuple[date, bytes]]) -> LabelProfiles:
     """Return label sums from ``(arrival day, payload)`` in ascending order."""
-    arrival, day, vectors = [], [], []
-    for arrived, payload in arrivals:
-        _, arrays = unpack_arrays(payload)
-        at = np.cumsum(arrays["at"].astype(np.int64))
-        whole = np.unpackbits(arrays["whole"], count=len(at)).astype(bool)
-        values: Floats = np.zeros(len(at))
-        values[whole], values[~whole] = arrays["n"], arrays["x"]
-        flat = np.zeros(len(arrays["day"]) * layout.width)
-        flat[at] = values
-        vectors.append(flat.reshape(-1, layout.width))
-        day.append(arrays["day"].astype("datetime64[D]"))
-        arrival.append(np.full(len(arrays["day"]), np.datetime64(arrived, "D")))
+    head = 4 + (layout.width + 7) // 8
+    alike: dict[bytes, list[tuple[int, bytes]]] = {}
+    found: list[tuple[np.ndarray, Floats]] = [(np.zeros(0, dtype=np.int64), np.zeros((0, layout.width)))] * len(
+        arrivals
+    )
+    for i, (arrived, payload) in enumerate(arrivals):
+        if payload[:1] == SECOND_FORMAT:
+            raw = _unpacked(payload)
+            alike.setdefault(raw[:head], []).append((i, raw))
+        else:
+            day, vectors = _first_format_labels(layout.width, payload)
+            found[i] = (np.datetime64(arrived, "D").astype(np.int64) - day, vectors)
+    for key, group in alike.items():
+        ages, vectors = _label_vectors(layout.width, key, [raw for _, raw in group])
+        for at, (i, _) in enumerate(group):
+            found[i] = (ages[at], vectors[at])
     none = np.array([], dtype="datetime64[D]")
-    if not day:
+    if not arrivals:
         return LabelProfiles(none, none, np.zeros((0, layout.width)))
-    return LabelProfiles(np.concatenate(arrival), np.concatenate(day), np.concatenate(vectors))
+    arrival = np.repeat(np.array([day for day, _ in arrivals], dtype="datetime64[D]"), [len(age) for age, _ in found])
+    age = np.concatenate([age for age, _ in found])
+    return LabelProfiles(arrival, arrival - age, np.concatenate([vectors for _, vectors in found]))
+
+
+def _label_vectors(width: int, head: bytes, raws: list[bytes]) -> tuple[np.ndarray, Floats]:
+    """Return ages in days ``(arrivals, pairs)`` and sums ``(arrivals, pairs, width)`` of arrival days that are laid out alike."""
+    (n,) = struct.unpack_from("<I", head)
+    whole = np.unpackbits(np.frombuffer(head, dtype=np.uint8, offset=4), count=width).astype(bool)
+    columns, days = int(whole.sum()), len(raws)
+    counts_at = len(head) + 4 * n
+    floats_at, size = counts_at + n * columns, n * (width - columns)
+    end = floats_at + 8 * size
+    data = np.frombuffer(b"".join(raw[:end] for raw in raws), dtype=np.uint8).reshape(days, end)
+    ages = np.ascontiguousarray(data[:, len(head) : counts_at]).view("<i4").astype(np.int64)
+    vectors = np.empty((days, n, width))
+    counts = _whole_values(data[:, counts_at:floats_at], b"".join(raw[end:] for raw in raws))
+    vectors[:, :, whole] = np.swapaxes(counts.reshape(days, columns, n), 1, 2)
+    floats = _floats(data[:, floats_at:].reshape(days, 8, size))
+    vectors[:, :, ~whole] = np.swapaxes(floats.reshape(days, width - columns, n), 1, 2)
+    return ages, vectors
+
+
+def _first_format_labels(width: int, payload: bytes) -> tuple[np.ndarray, Floats]:
+    """Return the prediction days (as numbers) and the sums of labels packed in the first format (schema 0001)."""
+    _, arrays = unpack_arrays(payload)
+    at = np.cumsum(arrays["at"].astype(np.int64))
+    whole = np.unpackbits(arrays["whole"], count=len(at)).astype(bool)
+    values: Floats = np.zeros(len(at))
+    values[whole], values[~whole] = arrays["n"], arrays["x"]
+    flat = np.zeros(len(arrays["day"]) * width)
+    flat[at] = values
+    return arrays["day"].astype(np.int64), flat.reshape(-1, width)
 
 
 def pack_reference(reference: Reference) -> bytes:
@@ -155,6 +263,8 @@ def pack_reference(reference: Reference) -> bytes:
         "label_day": reference.labels.day.astype(np.int64),
         "vectors": reference.labels.vectors,
     }
+    if days.remarks is not None:
+        arrays["remarks"] = days.remarks
     return pack_arrays(header, arrays)
 
 
@@ -198,6 +308,7 @@ def unpack_reference(payload: bytes) -> Reference:
             arrays["sums"],
             arrays["lows"],
             arrays["highs"],
+            arrays["remarks"].astype(np.int64) if "remarks" in arrays else None,
         ),
         labels=LabelProfiles(label_day, label_day, arrays["vectors"]),
         importance=header["importance"],

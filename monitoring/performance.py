@@ -25,7 +25,6 @@ MINIMUM_LABELS = 20
 STEP_LABELS, STEP_DAYS = 10, 7
 CLIP, SLACK, HIGHEST_CUSUM = 4.0, 0.5, 30.0
 SMALLEST_SKILL = 0.10
-DOUBLE_LOSS_EFFECT = 0.15
 SMALLEST_LOSS_RATIO, SMALLEST_NAIVE_SHARE = 1e-4, 0.01
 ONE_SIDED_95 = 1.645
 ONSET_DAYS = 21
@@ -41,6 +40,15 @@ def average_run_length(level: float, *, slack: float = SLACK) -> float:
     """
     reach = 2 * slack * (level + 1.166)
     return (exp(reach) - reach - 1) / (2 * slack**2)
+
+
+def raised(level: float, z: float) -> float:
+    """Return a CUSUM after one more standardised value, which counts no more than the clip (METHODS section 4).
+
+    >>> raised(1.0, 9.0)
+    4.5
+    """
+    return min(HIGHEST_CUSUM, max(0.0, level + max(-CLIP, min(CLIP, z)) - SLACK))
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,7 @@ class PerformanceSeries:
 
     ``sums`` (days, width) are label sums by arrival day without prediction days left out; arrays have shape ``(days,)``.
     ``onset`` is the index of the estimated first prediction day of a change (it may lie before the first day).
+    ``improvement`` is the CUSUM of the other direction: it resets nothing and only says "better than in the reference".
     """
 
     def __init__(
@@ -111,6 +120,8 @@ class PerformanceSeries:
         earlier: Floats | None = None,
         yardstick: ReferenceYardstick | None = None,
         stretch: int = 1,
+        counted: Flags | None = None,
+        cusum_retrain: Floats | None = None,
     ) -> None:
         """Compute windows, effects and the CUSUM.
 
@@ -123,6 +134,8 @@ class PerformanceSeries:
             label_age: mean days from prediction to label of the labels that arrived each day; 0 if not given.
             yardstick: another reference's yardstick, to compare with the version before.
             stretch: how much wider windows are for weekly and monthly models.
+            counted: the days that exist for conditions that count days; all of them if not given.
+            cusum_retrain: the CUSUM's level of "retrain" per day; by default that of the policy.
         """
         self.reference, self.layout, self.policy = reference, reference.label_layout, policy
         self.yardstick = yardstick or ReferenceYardstick.of(reference)
@@ -131,6 +144,8 @@ class PerformanceSeries:
         self.label_age = np.zeros(len(sums)) if label_age is None else label_age
         self.earlier = earlier
         self.stretch = stretch
+        self.counted = np.ones(len(sums), dtype=bool) if counted is None else counted
+        self.cusum_retrain = np.full(len(sums), policy.cusum_retrain) if cusum_retrain is None else cusum_retrain
         short = reference.days < policy.short_reference_days
         self.short_reference = short
         self.delta = policy.tolerance_short_reference if short else policy.tolerance
@@ -171,8 +186,9 @@ class PerformanceSeries:
         self.naive_own = np.maximum(naive, max(SMALLEST_NAIVE_SHARE * self.yardstick.naive_loss, SMALLEST_LOSS))
         floor = 0.3 * self.yardstick.v
         self.v = np.where(n >= MINIMUM_LABELS, np.maximum(row_variance, floor), self.yardstick.v)
+        self.is_floored = 1 - c < SMALLEST_SKILL
         self.by_advantage = max(1 - c, SMALLEST_SKILL) * self.naive_own
-        by_loss = self.loss_ratio * self.naive_own / DOUBLE_LOSS_EFFECT
+        by_loss = self.loss_ratio * self.naive_own / self.policy.double_loss_effect
         self.scale = np.minimum(self.by_advantage, by_loss)
         self.second_yardstick = by_loss < self.by_advantage
 
@@ -226,27 +242,34 @@ class PerformanceSeries:
         yard, days = self.yardstick, len(self.n)
         raw = self._u(self.sums)
         u = raw + yard.c * self.own_shift * self.n
-        self.cusum, onset = np.zeros(days), np.zeros(days, dtype=np.int64)
+        self.cusum, self.improvement, onset = np.zeros(days), np.zeros(days), np.zeros(days, dtype=np.int64)
         onset_effect, onset_se = np.full(days, np.nan), np.full(days, np.nan)
         cumulated = np.concatenate((np.zeros((1, 3)), np.cumsum(np.stack((u, self.n, self.n > 0), axis=1), axis=0)))
-        level, start, step_u, step_n, step_k = 0.0, 0, 0.0, 0.0, 0
+        level, better, start, step_u, step_n, step_k = 0.0, 0.0, 0, 0.0, 0.0, 0
         for i in range(days):
             if self.n[i] > 0:
                 step_u, step_n, step_k = step_u + raw[i], step_n + self.n[i], step_k + 1
             if step_n >= STEP_LABELS or step_k >= STEP_DAYS:
-                se = np.sqrt(self.v[i] / step_n + yard.tau2 / step_k + yard.v / max(yard.n, 1))
-                z = (step_u / step_n + yard.c * self.own_shift[i] - self.delta * self.scale[i]) / se if se > 0 else 0.0
-                level = min(HIGHEST_CUSUM, max(0.0, level + float(np.clip(z, -CLIP, CLIP)) - SLACK))
+                se = self._step_error(i, labels=step_n, days=step_k)
+                mean, tolerated = step_u / step_n + yard.c * self.own_shift[i], self.delta * self.scale[i]
+                level, better = raised(level, (mean - tolerated) / se), raised(better, (-mean - tolerated) / se)
                 step_u, step_n, step_k = 0.0, 0.0, 0
                 if level == 0.0:
                     start = i + 1
-            self.cusum[i], onset[i] = level, start - int(self.label_age[min(start, i)])
+            self.cusum[i], self.improvement[i] = level, better
+            onset[i] = start - int(self.label_age[min(start, i)])
             first = max(start, i + 1 - ONSET_DAYS * self.stretch)
             total, n, k = cumulated[i + 1] - cumulated[first]
             if n > 0 and self.scale[i] > 0:
                 onset_effect[i] = total / n / self.scale[i]
-                onset_se[i] = np.sqrt(self.v[i] / n + yard.tau2 / k + yard.v / max(yard.n, 1)) / self.scale[i]
+                onset_se[i] = self._step_error(i, labels=n, days=k) / self.scale[i]
         self.onset, self.onset_effect, self.onset_se = onset, onset_effect, onset_se
+
+    def _step_error(self, i: int, *, labels: float, days: float) -> float:
+        """Return the standard error of a mean of u over some labels on some days; never 0."""
+        yard = self.yardstick
+        error: float = np.sqrt(self.v[i] / labels + yard.tau2 / days + yard.v / max(yard.n, 1))
+        return max(error, SMALLEST_LOSS)
 
     @cached_property
     def z_28(self) -> Floats:
@@ -264,6 +287,13 @@ class PerformanceSeries:
         return (self.window[28].mean + ONE_SIDED_95 * self.window[28].se) / self.scale
 
     @cached_property
+    def is_better(self) -> Flags:
+        """Days on which the model does better than in its reference, as surely as "watch" would say it does worse."""
+        with np.errstate(invalid="ignore"):
+            materially: Flags = self.window[28].effect <= -self.policy.effect_watch
+        return materially & (self.improvement >= self.policy.cusum_watch)
+
+    @cached_property
     def watch_condition(self) -> Flags:
         """Days on which the level "watch" of METHODS section 4 is crossed."""
         policy = self.policy
@@ -278,7 +308,7 @@ class PerformanceSeries:
         """Days on which the level "retrain" of METHODS section 4 is crossed and the model is still bad now."""
         policy, day = self.policy, np.arange(len(self.n))
         with np.errstate(invalid="ignore"):
-            by_cusum = (self.cusum >= policy.cusum_retrain) & (self.onset_effect >= policy.effect_retrain)
+            by_cusum = (self.cusum >= self.cusum_retrain) & (self.onset_effect >= policy.effect_retrain)
             if self.short_reference:
                 by_cusum &= day - self.onset >= policy.short_reference_onset_days
             by_window = (self.z_28 >= 4) & (self.window[28].effect >= policy.effect_retrain)
@@ -294,12 +324,22 @@ class PerformanceSeries:
             return 1 - self.layout.field(self.sums_28, "loss") / n / self.naive_own
 
     @cached_property
-    def skill_upper(self) -> Floats:
-        """Upper 95 % bound of the skill over 28 days."""
+    def skill_error(self) -> Floats:
+        """Standard error of the skill over 28 days."""
         n = self.layout.field(self.sums_28, "n")
         with np.errstate(divide="ignore", invalid="ignore"):
-            se = np.sqrt(self.v / n + self.yardstick.tau2 / self._label_days(28)) / self.naive_own
-        return self.skill_28 + ONE_SIDED_95 * se
+            return np.sqrt(self.v / n + self.yardstick.tau2 / self._label_days(28)) / self.naive_own
+
+    @cached_property
+    def skill_upper(self) -> Floats:
+        """Upper 95 % bound of the skill over 28 days."""
+        return self.skill_28 + ONE_SIDED_95 * self.skill_error
+
+    def skill_on(self, i: int) -> tuple[float, float] | None:
+        """Return skill and standard error over the 28 days up to ``i``, from at least 20 labels."""
+        if self.layout.field(self.sums_28[i], "n") < MINIMUM_LABELS:
+            return None
+        return float(self.skill_28[i]), float(self.skill_error[i])
 
     @cached_property
     def no_better_than_naive(self) -> Flags:
@@ -308,9 +348,10 @@ class PerformanceSeries:
         with np.errstate(invalid="ignore"):
             below = (self.skill_upper < self.policy.skill_floor) & (n >= 200)
             recovered = self.skill_28 >= self.policy.skill_floor
-        runs, held, quiet, state = in_a_row(below), np.zeros(len(n), dtype=bool), 0, False
+        runs, held, quiet, state = in_a_row(below, counted=self.counted), np.zeros(len(n), dtype=bool), 0, False
         for i in range(len(n)):
-            quiet = quiet + 1 if recovered[i] else 0
+            if self.counted[i]:
+                quiet = quiet + 1 if recovered[i] else 0
             if runs[i] >= 3:
                 state = True
             elif quiet >= 7:

@@ -11,13 +11,17 @@ METHOD_VERSION = "1"
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Every number a verdict depends on that people may decide about."""
+    """Every number a verdict depends on that people may decide about.
+
+    ``double_loss_effect`` is the effect that a loss of twice the expected one counts as, for very good models.
+    """
 
     version: str = "default-1"
     cusum_watch: float = 4.0
     cusum_retrain: float = 6.0
     effect_watch: float = 0.08
     effect_retrain: float = 0.15
+    double_loss_effect: float = 0.15
     tolerance: float = 0.05
     tolerance_short_reference: float = 0.10
     short_reference_days: int = 56

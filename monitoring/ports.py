@@ -27,6 +27,15 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
+class ReplacedRows:
+    """Rows that a newer row of the same id replaced: their day, version, and the day it was known; shape ``(replaced,)``."""
+
+    day: Days
+    version: Texts
+    known_on: Days
+
+
+@dataclass(frozen=True, slots=True)
 class LogRows:
     """Rows of a prediction log as columns, one entry per row; every array has shape ``(rows,)``.
 
@@ -38,7 +47,8 @@ class LogRows:
     not numbers (they are NaN in ``features``). ``score``: binary the probability, multiclass the largest probability,
     regression the prediction, hard classes only: the index of the predicted class; NaN is missing. ``missing_columns`` names
     features whose column is not in the table at all. ``future`` counts rows stamped later than they can be.
-    ``duplicates`` counts rows replaced by a newer row of the same id.
+    ``duplicates`` counts rows replaced by a newer row of the same id. ``ahead`` flags the rows that ``future`` counts, and
+    ``replaced`` has those that ``duplicates`` counts; both are missing where a reader cannot tell.
     """
 
     day: Days
@@ -51,6 +61,8 @@ class LogRows:
     missing_columns: tuple[str, ...] = ()
     future: int = 0
     duplicates: int = 0
+    ahead: Flags | None = None
+    replaced: ReplacedRows | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ and many days are one matrix, so that scores for a whole history are a few array
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -31,6 +31,8 @@ NUMERIC_EXTRAS = ("nulls", "below", "above", "mistyped")
 CATEGORY_EXTRAS = ("rare", "unseen", "nulls")
 SCORE_EXTRAS = ("nulls", "outside")
 # Sums of a numeric feature: finite values, their sum and sum of squares, and the sums in the two open end bins.
+# Before the remarks about features: rows stamped in the future, rows replaced.
+REMARKS = 2
 SUMS = ("finite", "sum", "squares", "first_bin", "last_bin")
 
 
@@ -204,6 +206,18 @@ class Layout:
         """Names of the numeric features, in order."""
         return tuple(name for name, bins in self.features.items() if isinstance(bins, NumericBins))
 
+    @cached_property
+    def nulls_at(self) -> np.ndarray:
+        """Place of the missing values in the counts vector, per feature."""
+        before = {FeatureKind.NUMERIC: len(NUMERIC_EXTRAS), FeatureKind.CATEGORICAL: 1}
+        ends = [self.counts_at[name].stop - before[bins.kind] for name, bins in self.features.items()]
+        return np.array(ends, dtype=np.intp)
+
+    @cached_property
+    def range_at(self) -> np.ndarray:
+        """Place of "below" in the counts vector, per numeric feature; "above" and "mistyped" stand behind it."""
+        return np.array([self.counts_at[name].stop - len(NUMERIC_EXTRAS) + 1 for name in self.numeric], dtype=np.intp)
+
     @property
     def n_counts(self) -> int:
         """Length of the counts vector."""
@@ -224,7 +238,9 @@ class Layout:
 class DayProfiles:
     """Profiles of several days: ``day`` (days,), ``rows`` (days,), ``counts`` (days, n_counts), ``sums`` (days, n_sums).
 
-    ``lows`` and ``highs`` (days, numeric features) are each day's extremes, NaN without a finite value.
+    ``lows`` and ``highs`` (days, numeric features) are each day's extremes, NaN without a finite value. ``remarks`` (days,
+    2 + features) counts rows stamped in the future, rows that a newer one of the same id replaced, and per feature the rows
+    whose column was not in the log; it is missing while there is nothing to remark.
     """
 
     day: Days
@@ -233,10 +249,33 @@ class DayProfiles:
     sums: Floats
     lows: Floats
     highs: Floats
+    remarks: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Return the number of days."""
         return len(self.day)
+
+    @property
+    def future(self) -> np.ndarray:
+        """Rows stamped in the future, per day."""
+        return self._remark(0)
+
+    @property
+    def replaced(self) -> np.ndarray:
+        """Rows that a newer row of the same id replaced, per day."""
+        return self._remark(1)
+
+    def rows_without_column(self, feature: int) -> np.ndarray:
+        """Return per day the rows read while the column of a feature (its place in the layout) was not in the log."""
+        return self._remark(REMARKS + feature)
+
+    def _remark(self, at: int) -> np.ndarray:
+        return np.zeros(len(self), dtype=np.int64) if self.remarks is None else self.remarks[:, at]
+
+    @property
+    def numeric_sums(self) -> Floats:
+        """Sums of the numeric features, shape ``(days, features, 5)`` in the order of ``SUMS``."""
+        return self.sums[:, :-2].reshape(len(self.sums), -1, len(SUMS))
 
     def __add__(self, other: DayProfiles) -> DayProfiles:
         """Put two sets of days together; days in both are added."""
@@ -252,6 +291,7 @@ class DayProfiles:
         lows, highs = (np.full((len(day), self.lows.shape[1]), np.nan) for _ in range(2))
         np.fmin.at(lows, index, np.concatenate((self.lows, other.lows)))
         np.fmax.at(highs, index, np.concatenate((self.highs, other.highs)))
+        remarks = _remarks_of(self, other)
         return DayProfiles(
             day,
             added(self.rows, other.rows),
@@ -259,10 +299,13 @@ class DayProfiles:
             added(self.sums, other.sums),
             lows,
             highs,
+            None if remarks is None else added(*remarks),
         )
 
     def on(self, day: Days) -> DayProfiles:
         """Return the profiles spread over exactly these ascending days; a day without rows is all zero."""
+        if np.array_equal(self.day, day):
+            return self
         found = np.searchsorted(self.day, day)
         found[found == len(self.day)] = 0
         here = self.day[found] == day if len(self.day) else np.zeros(len(day), dtype=bool)
@@ -279,7 +322,17 @@ class DayProfiles:
             spread(self.sums, 0.0),
             spread(self.lows, np.nan),
             spread(self.highs, np.nan),
+            None if self.remarks is None else spread(self.remarks, 0),
         )
+
+
+def _remarks_of(a: DayProfiles, b: DayProfiles) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the remarks of both, zeros for one that has none; nothing if neither has any."""
+    width = next((part.remarks.shape[1] for part in (a, b) if part.remarks is not None), None)
+    if width is None:
+        return None
+    first, second = (np.zeros((len(p), width), dtype=np.int64) if p.remarks is None else p.remarks for p in (a, b))
+    return first, second
 
 
 def empty_profiles(layout: Layout) -> DayProfiles:
@@ -320,7 +373,36 @@ def count_rows(layout: Layout, rows: LogRows, *, counted: Flags | None = None) -
             codes = _level_codes(bins, np.asarray(values[chosen], dtype=object))
             profiles.counts[:, layout.counts_at[name]] = _table(index, codes, n_days, bins.width)
     _count_score(profiles, layout, rows.score[chosen], index)
-    return profiles
+    return _with_remarks(profiles, layout, rows, index, chosen)
+
+
+def _with_remarks(
+    profiles: DayProfiles, layout: Layout, rows: LogRows, index: np.ndarray, chosen: Flags
+) -> DayProfiles:
+    """Return the profiles with what there is to remark about their rows, except which were replaced."""
+    missing = [at for at, name in enumerate(layout.features) if name in rows.missing_columns]
+    ahead = np.zeros(0, dtype=bool) if rows.ahead is None else rows.ahead[chosen]
+    if not missing and not ahead.any():
+        return profiles
+    remarks = np.zeros((len(profiles), REMARKS + len(layout.features)), dtype=np.int64)
+    if len(ahead):
+        remarks[:, 0] = np.bincount(index[ahead], minlength=len(profiles))
+    for at in missing:
+        remarks[:, REMARKS + at] = profiles.rows
+    return replace(profiles, remarks=remarks)
+
+
+def with_replaced(profiles: DayProfiles, layout: Layout, replaced: Days) -> DayProfiles:
+    """Return the profiles with the rows that a newer row of the same id replaced, given the day of each such row."""
+    days, counts = np.unique(replaced, return_counts=True)
+    here = np.isin(days, profiles.day)
+    if not here.any():
+        return profiles
+    remarks = np.zeros((len(profiles), REMARKS + len(layout.features)), dtype=np.int64)
+    if profiles.remarks is not None:
+        remarks += profiles.remarks
+    remarks[np.searchsorted(profiles.day, days[here]), 1] = counts[here]
+    return replace(profiles, remarks=remarks)
 
 
 def _table(index: np.ndarray, codes: np.ndarray, n_days: int, width: int) -> np.ndarray:

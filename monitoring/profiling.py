@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from monitoring.counting import counting_of
 from monitoring.history import ProfileKind, StoredProfile
 from monitoring.label_profile import count_labels
 from monitoring.packing import pack_day, pack_labels
 from monitoring.policy import METHOD_VERSION
 from monitoring.portfolio import ModelVersion
-from monitoring.profile import count_rows
+from monitoring.profile import count_rows, with_replaced
 from monitoring.reference import reference_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from monitoring.counting import CountedDays, CountingLog
+    from monitoring.counting import CountedDays
     from monitoring.label_profile import LabelProfiles
     from monitoring.portfolio import Model
-    from monitoring.ports import Days, Flags, LabelledRows, LogRows
+    from monitoring.ports import Days, Flags, LabelledRows, LogRows, PredictionLog
     from monitoring.profile import DayProfiles
     from monitoring.reference import Reference
 
@@ -72,7 +73,7 @@ class ProfileStore(Protocol):
 
 
 def profiled(
-    model: Model, *, log: CountingLog, store: ProfileStore, last: date, now: datetime
+    model: Model, *, log: PredictionLog, store: ProfileStore, last: date, now: datetime
 ) -> tuple[Model, list[tuple[ModelVersion, KeptReference]]]:
     """Read what changed in the log, keep its profiles, and return the model with every version that has a reference."""
     extent = log.extent()
@@ -89,7 +90,7 @@ def profiled(
     if renewed:
         changed, before = set(counts), {}
     for start, end in _stretches(changed):
-        counting = log.counting(first=start, last=end)
+        counting = counting_of(log, first=start, last=end)
         model = _with_seen_versions(model, counting.versions, store)
         _references(model, log=log, store=store, now=now, into=references)
         here = {day for day in changed if start <= day <= end}
@@ -106,7 +107,7 @@ def profiled(
 
 
 def _references(
-    model: Model, *, log: CountingLog, store: ProfileStore, now: datetime, into: dict[str, KeptReference]
+    model: Model, *, log: PredictionLog, store: ProfileStore, now: datetime, into: dict[str, KeptReference]
 ) -> bool:
     """Find or build the reference of every version; return whether any is new."""
     renewed = False
@@ -229,21 +230,35 @@ def _of_arrivals(reference: Reference, counted: LabelProfiles | None, *, last: d
 def _row_profiles(reference: Reference, version: str, rows: LogRows, *, last: date) -> Iterator[_Counted]:
     chosen = (rows.version == version) & (rows.day <= np.datetime64(last))
     plain, changing = _split(rows.day, rows.valid_from, rows.valid_to, chosen, last=last)
-    yield from _of_days(count_rows(reference.layout, rows, counted=plain), last=last)
+    counted = _with_replaced(reference, count_rows(reference.layout, rows, counted=plain), rows, version)
+    yield from _of_days(counted, last=last)
     for state in changing:
         profiles = count_rows(reference.layout, rows, counted=state.counted)
+        profiles = _with_replaced(reference, profiles, rows, version, known_on=state.known_on)
         n = int(profiles.rows.sum())
         payload = pack_day(profiles, 0) if n else b""
         yield _Counted(ProfileKind.ROWS, state.day, state.known_on, n, payload, state.is_final)
+
+
+def _with_replaced(
+    reference: Reference, profiles: DayProfiles, rows: LogRows, version: str, *, known_on: date | None = None
+) -> DayProfiles:
+    """Return the profiles with the rows replaced as known on a day, by default each day's own."""
+    replaced = rows.replaced
+    if replaced is None or not len(replaced.day):
+        return profiles
+    known = replaced.known_on <= (replaced.day if known_on is None else np.datetime64(known_on))
+    return with_replaced(profiles, reference.layout, replaced.day[known & (replaced.version == version)])
 
 
 def _label_profiles(reference: Reference, version: str, labelled: LabelledRows, *, last: date) -> Iterator[_Counted]:
     chosen = (labelled.version == version) & (labelled.arrival <= np.datetime64(last))
     plain, changing = _split(labelled.arrival, labelled.arrival, labelled.valid_to, chosen, last=last)
     layout = reference.label_layout
-    yield from _of_arrivals(reference, count_labels(layout, labelled, counted=plain), last=last)
+    counted = count_labels(layout, labelled, counted=plain, losses_by_score=False)
+    yield from _of_arrivals(reference, counted, last=last)
     for state in changing:
-        labels = count_labels(layout, labelled, counted=state.counted)
+        labels = count_labels(layout, labelled, counted=state.counted, losses_by_score=False)
         rows = int(layout.field(labels.vectors, "n").sum()) if len(labels) else 0
         payload = pack_labels(labels, np.arange(len(labels))) if rows else b""
         yield _Counted(ProfileKind.LABELS, state.day, state.known_on, rows, payload, state.is_final)

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from monitoring.data_quality import FeatureQuality, QualitySeries, feature_quality, score_range
-from monitoring.drift import DriftSeries, drift_series, merged_bins, null_variation
-from monitoring.estimate import EstimateSeries, estimate_series
+from monitoring.drift import (
+    MINIMUM_ROWS,
+    SMALL_REFERENCE_DAYS,
+    SMALL_REFERENCE_ROWS,
+    DriftSeries,
+    MergedBins,
+    drift_of_columns,
+    null_variations,
+)
+from monitoring.estimate import EstimateSeries, estimate_series, smallest_detectable_effect
+from monitoring.explanation import Explanation, ReferenceByScore, explanation
+from monitoring.label_coverage import CoverageSeries, coverage_series
 from monitoring.label_profile import LabelProfiles, label_sums
-from monitoring.performance import PerformanceSeries, ReferenceYardstick
+from monitoring.log_quality import future_rows, with_missing_columns
+from monitoring.performance import ONE_SIDED_95, PerformanceSeries, ReferenceYardstick
+from monitoring.portfolio_shift import ShiftKind
+from monitoring.shift_effects import quality_in_world_shift
 from monitoring.traffic import TrafficSeries, traffic_series
-from monitoring.window import calendar, in_a_row, latched
+from monitoring.window import calendar, in_a_row, latched, rolling_sum
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from monitoring.policy import Policy
     from monitoring.portfolio import Model, ModelVersion
+    from monitoring.portfolio_shift import Shift
     from monitoring.ports import Days, Flags, Floats
     from monitoring.profile import DayProfiles
     from monitoring.reference import Reference
@@ -31,6 +46,10 @@ UNLABELLED_DAYS = 7
 NOT_HELPED_CLEAR_DAYS = 10
 HELPED_DAYS = 28
 EARLY_DAYS = 28
+YEAR_DAYS = 364
+SLOW_REFERENCE_DAYS = 12
+WORLD_SHIFT_RETRAIN = 4.0
+"""METHODS section 9: the level for 21 days, so that models hit by a changed world are found sooner."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +58,9 @@ class Segment:
 
     ``profiles`` and ``labels`` hold what was known; rows and labels outside ``first``..``last`` are ignored, so windows do
     not cross a change of version. ``previous`` is the reference of the version before (for "retraining did not help"),
-    ``earlier`` the labels that arrived on the days up to ``first`` (``world_labels``).
+    ``earlier`` the labels that arrived on the days up to ``first`` (``world_labels``), ``skill_before`` the skill of the version
+    before over its last 28 days of labels with its standard error. ``shifts`` are the portfolio shifts open per day, whichever
+    models they touch.
     """
 
     model: Model
@@ -52,6 +73,8 @@ class Segment:
     policy: Policy
     previous: Reference | None = None
     earlier: Floats | None = None
+    skill_before: tuple[float, float] | None = None
+    shifts: Mapping[date, tuple[Shift, ...]] = field(default_factory=dict)
 
     @cached_property
     def days(self) -> Days:
@@ -64,10 +87,22 @@ class Segment:
         return day
 
     @cached_property
+    def cadence_days(self) -> int:
+        """Days from one day with rows to the next: what the card says, else as in the reference."""
+        said = {"daily": 1, "weekly": 7, "monthly": 30}
+        return said.get(self.model.cadence or "", self.reference.cadence_days)
+
+    @cached_property
     def stretch(self) -> int:
         """How much longer windows are than a daily model's: two cadences stand for a week."""
-        cadence = {"daily": 1, "weekly": 7, "monthly": 30}.get(self.model.cadence or "", self.reference.cadence_days)
-        return 1 if cadence <= 1 else max(1, -(-2 * cadence // 7))
+        return 1 if self.cadence_days <= 1 else max(1, -(-2 * self.cadence_days // 7))
+
+    @cached_property
+    def small_reference(self) -> bool:
+        """Whether the reference is too small for its own thresholds: 500 rows and 14 days, 12 days with rows if not daily."""
+        few_days = self.cadence_days > 1 and len(self.reference.profiles) < SLOW_REFERENCE_DAYS
+        small = self.reference.rows < SMALL_REFERENCE_ROWS or self.reference.days < SMALL_REFERENCE_DAYS
+        return self.reference.has_days and (small or few_days)
 
     @cached_property
     def daily(self) -> DayProfiles:
@@ -83,17 +118,70 @@ class Segment:
     @cached_property
     def traffic(self) -> TrafficSeries:
         """Traffic conditions."""
-        return traffic_series(self.reference, self.daily.rows, self.policy, stretch=self.stretch)
+        return traffic_series(
+            self.reference, self.daily.rows, self.policy, stretch=self.stretch, cadence_days=self.cadence_days
+        )
 
     @cached_property
     def quality(self) -> dict[str, FeatureQuality]:
         """Data-quality checks per feature."""
-        return feature_quality(self.reference, self.daily, self.policy)
+        found = feature_quality(self.reference, self.daily, self.policy)
+        found = with_missing_columns(found, self.reference, self.daily)
+        if not self._world_shifts:
+            return found
+        bins, sources = self.reference.layout.features, self.reference.sources
+        return {
+            name: quality_in_world_shift(quality, bins[name], self.in_world_shift(sources.get(name)), self.daily)
+            for name, quality in found.items()
+        }
+
+    def shifts_on(self, i: int) -> tuple[Shift, ...]:
+        """Return the portfolio shifts open on day ``i``."""
+        return self.shifts.get(self.day_at(i), ())
+
+    @cached_property
+    def _world_shifts(self) -> dict[int, list[Shift]]:
+        """The world shifts per day index."""
+        found = {}
+        for day, shifts in self.shifts.items():
+            world = [shift for shift in shifts if shift.kind is ShiftKind.WORLD]
+            if world and self.first <= day <= self.last:
+                found[(day - self.first).days] = world
+        return found
+
+    def in_world_shift(self, source: str | None) -> Flags:
+        """Return the days on which features from ``source`` of this model are exposed to a world shift."""
+        exposed = np.zeros(len(self.days), dtype=bool)
+        for i, shifts in self._world_shifts.items():
+            exposed[i] = any(shift.exposes(self.model, source) for shift in shifts)
+        return exposed
+
+    def weighs(self, shift: Shift) -> bool:
+        """Return whether the features exposed to a shift matter to the model: together they reach the gate of importance."""
+        if not self.reference.has_importance:
+            return True
+        shares = self.reference.importance.items()
+        exposed = [share for name, share in shares if shift.exposes(self.model, self.reference.sources.get(name))]
+        return sum(exposed) >= self.policy.data_quality_gate
+
+    @cached_property
+    def retrain_level(self) -> Floats:
+        """The CUSUM's level of "retrain" per day: in a world shift that touches the model that of "watch"."""
+        level = np.full(len(self.days), self.policy.cusum_retrain)
+        for i, shifts in self._world_shifts.items():
+            if any(shift.touches(self.model.id) for shift in shifts):
+                level[i] = min(WORLD_SHIFT_RETRAIN, self.policy.cusum_retrain)
+        return level
 
     @cached_property
     def score_range(self) -> QualitySeries:
         """The check that scores lie in their range."""
         return score_range(self.reference, self.daily)
+
+    @cached_property
+    def future_rows(self) -> QualitySeries:
+        """The check that no row is stamped in the future."""
+        return future_rows(self.reference, self.daily)
 
     @cached_property
     def minor_quality(self) -> Flags:
@@ -120,48 +208,56 @@ class Segment:
     @cached_property
     def days_left_out_from(self) -> Days:
         """Per day: since when it is known to be broken in any feature that matters, or in its scores."""
-        first: Days = np.fmin.reduce([*self.left_out_from.values(), self.score_range.flagged_from])
+        of_rows = (self.score_range.flagged_from, self.future_rows.flagged_from)
+        first: Days = np.fmin.reduce([*self.left_out_from.values(), *of_rows])
         return first
 
     @cached_property
     def drift(self) -> dict[str, DriftSeries]:
         """Drift per feature that can drift."""
-        layout, reference, series = self.reference.layout, self.reference, {}
-        for name, bins in layout.features.items():
-            if bins.can_drift:
-                at, kept = layout.counts_at[name], np.isnat(self.left_out_from[name])
-                series[name] = self._drift(
-                    merged_bins(reference.profiles.counts[:, at], bins.test_bins),
-                    merged_bins(self.daily.counts[:, at], bins.test_bins) * kept[:, None],
-                )
-        return series
+        layout = self.reference.layout
+        names = [name for name, bins in layout.features.items() if bins.can_drift]
+        parts = [(layout.counts_at[name].start, layout.features[name].test_bins) for name in names]
+        kept = np.array([np.isnat(self.left_out_from[name]) for name in names]).T
+        return dict(zip(names, self._drift(MergedBins.of(parts), kept), strict=True))
 
     @cached_property
     def score_drift(self) -> DriftSeries:
         """Drift of the score; days with broken inputs are left out."""
-        layout, bins = self.reference.layout, self.reference.layout.score
-        kept = np.isnat(self.days_left_out_from)
-        return self._drift(
-            merged_bins(self.reference.profiles.counts[:, layout.score_at], bins.test_bins),
-            merged_bins(self.daily.counts[:, layout.score_at], bins.test_bins) * kept[:, None],
-        )
+        layout, kept = self.reference.layout, np.isnat(self.days_left_out_from)
+        (series,) = self._drift(MergedBins.of([(layout.score_at.start, layout.score.test_bins)]), kept[:, None])
+        return series
 
-    def _drift(self, reference: np.ndarray, current: np.ndarray) -> DriftSeries:
-        """Compare one column; the reference's counts are per day with rows and are spread over its calendar.
+    def _drift(self, merged: MergedBins, kept: Flags) -> list[DriftSeries]:
+        """Compare columns on the days ``kept`` ``(days, columns)``; the reference's days are spread over its calendar.
 
         A reference without days says nothing about day-to-day variation: the first 28 days in service do, once over.
         """
-        at = (self.reference.profiles.day - np.datetime64(self.reference.first_day)).astype(np.int64)
-        per_day = np.zeros((self.reference.days, reference.shape[1]), dtype=np.int64)
-        per_day[at] = reference
+        columns, reference = merged.columns, self.reference
+        if not len(columns):
+            return []
+        current = merged(self.daily.counts) * columns.spread(kept)
+        at = (reference.profiles.day - np.datetime64(reference.first_day)).astype(np.int64)
+        per_day = np.zeros((reference.days, current.shape[1]), dtype=np.int64)
+        per_day[at] = merged(reference.profiles.counts)
         window, first_days = 7 * self.stretch, EARLY_DAYS * self.stretch
-        total, floor = reference.sum(axis=0), self.policy.psi_floor
-        variation = null_variation(per_day, window_days=window, has_days=self.reference.has_days)
-        series = drift_series(total, current, variation, floor=floor, window_days=window)
-        if self.reference.has_days or len(current) <= first_days:
-            return series
-        learnt = replace(null_variation(current[:first_days], window_days=window), provisional=True)
-        return series.followed_by(drift_series(total, current, learnt, floor=floor, window_days=window), at=first_days)
+        total, floor = per_day.sum(axis=0), self.policy.psi_floor
+        variation = null_variations(columns, per_day, window_days=window, has_days=reference.has_days)
+        if self.small_reference:
+            variation = replace(variation, factor=2.0, provisional=True)
+        found = drift_of_columns(columns, total, current, variation, floor=floor, window_days=window)
+        if len(current) > YEAR_DAYS:
+            last_year = np.full((len(current), len(columns)), np.nan)
+            last_year[YEAR_DAYS:] = np.stack([series.psi for series in found], axis=1)[:-YEAR_DAYS]
+            seasonal = variation.with_block(last_year)
+            found = drift_of_columns(columns, total, current, seasonal, floor=floor, window_days=window)
+        if reference.has_days or len(current) <= first_days:
+            return found
+        learnt = replace(
+            null_variations(columns, current[:first_days], window_days=window), provisional=np.ones(len(columns), bool)
+        )
+        later = drift_of_columns(columns, total, current, learnt, floor=floor, window_days=window)
+        return [first.followed_by(then, at=first_days) for first, then in zip(found, later, strict=True)]
 
     @cached_property
     def drift_score(self) -> Floats:
@@ -216,6 +312,8 @@ class Segment:
             label_age=self.label_age,
             earlier=self.earlier,
             stretch=self.stretch,
+            counted=self.live,
+            cusum_retrain=self.retrain_level,
         )
 
     @cached_property
@@ -237,7 +335,7 @@ class Segment:
         """Days after a retraining until the label delay and 7 days have passed."""
         if self.previous is None:
             return np.zeros(len(self.days), dtype=bool)
-        flags: Flags = np.arange(len(self.days)) < (self.model.label_delay_days or 0) + CLEAR_DAYS
+        flags: Flags = np.arange(len(self.days)) < (self.model.label_delay_days or 0) + CLEAR_DAYS * self.stretch
         return flags
 
     @cached_property
@@ -254,27 +352,121 @@ class Segment:
             bad = (week.z >= 3) & (week.effect >= self.policy.effect_retrain) & ~self.settling
             fine = (series.effect_high < self.policy.effect_retrain) & ~self.settling
         helped = np.logical_or.accumulate(in_a_row(fine, counted=series.n > 0) >= HELPED_DAYS)
-        return latched(bad & ~helped, clear_days=NOT_HELPED_CLEAR_DAYS)
+        return latched(bad & ~helped, clear_days=NOT_HELPED_CLEAR_DAYS, counted=self.live)
 
     @cached_property
     def performance_watch(self) -> Flags:
         """Watch condition of METHODS section 4, held until 7 days without."""
         if self.performance is None:
             return np.zeros(len(self.days), dtype=bool)
-        return latched(self.performance.watch_condition | self.performance.retrain_condition, clear_days=CLEAR_DAYS)
+        crossed = self.performance.watch_condition | self.performance.retrain_condition
+        return latched(crossed, clear_days=CLEAR_DAYS, counted=self.live)
 
     @cached_property
     def performance_retrain(self) -> Flags:
         """Retrain condition of METHODS section 4, held until 7 days without."""
         if self.performance is None:
             return np.zeros(len(self.days), dtype=bool)
-        return latched(self.performance.retrain_condition, clear_days=CLEAR_DAYS)
+        return latched(self.performance.retrain_condition, clear_days=CLEAR_DAYS, counted=self.live)
 
     @cached_property
     def estimate(self) -> EstimateSeries:
         """Estimated loss of skill from the score mix."""
         counts = self.daily.counts[:, self.reference.layout.score_at] * np.isnat(self.days_left_out_from)[:, None]
         return estimate_series(self.reference, counts, window_days=7 * self.stretch)
+
+    @cached_property
+    def by_score(self) -> ReferenceByScore:
+        """What the reference expects per bin of the score."""
+        return ReferenceByScore.of(self.reference)
+
+    @cached_property
+    def mean_score_28(self) -> Floats:
+        """Mean score of the predictions whose labels arrived in the last 28 days, as of their days; NaN if unknown."""
+        counts = self.daily.counts[:, self.reference.layout.score_at]
+        scored = counts[:, : len(self.reference.layout.score.edges) + 1].sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = self.daily.sums[:, -2] / scored
+        labels = self.own_labels
+        n = self.reference.label_layout.field(labels.vectors, "n")
+        day, arrival = ((days - self.days[0]).astype(np.int64) for days in (labels.day, labels.arrival))
+        used = (arrival >= 0) & (arrival < len(self.days)) & np.isfinite(mean[np.clip(day, 0, len(mean) - 1)])
+        parts = [
+            np.bincount(arrival[used], weights=weights[used], minlength=len(self.days))
+            for weights in (n, n * mean[np.clip(day, 0, len(mean) - 1)])
+        ]
+        rows, total = (rolling_sum(part, days=28 * self.stretch) for part in parts)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(rows > 0, total / rows, np.nan)
+
+    @property
+    def last_skill(self) -> tuple[float, float] | None:
+        """Skill over the last 28 days of labels and its standard error; nothing without labels."""
+        return None if self.performance is None else self.performance.skill_on(len(self.days) - 1)
+
+    def retraining(self, i: int) -> dict[str, float]:
+        """Return what a retraining brought: skill before and after and their difference with its 90 % interval (METHODS section 8)."""
+        after = None if self.performance is None else self.performance.skill_on(i)
+        if self.skill_before is None or after is None:
+            return {}
+        difference, half = (
+            after[0] - self.skill_before[0],
+            ONE_SIDED_95 * float(np.hypot(after[1], self.skill_before[1])),
+        )
+        values = {
+            "skill_before": self.skill_before[0],
+            "skill_after": after[0],
+            "skill_difference": difference,
+            "skill_difference_low": difference - half,
+            "skill_difference_high": difference + half,
+        }
+        return {name: round(value, 4) for name, value in values.items()}
+
+    def explained(self, i: int) -> Explanation | None:
+        """Return the two parts of the loss of skill on day ``i``; nothing without labels."""
+        if self.performance is None:
+            return None
+        score = float(self.mean_score_28[i])
+        return explanation(self.by_score, self.performance, i, mean_score=score if np.isfinite(score) else None)
+
+    @cached_property
+    def coverage(self) -> CoverageSeries | None:
+        """Which predictions get a label; unknown while the usual label delay is."""
+        if not self.reference.label_rows or self.model.label_delay_days is None:
+            return None
+        return coverage_series(
+            self.reference,
+            self.own_labels,
+            self.daily.counts[:, self.reference.layout.score_at],
+            self.days,
+            delay_days=int(np.ceil(self.model.label_delay_days)),
+            stretch=self.stretch,
+        )
+
+    @cached_property
+    def too_few_rows(self) -> Flags:
+        """Days with fewer than 30 rows in 91 days: only traffic, registry, stuck and null checks mean anything."""
+        flags: Flags = self.traffic.rows_91 < MINIMUM_ROWS
+        return flags
+
+    @cached_property
+    def beyond_detection(self) -> Flags:
+        """Days of tiny traffic on which even a loss of all skill would not show on the rows of 91 days."""
+        tiny = (self.traffic.rows_7 < MINIMUM_ROWS) & (np.arange(len(self.days)) >= CLEAR_DAYS * self.stretch - 1)
+        smallest = smallest_detectable_effect(self.reference, 1.0, policy=self.policy)
+        if smallest is None:
+            return np.zeros(len(self.days), dtype=bool)
+        flags: Flags = tiny & (smallest > np.sqrt(np.maximum(self.traffic.rows_91, 1)))
+        return flags
+
+    @cached_property
+    def moved_last_year(self) -> Flags:
+        """Days on which the drift watch also stood within a week of the same day of last year."""
+        around = rolling_sum(self.drift_watch.astype(np.int64), days=2 * CLEAR_DAYS + 1) > 0
+        shift = YEAR_DAYS - CLEAR_DAYS
+        flags = np.zeros(len(self.days), dtype=bool)
+        flags[shift:] = around[: max(len(self.days) - shift, 0)]
+        return flags
 
     @cached_property
     def newest_labelled(self) -> np.ndarray:
@@ -290,7 +482,7 @@ class Segment:
     def unlabelled(self) -> Flags:
         """Days on which labels are missing for longer than twice their usual delay and a week, or never came."""
         age = np.arange(len(self.days)) - self.newest_labelled
-        flags: Flags = age > 2 * (self.model.label_delay_days or 0) + CLEAR_DAYS
+        flags: Flags = age > 2 * (self.model.label_delay_days or 0) + CLEAR_DAYS * self.stretch
         return flags
 
     @cached_property
@@ -310,6 +502,6 @@ class Segment:
         """Estimated material loss, clear of its own error, on prediction days that no label covers yet."""
         with np.errstate(invalid="ignore"):
             lost = (self.estimate.effect >= self.policy.effect_retrain) & (self.estimate.low > 0)
-        uncovered = np.arange(len(self.days)) - self.newest_labelled > CLEAR_DAYS
+        uncovered = np.arange(len(self.days)) - self.newest_labelled > CLEAR_DAYS * self.stretch
         flags: Flags = in_a_row(lost & uncovered, counted=self.live) >= DRIFT_DAYS
         return flags

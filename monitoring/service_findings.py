@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from monitoring.assessment import Finding, FindingKind, Verdict, stored
+from monitoring.finding_evidence import A_FACT, data_are_clean, days_without_break, evidence, prediction_span
+from monitoring.traffic import UNUSED_DAYS
 from monitoring.window import run_start
-from monitoring.wording import day_text, number, percent, reason
+from monitoring.wording import day_text, number, percent, plural, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
+    from monitoring.ports import Flags
     from monitoring.segment import Segment
 
 
@@ -20,91 +26,230 @@ def superseded(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     if other is None or other.since > segment.day_at(i):
         return
     rest = int(segment.traffic.rows_7[i])
-    text = f"Superseded by {other.name} since {day_text(other.since)}; {number(rest)} predictions in the last 7 days."
-    yield (
-        Finding(
-            FindingKind.SUPERSEDED,
-            Verdict.RETIRE,
-            "registry",
-            other.since,
-            text,
-            evidence={
-                "window": "last 7 days",
-                "rows": rest,
-                "value": other.name,
-                "threshold_source": "the model's card",
-            },
-        ),
-        f"Superseded since {day_text(other.since)} by {other.name}.",
+    text = f"Superseded by {other.name} since {day_text(other.since)}; {plural(rest, 'prediction')} in the last 7 days."
+    found = _traffic_evidence(
+        segment,
+        i,
+        days=7 * segment.stretch,
+        value=other.name,
+        threshold_source="the model's card",
+        days_in_a_row=(segment.day_at(i) - other.since).days + 1,
     )
+    finding = Finding(FindingKind.SUPERSEDED, Verdict.RETIRE, "registry", other.since, text, evidence=found)
+    yield finding, reason(f"Superseded since {day_text(other.since)} by {other.name}.")
 
 
-def _traffic_evidence(segment: Segment, i: int) -> dict[str, Any]:
-    ratio = segment.traffic.ratio[i]
-    return {
-        "window": "last 7 days",
+def _traffic_evidence(
+    segment: Segment,
+    i: int,
+    *,
+    days: int,
+    days_in_a_row: int,
+    threshold_source: str = "share of the reference's mean rows a day",
+    **numbers: Any,
+) -> dict[str, Any]:
+    common: dict[str, Any] = {
+        "prediction_days": prediction_span(segment, i, days=days),
         "rows": int(segment.traffic.rows_7[i]),
-        "value": stored(ratio),
+        "value": stored(segment.traffic.ratio[i]),
         "reference_value": round(segment.reference.mean_daily_rows, 2),
-        "threshold_source": "share of the reference's mean rows a day",
+        "false_alarms": A_FACT,
+        "ruled_out": data_are_clean(segment, i),
     }
+    return evidence(
+        segment,
+        window=f"last {days} days",
+        threshold_source=threshold_source,
+        days_in_a_row=days_in_a_row,
+        **(common | numbers),
+    )
 
 
 def traffic_gone(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give the end of traffic, 14 days in a row: retire."""
     if segment.traffic.gone[i]:
-        since = segment.day_at(run_start(segment.traffic.gone, i) - segment.policy.traffic_gone_days + 1)
+        waited = segment.policy.traffic_gone_days * segment.cadence_days
+        since = segment.day_at(run_start(segment.traffic.gone, i) - waited + 1)
         share = percent(float(segment.traffic.ratio[i]))
         text = f"Traffic is gone: {share} of its reference since {day_text(since)}."
-        evidence = _traffic_evidence(segment, i) | {"threshold": segment.policy.traffic_gone}
-        yield Finding(FindingKind.TRAFFIC_GONE, Verdict.RETIRE, "traffic", since, text, evidence=evidence), text
+        found = _traffic_evidence(
+            segment,
+            i,
+            days=7 * segment.stretch,
+            threshold=segment.policy.traffic_gone,
+            days_in_a_row=days_without_break(segment.traffic.gone, i) + waited - 1,
+        )
+        yield Finding(FindingKind.TRAFFIC_GONE, Verdict.RETIRE, "traffic", since, text, evidence=found), text
 
 
 def no_traffic(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give the silence of a model that used to have rows every day: unknown, for a feed may have a hole."""
     if segment.traffic.no_traffic[i]:
-        since = segment.day_at(i - int(segment.traffic.silent_days[i]) + 1)
+        silent = int(segment.traffic.silent_days[i])
+        since = segment.day_at(i - silent + 1)
         text = f"No predictions since {day_text(since)}."
-        evidence = _traffic_evidence(segment, i) | {"days_in_a_row": int(segment.traffic.silent_days[i])}
-        yield Finding(FindingKind.NO_TRAFFIC, Verdict.UNKNOWN, "traffic", since, text, evidence=evidence), text
+        found = _traffic_evidence(
+            segment,
+            i,
+            days=silent,
+            rows=0,
+            value=0.0,
+            threshold=3 * segment.cadence_days,
+            threshold_source="days without rows; its reference has rows on more than 95 % of the days it should",
+            days_in_a_row=silent,
+            ruled_out=(),
+        )
+        yield Finding(FindingKind.NO_TRAFFIC, Verdict.UNKNOWN, "traffic", since, text, evidence=found), text
 
 
 def settling(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give the time after a retraining in which labels are too few: watch."""
-    if segment.settling[i]:
-        text = f"Version {segment.version.version} took over on {day_text(segment.first)}; labels are still too few to judge it."
-        evidence = {"days_in_a_row": i + 1, "threshold_source": "label delay and 7 days"}
-        yield (
-            Finding(
-                FindingKind.SETTLING, Verdict.WATCH, segment.version.version, segment.first, text, evidence=evidence
-            ),
-            reason(f"Version {segment.version.version} took over on {day_text(segment.first)}; settling."),
-        )
+    if not segment.settling[i]:
+        return
+    version, since = segment.version.version, segment.first
+    delay = segment.model.label_delay_days or 0
+    text = f"Version {version} took over on {day_text(since)}; labels are still too few to judge it."
+    series = segment.performance
+    found = evidence(
+        segment,
+        window="since it took over",
+        prediction_days=prediction_span(segment, i, days=i + 1),
+        rows=int(segment.daily.rows[: i + 1].sum()),
+        labels=0 if series is None else int(series.n[: i + 1].sum()),
+        value=version,
+        threshold=delay + 7 * segment.stretch,
+        threshold_source="days: its label delay and 7 more",
+        false_alarms=A_FACT,
+        days_in_a_row=i + 1,
+        ruled_out=data_are_clean(segment, i),
+    )
+    finding = Finding(FindingKind.SETTLING, Verdict.WATCH, version, since, text, evidence=found)
+    yield finding, reason(f"Version {version} took over on {day_text(since)}; settling.")
 
 
 def traffic(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give traffic that has halved or is low: watch."""
     traffic = segment.traffic
     if traffic.halved[i]:
-        share = percent(float(traffic.rows_28[i]) / traffic.expected_28)
+        month = 28 * segment.stretch
+        share = float(traffic.rows_28[i]) / traffic.expected_28
         since = segment.day_at(run_start(traffic.halved, i))
-        text = f"Traffic has halved: {share} of its reference over 28 days. A candidate for retirement."
-        evidence = _traffic_evidence(segment, i) | {"window": "last 28 days", "rows": int(traffic.rows_28[i])}
+        text = f"Traffic has halved: {percent(share)} of its reference over {month} days. A candidate for retirement."
+        found = _traffic_evidence(
+            segment,
+            i,
+            days=month,
+            rows=int(traffic.rows_28[i]),
+            value=stored(share),
+            threshold=0.5,
+            threshold_source=f"half of the {number(round(traffic.expected_28))} rows expected, and 4 standard errors of "
+            "its own weeks in the reference, on 7 days in a row",
+            false_alarms="p < 0.0001",
+            days_in_a_row=days_without_break(traffic.halved, i),
+        )
         yield (
-            Finding(FindingKind.TRAFFIC_HALVED, Verdict.WATCH, "traffic", since, text, evidence=evidence),
-            f"Traffic has halved ({share}); candidate for retirement.",
+            Finding(FindingKind.TRAFFIC_HALVED, Verdict.WATCH, "traffic", since, text, evidence=found),
+            f"Traffic has halved ({percent(share)}); candidate for retirement.",
         )
     elif traffic.low[i]:
-        share = percent(float(traffic.ratio[i]))
-        text = f"Traffic is low: {share} of its reference over 7 days."
-        evidence = _traffic_evidence(segment, i) | {"threshold": segment.policy.traffic_watch}
+        week = 7 * segment.stretch
+        text = f"Traffic is low: {percent(float(traffic.ratio[i]))} of its reference over {week} days."
+        found = _traffic_evidence(
+            segment,
+            i,
+            days=week,
+            threshold=segment.policy.traffic_watch,
+            days_in_a_row=days_without_break(traffic.low, i),
+        )
         since = segment.day_at(run_start(traffic.low, i))
-        yield Finding(FindingKind.TRAFFIC_LOW, Verdict.WATCH, "traffic", since, text, evidence=evidence), text
+        yield Finding(FindingKind.TRAFFIC_LOW, Verdict.WATCH, "traffic", since, text, evidence=found), text
 
 
-def unannounced(segment: Segment, _: int) -> Iterator[tuple[Finding, str]]:
+def retirement_candidate(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
+    """Give what makes a model a candidate for retirement: listed, never a verdict by itself (METHODS section 7)."""
+    if segment.traffic.stopped[i]:
+        silent = int(segment.traffic.silent_days[i])
+        since = segment.day_at(i - silent + 1)
+        text = f"Nobody has asked it for {plural(silent, 'day')}: a candidate for retirement."
+        found = _traffic_evidence(
+            segment,
+            i,
+            days=silent,
+            rows=0,
+            value=silent,
+            threshold=UNUSED_DAYS if silent >= UNUSED_DAYS else 60,
+            threshold_source="days without rows",
+            days_in_a_row=silent,
+            ruled_out=(),
+        )
+        yield _candidate("traffic", since, text, found)
+    if not segment.model.owner:
+        text = "No owner is named: a candidate for retirement."
+        found = _traffic_evidence(
+            segment,
+            i,
+            days=7 * segment.stretch,
+            value="no owner",
+            threshold_source="the model's card",
+            days_in_a_row=i + 1,
+            ruled_out=(),
+        )
+        yield _candidate("owner", segment.first, text, found)
+
+
+def _candidate(subject: str, since: date, text: str, found: dict[str, Any]) -> tuple[Finding, str]:
+    kind = FindingKind.RETIREMENT_CANDIDATE
+    return Finding(kind, Verdict.KEEP, subject, since, text, evidence=found), reason(text)
+
+
+def unannounced(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give a version that the log has and the card does not: watch."""
-    if not segment.version.announced:
-        text = f"Version {segment.version.version} appeared in the log on {day_text(segment.first)} without being announced."
-        finding = Finding(FindingKind.UNANNOUNCED_VERSION, Verdict.WATCH, segment.version.version, segment.first, text)
-        yield finding, reason(f"Version {segment.version.version} was not announced (seen {day_text(segment.first)}).")
+    if segment.version.announced:
+        return
+    version, since = segment.version.version, segment.first
+    text = f"Version {version} appeared in the log on {day_text(since)} without being announced."
+    found = _traffic_evidence(
+        segment,
+        i,
+        days=7 * segment.stretch,
+        value=version,
+        threshold_source="the versions of the model's card",
+        days_in_a_row=i + 1,
+    )
+    finding = Finding(FindingKind.UNANNOUNCED_VERSION, Verdict.WATCH, version, since, text, evidence=found)
+    yield finding, reason(f"Version {version} was not announced (seen {day_text(since)}).")
+
+
+def label_coverage(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
+    """Give labels that cover other predictions than in the reference: a warning, for what they say may be biased."""
+    coverage = segment.coverage
+    if coverage is None:
+        return
+    changed = coverage.changed[i]
+    if not changed.any():
+        return
+    now, then = float(coverage.share[i]), coverage.reference
+    flags: Flags = np.asarray(coverage.changed.any(axis=1))
+    since = segment.day_at(run_start(flags, i))
+    text = (
+        f"Labels cover {percent(now)} of its predictions, {percent(then)} in the reference: what they say about "
+        "performance may not hold for the rest."
+    )
+    worst = int(abs(coverage.by_score[i] - coverage.reference_by_score)[changed].argmax())
+    at = int(changed.nonzero()[0][worst])
+    found = evidence(
+        segment,
+        window="28 days of predictions as old as a label usually is",
+        rows=int(coverage.rows[i]),
+        value=stored(now),
+        reference_value=stored(then),
+        threshold=0.10,
+        threshold_source="a change of 10 points in a bin of the score, and 4 standard errors",
+        score_bins=int(changed.sum()),
+        worst_bin=[at + 1, stored(coverage.by_score[i, at]), stored(coverage.reference_by_score[at])],
+        false_alarms="p < 0.0001 per bin of the score",
+        days_in_a_row=days_without_break(flags, i),
+        ruled_out=data_are_clean(segment, i),
+    )
+    finding = Finding(FindingKind.LABEL_COVERAGE, Verdict.KEEP, "labels", since, text, evidence=found)
+    yield finding, reason(f"Labels cover {percent(now)}, {percent(then)} in the reference.")

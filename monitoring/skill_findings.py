@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import erfc, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from monitoring.assessment import Finding, FindingKind, Verdict, stored
+from monitoring.estimate import WHAT_IT_CANNOT_SEE, labels_needed
+from monitoring.finding_evidence import (
+    A_FACT,
+    data_are_clean,
+    days_without_break,
+    evidence,
+    inputs_have_not_moved,
+    label_window,
+    prediction_span,
+    share_of_mix,
+)
 from monitoring.metrics import ranking_share
 from monitoring.performance import ONE_SIDED_95, average_run_length
 from monitoring.window import run_start
-from monitoring.wording import day_text, interval, number, percent, reason, with_note
+from monitoring.wording import day_span, day_text, interval, number, percent, reason, with_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitoring.performance import PerformanceSeries
     from monitoring.segment import Segment
+
+PROVISIONAL = " Thresholds are provisional: its reference is small, or early production."
+
+
+def by_chance(z: float) -> float:
+    """Return p = 1 - Phi(z): how often chance alone goes as far."""
+    return 0.5 * erfc(z / sqrt(2))
+
+
+# No better than naive (METHODS section 8)
 
 
 def _skill_facts(segment: Segment) -> tuple[float, float] | None:
@@ -31,20 +54,40 @@ def _hardly_ranks(skill: float, ranks: float) -> bool:
     return ranks < 0.02 or (ranks < 0.10 and skill < -0.10)
 
 
-def never_useful(segment: Segment, _: int) -> Iterator[tuple[Finding, str]]:
+def _reference_evidence(segment: Segment, i: int, skill: float, ranks: float) -> dict[str, Any]:
+    reference = segment.reference
+    span = day_span(reference.first_day, reference.last_day)
+    return evidence(
+        segment,
+        window=f"its reference, {span}",
+        prediction_days=span,
+        label_days=span,
+        labels=reference.label_rows,
+        value=stored(skill),
+        reference_value=stored(skill),
+        ranking_share=stored(ranks),
+        threshold=segment.policy.skill_floor,
+        threshold_source="skill in its own reference; below it the score must rank: a share of 0.02 of the label's variance",
+        false_alarms=A_FACT,
+        days_in_a_row=i + 1,
+        ruled_out=data_are_clean(segment, i),
+    )
+
+
+def never_useful(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give a reference without skill whose score hardly ranks: retire."""
     facts = _skill_facts(segment)
     if facts is None or not _hardly_ranks(*facts):
         return
     skill, ranks = facts
-    text = f"Never better than naive: its skill in its own reference is {percent(skill)}, and its score hardly ranks."
-    evidence = {"value": stored(skill), "ranking_share": stored(ranks), "labels": segment.reference.label_rows}
+    text = f"It was never better than naive: its skill in its own reference is {percent(skill)}, and its score hardly ranks."
+    found = _reference_evidence(segment, i, skill, ranks)
     kind = FindingKind.NO_BETTER_THAN_NAIVE
-    finding = Finding(kind, Verdict.RETIRE, "skill", segment.first, text, evidence=evidence)
+    finding = Finding(kind, Verdict.RETIRE, "skill", segment.first, text, evidence=found)
     yield finding, f"Never better than naive: skill {percent(skill)} in its reference."
 
 
-def level_off(segment: Segment, _: int) -> Iterator[tuple[Finding, str]]:
+def level_off(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give a reference without skill whose score ranks: watch, and recalibrate."""
     facts = _skill_facts(segment)
     if facts is None or _hardly_ranks(*facts):
@@ -54,118 +97,10 @@ def level_off(segment: Segment, _: int) -> Iterator[tuple[Finding, str]]:
         f"It ranks, but its level is off: skill {percent(skill)} in its own reference, while {percent(ranks)} of the "
         "label's variance lies between its scores. Recalibrating may be enough."
     )
-    evidence = {
-        "value": stored(skill),
-        "ranking_share": stored(ranks),
-        "labels": segment.reference.label_rows,
-        "threshold": segment.policy.skill_floor,
-        "threshold_source": "skill in the reference",
-    }
+    found = _reference_evidence(segment, i, skill, ranks)
     kind = FindingKind.NO_BETTER_THAN_NAIVE
-    finding = Finding(kind, Verdict.WATCH, "skill", segment.first, text, evidence=evidence)
+    finding = Finding(kind, Verdict.WATCH, "skill", segment.first, text, evidence=found)
     yield finding, f"Ranks, but its level is off: skill {percent(skill)}; recalibrate."
-
-
-def did_not_help(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
-    """Give a retraining that left the loss where it was: retire."""
-    series = segment.against_previous
-    if series is None or not segment.did_not_help[i]:
-        return
-    effect, half = series.window[28].effect[i], ONE_SIDED_95 * series.window[28].se[i] / series.scale[i]
-    lost, share = interval(effect, effect - half, effect + half), f": {percent(float(effect))} still lost"
-    if not np.isfinite(effect):  # no label for months
-        lost, share = "part", ""
-    since = segment.day_at(run_start(segment.did_not_help, i))
-    text = (
-        f"The retraining of {day_text(segment.first)} did not help: {lost} of the advantage that the model was first "
-        "approved for is still lost."
-    )
-    evidence = {
-        "window": "last 28 days of labels",
-        "labels": int(series.window[28].n[i]),
-        "effect": stored(effect),
-        "effect_low": stored(effect - half),
-        "effect_high": stored(effect + half),
-        "threshold": segment.policy.effect_retrain,
-        "threshold_source": "the reference of the version before; z over 7 days at least 3",
-        "days_in_a_row": i - run_start(segment.did_not_help, i) + 1,
-    }
-    short = f"Retraining of {day_text(segment.first)} did not help{share}."
-    kind = FindingKind.RETRAINING_DID_NOT_HELP
-    yield Finding(kind, Verdict.RETIRE, segment.version.version, since, text, evidence=evidence), short
-
-
-def effect_words(series: PerformanceSeries, i: int) -> tuple[str, str, dict[str, Any]]:
-    """Return the effect of a loss of skill in words, long and short, and as evidence."""
-    recent = series.cusum[i] >= series.policy.cusum_watch and not np.isnan(series.onset_effect[i])
-    if recent:
-        effect, half = float(series.onset_effect[i]), float(ONE_SIDED_95 * series.onset_se[i])
-    else:
-        effect, half = (
-            float(series.window[28].effect[i]),
-            float(ONE_SIDED_95 * series.window[28].se[i] / series.scale[i]),
-        )
-    evidence = {
-        "effect": stored(effect),
-        "effect_low": stored(effect - half),
-        "effect_high": stored(effect + half),
-    }
-    if effect <= 0:
-        return (
-            "By now nothing of its advantage is lost any more; it had moved",
-            "Nothing lost any more; it had moved",
-            evidence,
-        )
-    if series.second_yardstick[i]:
-        times = [
-            1 + at * series.scale[i] / (series.loss_ratio * series.naive_own[i])
-            for at in (effect, effect - half, effect + half)
-        ]
-        numbers = f"{times[0]:.1f} times [{max(times[1], 0):.1f}, {times[2]:.1f}]"
-        kind = "squared error" if series.layout.task == "regression" else "loss"
-        return (
-            f"Its {kind} is {numbers} that of its reference",
-            f"{kind.capitalize()} {times[0]:.1f} times its reference's",
-            evidence,
-        )
-    if effect >= 1:
-        least = f" (at least {percent(effect - half)})" if 0 < effect - half < 1 else ""
-        return f"It has lost all of its advantage over the naive forecast{least}", "Lost all of its advantage", evidence
-    lost = interval(effect, effect - half, effect + half)
-    return f"It has lost {lost} of its advantage over the naive forecast", f"Lost {lost} of its advantage", evidence
-
-
-def performance(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
-    """Give a loss of skill: retrain, or watch while it is small or young."""
-    series = segment.performance
-    if series is None or not segment.performance_watch[i]:
-        return
-    retrain = bool(segment.performance_retrain[i])
-    held = segment.performance_retrain if retrain else segment.performance_watch
-    since = segment.day_at(int(series.onset[i])) if series.cusum[i] > 0 else segment.day_at(run_start(held, i))
-    long, short, evidence = effect_words(series, i)
-    clean = "data are clean" if not segment.minor_quality[i] else "the data are clean where it matters"
-    recovering = not series.watch_condition[i] and not series.retrain_condition[i]
-    note = "; recovering, not yet 7 days clear" if recovering else f"; {clean}"
-    labels = int(series.window[28].n[i])
-    evidence |= {
-        "window": "last 28 days of labels",
-        "prediction_days": f"to {day_text(segment.day_at(int(segment.newest_labelled[i])))}"
-        if segment.newest_labelled[i] >= 0
-        else None,
-        "labels": labels,
-        "threshold": segment.policy.effect_retrain if retrain else segment.policy.effect_watch,
-        "threshold_source": f"tolerance {percent(series.delta)} of the advantage; CUSUM {number(float(series.cusum[i]))} "
-        f"(watch {number(segment.policy.cusum_watch)}, retrain {number(segment.policy.cusum_retrain)})",
-        "false_alarms": f"one in about {average_run_length(segment.policy.cusum_retrain if retrain else segment.policy.cusum_watch):,.0f} days by chance",
-        "days_in_a_row": i - run_start(held, i) + 1,
-    }
-    subject = "skill"
-    verdict = Verdict.RETRAIN if retrain else Verdict.WATCH
-    finding = Finding(
-        FindingKind.PERFORMANCE, verdict, subject, since, f"{long} since {day_text(since)}{note}.", evidence=evidence
-    )
-    yield finding, with_note(f"{short} since {day_text(since)}", "recovering" if recovering else "data clean")
 
 
 def naive(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
@@ -176,28 +111,232 @@ def naive(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     had_skill = segment.reference.skill > segment.policy.skill_floor
     start = run_start(series.no_better_than_naive, i)
     since, skill, upper = segment.day_at(start), float(series.skill_28[i]), float(series.skill_upper[i])
+    labels = int(series.window[28].n[i])
     text = (
-        f"It is no better than a naive forecast since {day_text(since)}: skill {percent(skill)}, at most {percent(upper)}, "
-        f"on {number(int(series.window[28].n[i]))} labels."
+        f"It has been no better than a naive forecast since {day_text(since)}: skill {percent(skill)}, at most "
+        f"{percent(upper)}, on {number(labels)} labels."
     )
-    evidence = {
-        "window": "last 28 days of labels",
-        "labels": int(series.window[28].n[i]),
-        "value": stored(skill),
-        "reference_value": stored(segment.reference.skill),
-        "threshold": segment.policy.skill_floor,
-        "threshold_source": "upper 95 % bound of the skill, 3 days in a row",
-        "days_in_a_row": i - start + 1,
+    found = evidence(
+        segment,
+        window="last 28 days of labels",
+        **label_window(segment, i),
+        labels=labels,
+        value=stored(skill),
+        value_high=stored(upper),
+        reference_value=stored(segment.reference.skill),
+        **_effect_28(series, i),
+        threshold=segment.policy.skill_floor,
+        threshold_source="upper 95 % bound of the skill on at least 200 labels, 3 days in a row",
+        false_alarms="p < 0.05 on each of 3 days in a row, for a model just as good as that",
+        days_in_a_row=i - start + 1,
+        ruled_out=(*data_are_clean(segment, i), *inputs_have_not_moved(segment, i)),
+    )
+    verdict = Verdict.RETRAIN if had_skill else Verdict.RETIRE
+    yield (
+        Finding(FindingKind.NO_BETTER_THAN_NAIVE, verdict, "skill", since, text, evidence=found),
+        f"No better than a naive forecast since {day_text(since)}.",
+    )
+
+
+def _effect_28(series: PerformanceSeries, i: int) -> dict[str, Any]:
+    """Return the effect over 28 days of labels with its interval, in numbers and in words."""
+    effect = float(series.window[28].effect[i])
+    half = float(ONE_SIDED_95 * series.window[28].se[i] / series.scale[i])
+    return _effect(effect, half, effect_words(series, i, effect, half))
+
+
+def _effect(effect: float, half: float, words: str) -> dict[str, Any]:
+    if not np.isfinite(effect):
+        return {}
+    return {
+        "effect": stored(effect),
+        "effect_low": stored(effect - half),
+        "effect_high": stored(effect + half),
+        "effect_words": words,
     }
-    finding = Finding(
-        FindingKind.NO_BETTER_THAN_NAIVE,
-        Verdict.RETRAIN if had_skill else Verdict.RETIRE,
-        "skill",
-        since,
-        text,
-        evidence=evidence,
+
+
+def did_not_help(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
+    """Give a retraining that left the loss where it was: retire, or a second attempt if a person wants one."""
+    series = segment.against_previous
+    if series is None or not segment.did_not_help[i]:
+        return
+    effect, half = series.window[28].effect[i], ONE_SIDED_95 * series.window[28].se[i] / series.scale[i]
+    lost, share = interval(effect, effect - half, effect + half), f": {percent(float(effect))} still lost"
+    if not np.isfinite(effect):  # no label for months
+        lost, share = "part", ""
+    start = run_start(segment.did_not_help, i)
+    text = (
+        f"The retraining of {day_text(segment.first)} did not help: {lost} of the advantage that the model was first "
+        "approved for is still lost. A second attempt needs a person."
     )
-    yield finding, f"No better than a naive forecast since {day_text(since)}."
+    found = evidence(
+        segment,
+        window="last 28 days of labels",
+        **label_window(segment, i),
+        labels=int(series.window[28].n[i]),
+        **_effect_28(series, i),
+        **segment.retraining(i),
+        z_7=stored(series.window[7].z[i], digits=2),
+        threshold=segment.policy.effect_retrain,
+        threshold_source="against the reference of the version before: z over 7 days at least 3, effect at least "
+        f"{percent(segment.policy.effect_retrain)}; cleared after 10 days without",
+        false_alarms="p < 0.0014",
+        days_in_a_row=i - start + 1,
+        ruled_out=data_are_clean(segment, i),
+    )
+    short = f"Retraining of {day_text(segment.first)} did not help{share}."
+    kind = FindingKind.RETRAINING_DID_NOT_HELP
+    yield (
+        Finding(kind, Verdict.RETIRE, segment.version.version, segment.day_at(start), text, evidence=found),
+        reason(short),
+    )
+
+
+# Skill lost (METHODS section 4)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of skill in words, long and short, and as evidence."""
+
+    long: str
+    short: str
+    evidence: dict[str, Any]
+
+
+def effect_words(series: PerformanceSeries, i: int, effect: float, half: float) -> str:
+    """Return a loss of skill with its interval, in words that follow "it" (METHODS section 12)."""
+    if not np.isfinite(effect):
+        return ""
+    if effect <= 0:
+        return "has lost nothing of its advantage"
+    if series.second_yardstick[i]:
+        return f"has {_times(series, i, effect, half)} the {_loss_name(series)} of its reference"
+    if effect >= 1:
+        least = f" (at least {percent(effect - half)})" if 0 < effect - half < 1 else ""
+        return f"has lost all of its advantage over the naive forecast{least}"
+    return f"has lost {interval(effect, effect - half, effect + half)} of its advantage over the naive forecast"
+
+
+def _loss_name(series: PerformanceSeries) -> str:
+    return "squared error" if series.layout.task == "regression" else "loss"
+
+
+def _times(series: PerformanceSeries, i: int, effect: float, half: float) -> str:
+    """Return the loss as a multiple of what the reference leads to expect."""
+    expected = series.loss_ratio * series.naive_own[i]
+    times = [1 + at * series.scale[i] / expected for at in (effect, effect - half, effect + half)]
+    return f"{times[0]:.1f} times [{max(times[1], 0):.1f}, {times[2]:.1f}]"
+
+
+def loss_of_skill(segment: Segment, i: int) -> Loss:
+    """Return the effect since the onset while the CUSUM stands, else over 28 days, and how much of it is the population's."""
+    series = segment.performance
+    assert series is not None  # noqa: S101 - the only caller has checked
+    since_onset = series.cusum[i] >= series.policy.cusum_watch and not np.isnan(series.onset_effect[i])
+    if since_onset:
+        effect, half = float(series.onset_effect[i]), float(ONE_SIDED_95 * series.onset_se[i])
+    else:
+        effect = float(series.window[28].effect[i])
+        half = float(ONE_SIDED_95 * series.window[28].se[i] / series.scale[i])
+    words = effect_words(series, i, effect, half)
+    numbers = _effect(effect, half, words)
+    explained = segment.explained(i)
+    if explained is not None:
+        numbers |= {"mix": stored(explained.mix), "misfit": stored(explained.misfit)}
+        calibration = explained.calibration
+        numbers["calibration"] = None if calibration is None else stored(calibration)
+    if effect <= 0:
+        long = "By now nothing of its advantage is lost any more; it had moved"
+        return Loss(long, "Nothing lost any more; it had moved", numbers)
+    if series.second_yardstick[i]:
+        kind, times = _loss_name(series), _times(series, i, effect, half)
+        short = f"{kind.capitalize()} {times.split(' [', maxsplit=1)[0]} its reference's"
+        return Loss(f"Its {kind} has been {times} that of its reference", short, numbers)
+    if effect >= 1:
+        return Loss(f"It {words}", "Lost all of its advantage", numbers)
+    return Loss(f"It {words}", f"Lost {interval(effect, effect - half, effect + half)} of its advantage", numbers)
+
+
+def performance(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
+    """Give a loss of skill: retrain, or watch while it is small or young."""
+    series = segment.performance
+    if series is None or not segment.performance_watch[i]:
+        return
+    retrain = bool(segment.performance_retrain[i])
+    held = segment.performance_retrain if retrain else segment.performance_watch
+    since = segment.day_at(int(series.onset[i])) if series.cusum[i] > 0 else segment.day_at(run_start(held, i))
+    loss, clean, mix = loss_of_skill(segment, i), data_are_clean(segment, i), _mix_words(segment, i)
+    recovering = not series.watch_condition[i] and not series.retrain_condition[i]
+    quiet = "; the data are clean" + (" where it matters" if segment.minor_quality[i] else "")
+    tail = "; recovering, not yet 7 days clear" if recovering else quiet if clean else ""
+    level = float(series.cusum_retrain[i]) if retrain else segment.policy.cusum_watch
+    z, run_length = float(series.z_28[i]), average_run_length(level)
+    found = evidence(
+        segment,
+        window="last 28 days of labels",
+        **label_window(segment, i),
+        labels=int(series.window[28].n[i]),
+        value=stored(series.skill_28[i]),
+        reference_value=stored(segment.reference.skill),
+        **loss.evidence,
+        threshold=segment.policy.effect_retrain if retrain else segment.policy.effect_watch,
+        threshold_source=_threshold_words(segment, i),
+        cusum=stored(series.cusum[i], digits=2),
+        z_28=stored(z, digits=2),
+        p=stored(by_chance(z), digits=6),
+        arl_days=round(run_length),
+        false_alarms=f"one in about {run_length:,.0f} days by chance",
+        days_in_a_row=days_without_break(held, i),
+        ruled_out=(*clean, *inputs_have_not_moved(segment, i), *mix),
+    )
+    floored = (
+        " Its skill in the reference is below 10 %, so the loss is measured by a tenth." if series.is_floored else ""
+    )
+    provisional = PROVISIONAL if "provisional" in found["reference"] else ""
+    text = f"{loss.long} since {day_text(since)}{_mix_tail(segment, i)}{tail}.{floored}{provisional}"
+    verdict = Verdict.RETRAIN if retrain else Verdict.WATCH
+    finding = Finding(FindingKind.PERFORMANCE, verdict, "skill", since, text, evidence=found)
+    note = "recovering" if recovering else "data clean" if clean else ""
+    yield finding, with_note(f"{loss.short} since {day_text(since)}", note)
+
+
+def _threshold_words(segment: Segment, i: int) -> str:
+    series = segment.performance
+    assert series is not None  # noqa: S101 - the only caller has checked
+    policy = segment.policy
+    return (
+        f"tolerance {percent(series.delta)} of the advantage; CUSUM {number(float(series.cusum[i]))} "
+        f"(watch {number(policy.cusum_watch)}, retrain {number(float(series.cusum_retrain[i]))}) from its own variation in the "
+        f"reference, {segment.reference.label_rows:,} labels"
+    )
+
+
+def mix_of_loss(segment: Segment, i: int) -> tuple[float, float] | None:
+    """Return the loss over 28 days and the part of it that a harder population explains; nothing if there is no such part."""
+    explained, series = segment.explained(i), segment.performance
+    if explained is None or series is None:
+        return None
+    effect = float(series.window[28].effect[i])
+    return (effect, explained.mix) if effect > 0 and np.isfinite(explained.mix) else None
+
+
+def _mix_words(segment: Segment, i: int) -> tuple[str, ...]:
+    found = mix_of_loss(segment, i)
+    return () if found is None else (share_of_mix(*found),)
+
+
+def _mix_tail(segment: Segment, i: int) -> str:
+    """Return the part of the sentence that says how much of the loss is the population's, where it is a visible part."""
+    found = mix_of_loss(segment, i)
+    if found is None or found[1] < 0.01 or found[0] < 0.01:
+        return ""
+    share = min(found[1] / found[0], 1.0)
+    return f", {percent(share)} of it because the population got harder"
+
+
+# Estimated only (METHODS section 5)
 
 
 def estimated(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
@@ -205,40 +344,60 @@ def estimated(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     retrain, watch = bool(segment.estimated_retrain[i]), bool(segment.estimated_watch[i])
     if not (retrain or watch):
         return
-    estimate = segment.estimate
     held = segment.estimated_retrain if retrain else segment.estimated_watch
-    since, effect = segment.day_at(run_start(held, i)), float(estimate.effect[i])
+    since, effect = segment.day_at(run_start(held, i)), float(segment.estimate.effect[i])
+    d = number(float(segment.drift_score[i]))
     if np.isnan(effect) or (retrain and effect < segment.policy.effect_watch):
-        long = f"Its inputs have moved far (D {number(float(segment.drift_score[i]))}) and no labels tell what it costs"
-        short = f"Inputs moved far (D {number(float(segment.drift_score[i]))}); no labels"
+        long = f"Its inputs have moved far (D {d}) and no labels tell what it costs."
+        short = f"Inputs moved far (D {d}); no labels"
     else:
-        lost = interval(effect, float(estimate.low[i]), float(estimate.high[i]))
-        long = f"It is estimated to have lost {lost} of its advantage; labels do not confirm it yet"
+        lost = interval(effect, float(segment.estimate.low[i]), float(segment.estimate.high[i]))
+        rows = number(int(segment.estimate.rows[i]))
+        long = (
+            f"It is estimated, on {rows} predictions, to have lost {lost} of its advantage since {day_text(since)}; "
+            "labels do not confirm it yet."
+        )
         short = f"Estimated to have lost {percent(effect)} since {day_text(since)}; no labels yet."
-    first = f" First get a labelled sample of about {number(_sample_size(segment))} rows." if retrain else ""
-    evidence = {
-        "window": "last 7 days of predictions",
-        "rows": int(segment.traffic.rows_7[i]),
-        "effect": stored(effect),
-        "threshold": segment.policy.effect_retrain,
-        "threshold_source": "estimate from the score mix: blind to changes of the relation itself",
-    }
+    first = f" {sample_words(segment)}" if retrain else ""
     finding = Finding(
         FindingKind.ESTIMATED_PERFORMANCE,
         Verdict.RETRAIN if retrain else Verdict.WATCH,
         "estimated skill",
         since,
-        f"{long}.{first}",
-        evidence=evidence,
+        f"{long}{first} {WHAT_IT_CANNOT_SEE}",
+        evidence=_estimated_evidence(segment, i, days_in_a_row=days_without_break(held, i)),
     )
     yield finding, reason(short)
 
 
-def _sample_size(segment: Segment) -> int:
-    """Return the labels that would show a material loss: n = (4 sd(loss) / (0.15 g))^2."""
-    reference, layout = segment.reference, segment.reference.label_layout
-    if not reference.label_rows or reference.gain <= 0:
-        return 1000
-    mean2 = float(layout.field(reference.totals, "loss2")) / reference.label_rows
-    variance = max(mean2 - reference.loss**2, 0.0)
-    return int(np.ceil(16 * variance / (segment.policy.effect_retrain * reference.gain) ** 2))
+def _estimated_evidence(segment: Segment, i: int, *, days_in_a_row: int) -> dict[str, Any]:
+    estimate, days = segment.estimate, 7 * segment.stretch
+    effect = float(estimate.effect[i])
+    half = ONE_SIDED_95 * float(estimate.se[i])
+    words = f"is estimated to have lost {interval(effect, effect - half, effect + half)} of its advantage"
+    newest = int(segment.newest_labelled[i])
+    return evidence(
+        segment,
+        window=f"last {days} days of predictions",
+        prediction_days=prediction_span(segment, i, days=days),
+        newest_prediction_day=segment.day_at(newest).isoformat() if newest >= 0 else None,
+        rows=int(estimate.rows[i]) or int(segment.traffic.rows_7[i]),
+        drift_score=stored(segment.drift_score[i]),
+        **_effect(effect, half, words),
+        se=stored(estimate.se[i]),
+        threshold=segment.policy.effect_retrain,
+        threshold_source="estimate from the mix of scores, with the losses of the reference; error from the sample size",
+        false_alarms="one window in twenty lies outside the interval by chance; 7 days in a row are asked",
+        days_in_a_row=days_in_a_row,
+        cannot_see=WHAT_IT_CANNOT_SEE,
+        labels_needed=labels_needed(segment.reference, policy=segment.policy),
+        ruled_out=data_are_clean(segment, i),
+    )
+
+
+def sample_words(segment: Segment) -> str:
+    """Return the first step towards an answer: a labelled sample, and how large."""
+    needed = labels_needed(segment.reference, policy=segment.policy)
+    if needed is None:
+        return "First get a labelled sample; how large it must be cannot be computed, for its reference has no skill to lose."
+    return f"First get a labelled sample of about {number(needed)} rows."

@@ -20,6 +20,7 @@ SILENT_CADENCES = 3
 DAYS_ABOVE_TO_CLEAR = 3
 HALVED_DAYS = 7
 YEAR_QUARTER = 91
+STOPPED_DAYS, UNUSED_DAYS = 60, 90
 
 
 @dataclass(frozen=True)
@@ -37,32 +38,51 @@ class TrafficSeries:
     no_traffic: Flags
     expected_28: float
 
+    @property
+    def stopped(self) -> Flags:
+        """Days on which nothing was asked for more than 60 days: a candidate for retirement, whatever the cadence."""
+        flags: Flags = self.silent_days > STOPPED_DAYS
+        return flags
 
-def traffic_series(reference: Reference, rows: np.ndarray, policy: Policy, *, stretch: int = 1) -> TrafficSeries:
+
+def traffic_series(
+    reference: Reference, rows: np.ndarray, policy: Policy, *, stretch: int = 1, cadence_days: int | None = None
+) -> TrafficSeries:
     """Return the traffic conditions for every calendar day, given its rows ``(days,)``.
 
     Rows of an adjoining reference count towards the rows of 91 days.
+
+    Args:
+        reference: what traffic is compared with.
+        rows: rows per calendar day.
+        policy: the thresholds.
+        stretch: how much longer windows are than a daily model's.
+        cadence_days: days between two days with rows; the reference's own if not given. Conditions that last some days
+            last as many cadences, or days with rows.
     """
-    days, week = len(rows), WEEK * stretch
+    days, week, cadence = len(rows), WEEK * stretch, cadence_days or reference.cadence_days
+    counted = rows > 0 if cadence > 1 else None
     mean = reference.mean_daily_rows
     rows_7, rows_28 = rolling_sum(rows, days=week), rolling_sum(rows, days=MONTH * stretch)
     ratio = np.where(np.arange(days) >= week - 1, rows_7 / week / mean if mean else np.nan, np.nan)
     with np.errstate(invalid="ignore"):
         low, gone_now = ratio < policy.traffic_watch, ratio < policy.traffic_gone
     gone, is_gone = np.zeros(days, dtype=bool), False
-    runs_gone, runs_above = in_a_row(gone_now), in_a_row(~gone_now)
+    runs_gone, runs_above = in_a_row(gone_now), in_a_row(~gone_now, counted=counted)
     for i in range(days):
-        is_gone = runs_gone[i] >= policy.traffic_gone_days or (is_gone and runs_above[i] < DAYS_ABOVE_TO_CLEAR)
+        is_gone = runs_gone[i] >= policy.traffic_gone_days * cadence or (
+            is_gone and runs_above[i] < DAYS_ABOVE_TO_CLEAR
+        )
         gone[i] = is_gone
     silent = in_a_row(rows == 0)
-    regular = len(reference.profiles) > REGULAR_SHARE * reference.days / reference.cadence_days
-    no_traffic = (silent >= SILENT_CADENCES * reference.cadence_days) & regular & reference.has_days
+    regular = len(reference.profiles) > REGULAR_SHARE * reference.days / cadence
+    no_traffic = (silent >= SILENT_CADENCES * cadence) & regular & reference.has_days
     expected = MONTH * stretch * mean
     daily = reference.profiles.on(calendar(reference.first_day, reference.last_day)).rows
     blocks = rolling_sum(daily, days=week)[week - 1 :]
     variance = max(float(np.var(blocks)) if len(blocks) > 1 else 0.0, week * mean)
     few = (rows_28 < expected / 2) & (rows_28 < expected - 4 * np.sqrt(expected + 4 * variance))
-    halved = in_a_row(few & (np.arange(days) >= MONTH * stretch - 1)) >= HALVED_DAYS
+    halved = in_a_row(few & (np.arange(days) >= MONTH * stretch - 1), counted=counted) >= HALVED_DAYS
     return TrafficSeries(
         ratio=ratio,
         rows_7=rows_7,

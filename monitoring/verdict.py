@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monitoring.assessment import Assessment, Basis, Finding, FindingKind, Measures, Verdict, stored
+from monitoring.estimate import WHAT_IT_CANNOT_SEE, labels_needed, smallest_detectable_effect
+from monitoring.finding_evidence import A_FACT, is_provisional, share_of_mix
 from monitoring.findings import findings_on
 from monitoring.metrics import known_metric, metric_name
 from monitoring.policy import METHOD_VERSION
 from monitoring.ports import ReferenceOrigin
 from monitoring.profile import CategoryBins, NumericBins
+from monitoring.skill_findings import mix_of_loss
 from monitoring.wording import interval, number, percent, reason
 
 if TYPE_CHECKING:
@@ -62,20 +65,21 @@ def concluded(segment: Segment, i: int, found: list[tuple[Finding, str]]) -> Con
     """Return the first rule that holds; nothing found means keep, unless nothing could be judged."""
     basis = basis_on(segment, i)
     deciding = sorted((pair for pair in found if rule(pair[0]) < 9), key=lambda pair: rule(pair[0]))
-    few = int(segment.traffic.rows_91[i]) < MINIMUM_ROWS
     if deciding:
         finding, short = deciding[0]
         if finding.kind is FindingKind.ESTIMATED_PERFORMANCE:
             basis = Basis.ESTIMATED
         return Conclusion(finding.argues_for, basis, finding.sentence, short)
-    if few:
-        rows = number(int(segment.traffic.rows_91[i]))
-        return Conclusion(
-            Verdict.UNKNOWN,
-            Basis.INPUTS,
-            f"{rows} rows in 91 days are too few to judge it.",
-            f"{rows} rows in 91 days are too few.",
+    rows = number(int(segment.traffic.rows_91[i]))
+    if segment.too_few_rows[i]:
+        text = f"{rows} rows in 91 days are too few to judge it."
+        return Conclusion(Verdict.UNKNOWN, Basis.INPUTS, text, f"{rows} rows in 91 days are too few.")
+    if segment.beyond_detection[i]:
+        text = (
+            f"It cannot be judged at this traffic: on {rows} predictions in 91 days not even a loss of all its advantage "
+            "would show."
         )
+        return Conclusion(Verdict.UNKNOWN, basis, text, f"Cannot be judged at this traffic: {rows} rows in 91 days.")
     if basis is Basis.INPUTS:
         text = "Only its inputs can be watched: no labels, and nothing to estimate from."
         return Conclusion(Verdict.UNKNOWN, basis, text, reason("Only inputs can be watched: no labels."))
@@ -84,16 +88,11 @@ def concluded(segment: Segment, i: int, found: list[tuple[Finding, str]]) -> Con
         text = f"Estimated to perform as in its reference, on {rows} predictions of the last 7 days; labels are not there yet."
         return Conclusion(Verdict.KEEP, basis, text, f"As in its reference (estimated), on {rows} predictions.")
     labels = number(int(segment.performance.window[28].n[i])) if segment.performance else "0"
-    better = _is_better(segment, i)
+    better = segment.performance is not None and bool(segment.performance.is_better[i])
     words = "Better than in its reference" if better else "As in its reference"
     return Conclusion(
         Verdict.KEEP, basis, f"{words}, on {labels} labels of the last 28 days.", f"{words}, on {labels} labels."
     )
-
-
-def _is_better(segment: Segment, i: int) -> bool:
-    series = segment.performance
-    return series is not None and bool(series.window[28].z[i] < -4 and series.window[28].effect[i] < -0.08)
 
 
 def measures_on(segment: Segment, i: int) -> Measures:
@@ -116,6 +115,7 @@ def measures_on(segment: Segment, i: int) -> Measures:
             "effect": stored(series.window[28].effect[i]),
             "effect_low": stored(series.effect_low[i]),
             "effect_high": stored(series.effect_high[i]),
+            "z_28": stored(series.z_28[i]),
             "cusum": stored(series.cusum[i]),
             "metric": metric_name(layout),
             "metric_value": stored(known_metric(layout, series.sums_28[i : i + 1])[0]),
@@ -139,10 +139,16 @@ def against(segment: Segment, i: int, verdict: Verdict, found: list[tuple[Findin
         said.append(f"Inputs have not moved: drift score {d}, watched from {segment.policy.drift_watch}.")
     if series is not None and series.window[28].n[i] >= MINIMUM_LABELS:
         said.extend(_against_performance(segment, i, verdict, kinds))
-    if verdict is Verdict.KEEP and basis_on(segment, i) is Basis.ESTIMATED:
-        said.append("An estimate cannot see a changed relation between inputs and labels.")
+    if basis_on(segment, i) is Basis.ESTIMATED and np.isfinite(segment.estimate.effect[i]):
+        said.append(WHAT_IT_CANNOT_SEE)
+    if (smallest := smallest_effect(segment, i)) is not None:
+        said.append(
+            f"It has little traffic: only a loss of {percent(smallest)} of its advantage or more would show in 28 days."
+        )
     if segment.reference.origin is ReferenceOrigin.EARLY_PRODUCTION:
         said.append("The reference is early production: thresholds are provisional.")
+    elif is_provisional(segment):
+        said.append("The reference is small or has no days: thresholds are provisional.")
     if not segment.reference.has_importance:
         said.append("Importances are not known: every feature counts the same.")
     return tuple(said)
@@ -166,17 +172,19 @@ def _against_performance(segment: Segment, i: int, verdict: Verdict, kinds: set[
         if np.isfinite(recent) and recent < segment.policy.effect_retrain / 2:
             now = "nothing is lost" if recent <= 0 else f"{percent(recent)} lost"
             yield f"The last 7 days look better: {now}, on {number(int(week.n[i]))} labels."
-        mix = mix_effect(segment, i)
-        if mix is not None and mix > 0.01:
-            yield f"A harder population explains about {percent(mix)} of the advantage; retraining may not cure that part."
+        found = mix_of_loss(segment, i)
+        if found is not None and found[1] > 0.01:
+            yield f"{share_of_mix(*found)} Retraining may not cure that part."
         if low <= 0:
             yield f"Over 28 days the interval still includes no loss, on {labels} labels."
 
 
-def mix_effect(segment: Segment, i: int) -> float | None:
-    """Return the part of the relative loss of skill that today's score mix alone would give (METHODS section 4)."""
-    value = segment.estimate.effect[i]
-    return float(value) if np.isfinite(value) else None
+def smallest_effect(segment: Segment, i: int) -> float | None:
+    """Return the smallest loss that the labels of 28 days would show, where traffic is tiny; missing elsewhere."""
+    series = segment.performance
+    if series is None or segment.traffic.rows_7[i] >= MINIMUM_ROWS or i < 6:
+        return None
+    return smallest_detectable_effect(segment.reference, float(series.window[28].n[i]), policy=segment.policy)
 
 
 def details_on(segment: Segment, i: int) -> dict[str, Any]:
@@ -213,6 +221,22 @@ def details_on(segment: Segment, i: int) -> dict[str, Any]:
     }
     if segment.performance is not None and segment.performance.window[28].n[i] > 0:
         details["performance"] = _performance_details(segment, i)
+    if np.isfinite(segment.estimate.effect[i]):
+        details["estimate"] = {
+            "effect": stored(segment.estimate.effect[i]),
+            "se": stored(segment.estimate.se[i]),
+            "rows": int(segment.estimate.rows[i]),
+            "labels_needed": labels_needed(segment.reference, policy=segment.policy),
+        }
+    if segment.coverage is not None and segment.coverage.rows[i] > 0:
+        details["label_coverage"] = {
+            "share": stored(segment.coverage.share[i]),
+            "reference": stored(segment.coverage.reference),
+        }
+    if replaced := int(segment.daily.replaced[max(i - 6, 0) : i + 1].sum()):
+        details["replaced_rows_7"] = replaced
+    if retraining := segment.retraining(i):
+        details["retraining"] = retraining
     return details
 
 
@@ -234,7 +258,20 @@ def _performance_details(segment: Segment, i: int) -> dict[str, Any]:
         "label_mean": [stored(x / n) for x in np.atleast_1d(layout.field(sums, "y"))] if n else [],
         "label_mean_reference": [stored(x) for x in layout.label_means],
         "second_yardstick": bool(series.second_yardstick[i]),
+        "improvement": stored(series.improvement[i], digits=2),
+        "smallest_effect": _stored_or_none(
+            smallest_detectable_effect(segment.reference, float(series.window[28].n[i]), policy=segment.policy)
+        ),
     }
+    explained = segment.explained(i)
+    if explained is not None:
+        details |= {
+            "mix": stored(explained.mix),
+            "misfit": stored(explained.misfit),
+            "mean_score": _stored_or_none(explained.mean_score),
+            "mean_label": _stored_or_none(explained.mean_label),
+            "calibration": _stored_or_none(explained.calibration),
+        }
     if "confusion" in layout.slices:
         details["confusion"] = [int(x) for x in sums[layout.slices["confusion"]]]
     if "error" in layout.slices:
@@ -245,6 +282,10 @@ def _performance_details(segment: Segment, i: int) -> dict[str, Any]:
             layout.field(sums, "bin_n"), layout.field(sums, "bin_y"), layout.score.fine_to_test
         )
     return details
+
+
+def _stored_or_none(value: float | None) -> float | None:
+    return None if value is None else stored(value)
 
 
 def _calibration(rows: Floats, positives: Floats, fine_to_test: np.ndarray) -> list[list[int]]:
@@ -272,14 +313,16 @@ def assessments_of(
     """Yield the assessment of each day from ``first`` on.
 
     Args:
-        segment: the version's series; days before ``first`` only serve to know since when a verdict holds.
+        segment: the version's series.
         first: the first day to give.
         known_on: the day whose knowledge the series hold, for days before it; ``None``: each day's own.
-        since: ``verdict`` and ``day`` of the run of equal verdicts so far; changed in place.
+        since: ``verdict`` and ``day`` of the run of equal verdicts up to the day before ``first``; changed in place. While
+            it has none, the days before ``first`` are judged to find out.
     """
     lost_skill = {FindingKind.PERFORMANCE, FindingKind.NO_BETTER_THAN_NAIVE, FindingKind.RETRAINING_DID_NOT_HELP}
-    for i, day64 in enumerate(segment.days):
-        day: date = day64.astype(object)
+    begin = max(0, (first - segment.first).days) if since.get("verdict") else 0
+    for i in range(begin, len(segment.days)):
+        day = segment.day_at(i)
         found = findings_on(segment, i)
         conclusion = concluded(segment, i, found)
         if since.get("verdict") != conclusion.verdict:
@@ -314,7 +357,19 @@ def assessments_of(
 
 def not_judged(model: Model, *, version: str, day: date, since: date, sentence: str, policy: Policy) -> Assessment:
     """Return the assessment of a day on which nothing can be judged, saying why."""
-    finding = Finding(FindingKind.NOT_JUDGED, Verdict.UNKNOWN, "log", since, sentence)
+    evidence = {
+        "window": "no window",
+        "value": "not judged",
+        "threshold_source": "what there is of its log and reference",
+        "false_alarms": A_FACT,
+        "days_in_a_row": (day - since).days + 1,
+        "ruled_out": [],
+        "shift": None,
+        "reference": "none yet",
+        "method_version": METHOD_VERSION,
+        "configuration": policy.configuration_hash,
+    }
+    finding = Finding(FindingKind.NOT_JUDGED, Verdict.UNKNOWN, "log", since, sentence, evidence=evidence)
     return Assessment(
         model_id=model.id,
         version=version,

@@ -20,10 +20,9 @@ def calendar(first: date, last: date) -> Days:
 
 def rolling_sum(values: np.ndarray, *, days: int) -> np.ndarray:
     """Return for each day the sum over the last ``days`` days (fewer at the start), along the first axis."""
-    total = np.cumsum(values, axis=0)
-    shifted = np.zeros_like(total)
-    shifted[days:] = total[:-days] if days < len(total) else total[:0]
-    sums: np.ndarray = total - shifted
+    total: np.ndarray = np.cumsum(values, axis=0)
+    sums = total.copy()
+    sums[days:] -= total[:-days]
     return sums
 
 

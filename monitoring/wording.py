@@ -24,6 +24,18 @@ def day_text(day: date | np.datetime64) -> str:
     return f"{value.day} {value:%b}"
 
 
+def day_span(first: date | np.datetime64, last: date | np.datetime64) -> str:
+    """Return two days, both included, as people write them: 2 to 8 Nov.
+
+    >>> day_span(date(2026, 11, 2), date(2026, 11, 8))
+    '2 to 8 Nov'
+    """
+    start, end = day_text(first), day_text(last)
+    if start == end:
+        return end
+    return f"{start.split()[0] if start.split()[1] == end.split()[1] else start} to {end}"
+
+
 def percent(share: float) -> str:
     """Return a share in whole percent (0.31: 31 %), with a real minus sign; shares below 1 % keep a digit."""
     value = 100 * share
@@ -50,6 +62,20 @@ def joined(names: Sequence[str], *, most: int = 3) -> str:
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else list(names))
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: 1 day, 4 days.
+
+    >>> plural(1, "day"), plural(1200, "row")
+    ('1 day', '1,200 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def capital(text: str) -> str:
+    """Return a text with its first letter in upper case, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def reason(text: str) -> str:

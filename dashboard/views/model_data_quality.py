@@ -12,24 +12,12 @@ from dashboard.model_view import show_chart
 from dashboard.presentation import escape_markdown, importance, percent, plural, short_date, words
 from dashboard.widgets import quiet
 from data_access.model_queries import feature_row, features_of
-from monitoring.assessment import FindingKind
+from monitoring.assessment import QUALITY_KINDS
 
 if TYPE_CHECKING:
     from dashboard.model_view import ModelView
     from monitoring.assessment import Assessment
 
-QUALITY_KINDS = {
-    FindingKind.NULLS,
-    FindingKind.STUCK,
-    FindingKind.UNIT,
-    FindingKind.RESCALED,
-    FindingKind.NEW_LEVEL,
-    FindingKind.LEVEL_CHANGE,
-    FindingKind.MISSING_COLUMN,
-    FindingKind.TYPE_CHANGE,
-    FindingKind.SCORE_RANGE,
-    FindingKind.FUTURE_ROWS,
-}
 MOST_ROWS = 14
 
 

@@ -186,7 +186,12 @@ MAKERS: dict[Task, Callable[..., Predictions]] = {
 def model(task: Task = Task.BINARY, **different: Any) -> Model:
     """Return a model with one version; anything else of it can be given."""
     classes = {Task.BINARY: ("no", "yes"), Task.MULTICLASS: CLASSES, Task.REGRESSION: ()}[task]
-    ordinary: dict[str, Any] = {"features": FEATURES, "classes": classes, "label_delay_days": 1.0}
+    ordinary: dict[str, Any] = {
+        "features": FEATURES,
+        "classes": classes,
+        "label_delay_days": 1.0,
+        "owner": "ada@example.org",
+    }
     versions = (ModelVersion("v1", active_from=START),)
     return Model("m", "m", task, **({"versions": versions} | ordinary | different))
 

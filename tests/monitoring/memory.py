@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.counting import FetchedRows
 from monitoring.ports import LabelledRows, LogRows, ReferenceOrigin, ReferenceRows
 from monitoring.profiling import KeptReference, NewProfiles
 
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date, datetime
 
-    from monitoring.assessment import Assessment
-    from monitoring.counting import LogCounting
+    from monitoring.assessment import Assessment, Verdict
     from monitoring.history import ProfileKind, StoredProfile
     from monitoring.portfolio import ModelVersion
     from monitoring.ports import Flags
@@ -105,10 +103,6 @@ class MemoryLog:
         chosen = (pairs.arrival >= np.datetime64(first_arrival)) & (pairs.arrival <= np.datetime64(last_arrival))
         return pairs_where(pairs, chosen)
 
-    def counting(self, *, first: date, last: date) -> LogCounting:
-        """Return the rows and the pairs of the days."""
-        return FetchedRows(self.rows(first=first, last=last), self.labelled(first_arrival=first, last_arrival=last))
-
     def reference(self, version: str) -> ReferenceRows | None:
         """Return the reference of every version."""
         del version
@@ -171,6 +165,12 @@ class MemoryStore:
     def last_assessed(self, model_id: str) -> date | None:
         """Return the newest day assessed."""
         return max((a.day for a in self.assessments if a.model_id == model_id), default=None)
+
+    def verdict_run(self, model_id: str, *, day: date, known_on: date) -> tuple[Verdict, date] | None:
+        """Return the verdict of a day as known on another, and since when it holds."""
+        del model_id
+        found = self.as_known(day, known_on)
+        return (found.verdict, found.in_verdict_since) if found else None
 
     def keep_assessments(self, assessments: Iterable[Assessment], *, now: datetime) -> int:
         """Append what says something new."""

@@ -46,7 +46,9 @@ def test_nulls_are_found_on_their_first_day_and_cleared_after_four_clean_ones() 
 
 def test_a_finding_says_what_since_when_and_where_it_comes_from() -> None:
     found = finding(segment(with_amount(np.nan)), 25, FindingKind.NULLS)
-    assert found.sentence == "100 % of amount is empty (normally 0 %) since 20 Apr: core feed."
+    assert (
+        found.sentence == "Core feed has delivered broken data since 20 Apr: 100 % of amount is empty (normally 0 %)."
+    )
     assert (found.argues_for, found.source) == (Verdict.FIX_DATA, "core feed")
     assert (found.evidence["rows"], found.evidence["value"], found.evidence["days_in_a_row"]) == (100, 1.0, 6)
 

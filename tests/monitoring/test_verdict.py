@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from monitoring.assessment import Basis, Finding, FindingKind, Verdict
+from monitoring.estimate import WHAT_IT_CANNOT_SEE
 from monitoring.policy import DEFAULT_POLICY, METHOD_VERSION, Policy
 from monitoring.portfolio import ModelVersion, Supersession, Task
 from monitoring.ports import ReferenceOrigin
@@ -80,7 +81,7 @@ def test_a_model_that_was_never_better_than_naive_and_does_not_rank_is_retired_a
     live = replace(binary(days=10), score=np.random.default_rng(3).random(1_000))
     history = segment(live, against=reference(random))
     assert verdicts(history) == [RETIRE] * 10
-    assert "Never better than naive" in finding(history, 0, FindingKind.NO_BETTER_THAN_NAIVE).sentence
+    assert "never better than naive" in finding(history, 0, FindingKind.NO_BETTER_THAN_NAIVE).sentence
 
 
 def test_a_model_that_ranks_while_its_level_is_off_is_watched_and_to_be_recalibrated() -> None:
@@ -208,7 +209,7 @@ def test_a_skill_that_is_gone_is_called_no_better_than_naive() -> None:
     history = segment(binary(days=60, kept=0.0, since=10))
     found = finding(history, 50, FindingKind.NO_BETTER_THAN_NAIVE)
     assert found.argues_for is RETRAIN
-    assert found.sentence.startswith("It is no better than a naive forecast since")
+    assert found.sentence.startswith("It has been no better than a naive forecast since")
 
 
 def test_a_doubled_squared_error_of_a_very_good_regression_is_told_in_its_own_words() -> None:
@@ -216,7 +217,7 @@ def test_a_doubled_squared_error_of_a_very_good_regression_is_told_in_its_own_wo
     history = segment(regression(days=60, noise=0.24, since=20), of=of)
     assert RETRAIN in verdicts(history)
     found = finding(history, 50, FindingKind.PERFORMANCE)
-    assert found.sentence.startswith("Its squared error is 2.")
+    assert found.sentence.startswith("Its squared error has been 2.")
     assert "advantage" not in found.sentence
 
 
@@ -260,7 +261,7 @@ def test_without_new_labels_a_model_is_kept_on_an_estimate_that_says_so() -> Non
     found = assessed(segment(binary(days=30), labelled=False))
     assert (found[20].verdict, found[20].basis) == (KEEP, Basis.ESTIMATED)
     assert "labels are not there yet" in found[20].sentence
-    assert "An estimate cannot see a changed relation between inputs and labels." in found[20].against
+    assert WHAT_IT_CANNOT_SEE in found[20].against
 
 
 def test_a_version_nobody_announced_is_watched() -> None:

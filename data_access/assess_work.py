@@ -1,0 +1,170 @@
+"""What a worker does with a leased piece of a run, in its own process or in one of its pool."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from data_access import model_registry
+from data_access.assess_jobs import FencedRegistry, Phase, Settled
+from data_access.assessment_store import RegistryAssessments
+from data_access.log_connections import LogConnections
+from data_access.registry import Registry
+from data_access.shift_store import RegistryShifts, crowds
+from monitoring.assess import find, judge, search_shifts
+from monitoring.errors import LostLeaseError, ModelfolioError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from data_access.assess_jobs import Job, JobBoard, Run
+
+
+@dataclass
+class Work:
+    """Everything a worker needs for the jobs of a run; it connects to a log and looks at a table once."""
+
+    registry: Registry
+    connections: Mapping[str, str]
+    lease_seconds: float
+    shifts: RegistryShifts = field(init=False)
+    logs: LogConnections = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shifts = RegistryShifts(self.registry)
+        self.logs = LogConnections(self.connections)
+
+    def close(self) -> None:
+        """Give the connections to the logs back."""
+        self.logs.close()
+
+    def done(self, job: Job, run: Run) -> Settled:
+        """Do a job and return what became of it; one model's failure is its own."""
+        now = datetime.now(UTC)
+        fenced = FencedRegistry(self.registry, job, lease_seconds=self.lease_seconds)
+        self.shifts.records()
+        shifts = replace(self.shifts, registry=fenced)
+        try:
+            if job.model_id is None:
+                search_shifts(crowds(self.registry), shifts=shifts, last=run.asked.last, now=now)
+                return Settled(job)
+            new = self._model(job, run, fenced, shifts, now=now)
+        except LostLeaseError:
+            return Settled(job)
+        except ModelfolioError as error:
+            return Settled(job, error=str(error))
+        except sa.exc.DBAPIError as error:
+            return Settled(job, error=f"The database of its log says: {str(error.orig).strip().splitlines()[0]}")
+        except Exception as error:  # noqa: BLE001 - one model's failure must not stop the others; it is shown on its page
+            return Settled(job, error=f"Unexpected {type(error).__name__}: {error}")
+        return Settled(job, assessments=new)
+
+    def _model(self, job: Job, run: Run, fenced: Registry, shifts: RegistryShifts, *, now: datetime) -> int:
+        assert job.model_id is not None  # noqa: S101 - the only caller has checked
+        model, store, asked = model_registry.model(self.registry, job.model_id), RegistryAssessments(fenced), run.asked
+        if job.phase is Phase.VERDICTS:
+            return judge(model, store=store, shifts=shifts, first=asked.first, last=asked.last, now=now)
+        with model_registry.open_log(self.registry, model.id, connections=self.logs) as log:
+            find(model, log=log, store=store, shifts=shifts, first=asked.first, last=asked.last, now=now)
+        return 0
+
+
+@contextmanager
+def renewed(board: JobBoard, jobs: Sequence[Job]) -> Iterator[None]:
+    """Renew the leases of jobs from a thread of its own for as long as they are worked on."""
+    over = Event()
+
+    def renew() -> None:
+        while not over.wait(board.lease_seconds / 3):
+            board.renew(jobs)
+
+    thread = Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+_work: Work | None = None
+"""The one of this process of a pool."""
+
+
+def _begin(address: str, audit_key: bytes, connections: Mapping[str, str], lease_seconds: float) -> None:
+    global _work  # noqa: PLW0603 - a process of a pool has no other place to keep what its tasks share
+    _work = Work(Registry.open(address, audit_key=audit_key), connections, lease_seconds)
+
+
+def _done(jobs: Sequence[Job], run: Run) -> list[Settled]:
+    assert _work is not None  # noqa: S101 - the pool begins each process with it
+    return [_work.done(job, run) for job in jobs]
+
+
+class Pool:
+    """Processes that do jobs, and are replaced when one of them dies.
+
+    A process that dies takes the whole pool with it, and nobody can say which job it was: the unfinished ones are tried
+    again one at a time, and one that ends its process again is what did it.
+    """
+
+    def __init__(self, work: Work, workers: int) -> None:
+        url = work.registry.writer.url.render_as_string(hide_password=False)
+        self._given = (url, work.registry.audit_key, dict(work.connections), work.lease_seconds)
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def _opened(self, workers: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(workers, get_context("spawn"), _begin, self._given)
+
+    def done(self, jobs: Sequence[Job], run: Run) -> list[Settled]:
+        """Do jobs, some at the same time, and return what became of each."""
+        if self._pool is None:
+            self._pool = self._opened(self.workers)
+        share = max(1, -(-len(jobs) // (2 * self.workers)))
+        parts = [list(jobs[start : start + share]) for start in range(0, len(jobs), share)]
+        found: list[Settled] = []
+        unfinished: list[Job] = []
+        try:
+            futures: list[tuple[Future[list[Settled]], list[Job]]] = [
+                (self._pool.submit(_done, part, run), part) for part in parts
+            ]
+        except BrokenProcessPool:
+            futures, unfinished = [], list(jobs)
+        for future, part in futures:
+            try:
+                found.extend(future.result())
+            except BrokenProcessPool:
+                unfinished.extend(part)
+        if unfinished:
+            self.close()
+            found.extend(self._one_by_one(unfinished, run))
+        return found
+
+    def _one_by_one(self, jobs: Sequence[Job], run: Run) -> Iterator[Settled]:
+        single: ProcessPoolExecutor | None = None
+        for job in jobs:
+            single = single or self._opened(1)
+            try:
+                yield from single.submit(_done, [job], run).result()
+            except BrokenProcessPool:
+                single.shutdown(wait=False)
+                single = None
+                yield Settled(job, error="Its assessment ended the process that ran it; is the memory enough?")
+        if single is not None:
+            single.shutdown()
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None

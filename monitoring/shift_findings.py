@@ -1,0 +1,87 @@
+"""Findings about a portfolio shift that touches the model, and the link to it that other findings carry (METHODS section 9)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitoring.assessment import Finding, FindingKind, Verdict
+from monitoring.portfolio_shift import SPILL_DAYS, Grouping, Shift, ShiftKind
+from monitoring.wording import day_text, number, with_note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from monitoring.segment import Segment
+
+CROWDS = {
+    Grouping.SOURCE: "models fed by {source}",
+    Grouping.USE_CASE: "models of the use case {source}",
+    Grouping.TEAM: "models of the team {source}",
+    Grouping.ALL: "models",
+}
+
+
+def shift_words(shift: Shift) -> str:
+    """Return what moved, and how many would by chance, as one sentence for every model it touches."""
+    low, high = shift.by_chance
+    chance = f"{low} to {high}" if high > low else str(high)
+    crowd = CROWDS[shift.grouping].format(source=shift.source)
+    return f"{number(shift.k)} of {number(shift.n)} {crowd} moved on the same days, from {day_text(shift.day)} ({chance} would be chance)."
+
+
+def shift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
+    """Give the portfolio shifts that touch the model: fix the data of a broken feed, watch a changed world."""
+    for found in segment.shifts_on(i):
+        if not found.touches(segment.model.id):
+            continue
+        if found.kind is ShiftKind.FEED:
+            verdict = Verdict.FIX_DATA if segment.weighs(found) else Verdict.WATCH
+            text = f"{shift_words(found)} The data are broken, not the model: no retraining until they are clean again."
+            note = "broken feed"
+        else:
+            verdict = Verdict.WATCH
+            text = f"{shift_words(found)} No fault was found in the feed: the world changed. Label this model's predictions first."
+            note = "label first"
+        evidence = {
+            "window": day_text(found.day),
+            "day": found.day.isoformat(),
+            "kind": str(found.kind),
+            "grouping": str(found.grouping),
+            "source": found.source,
+            "models": found.k,
+            "exposed": found.n,
+            "value": round(found.k / found.n, 4),
+            "reference_value": found.base,
+            "threshold": 0.25,
+            "threshold_source": "a quarter of the exposed models, at least 4, and p < 0.00001 against the share abnormal on days t-31 to t-4",
+            "log10_p": found.log10_p,
+            "false_alarms": f"p = 1e{found.log10_p:.0f}",
+            "days_in_a_row": (segment.day_at(i) - found.day).days + 1,
+        }
+        source = found.source if found.grouping is Grouping.SOURCE else None
+        kind = FindingKind.PORTFOLIO_SHIFT
+        subject = found.source or "portfolio"
+        finding = Finding(kind, verdict, subject, found.day, text, source, evidence)
+        short = f"{number(found.k)} of {number(found.n)} models on {subject} moved {day_text(found.day)}"
+        yield finding, with_note(short, note)
+
+
+def linked(segment: Segment, i: int, found: list[tuple[Finding, str]]) -> list[tuple[Finding, str]]:
+    """Return the findings with the shift they belong to in their evidence: the same source, or begun on the same days."""
+    touching = [each for each in segment.shifts_on(i) if each.touches(segment.model.id)]
+    if not touching:
+        return found
+    return [(_linked(finding, touching), short) for finding, short in found]
+
+
+def _linked(finding: Finding, shifts: list[Shift]) -> Finding:
+    if finding.kind is FindingKind.PORTFOLIO_SHIFT:
+        return finding
+    for each in shifts:
+        same_source = each.grouping is Grouping.SOURCE and finding.source == each.source
+        if same_source or finding.since >= each.day - timedelta(days=SPILL_DAYS):
+            text = f"{each.kind} shift of {day_text(each.day)}: {each.source or 'portfolio'}"
+            return replace(finding, evidence=finding.evidence | {"shift": text})
+    return finding
