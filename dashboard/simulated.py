@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
     from data_access.registry import Registry
     from sample_data.simulated_recipes import Recipe
 
-FOLDER, STATE, LOCK, LOG, EXPECTED = "simulated", "state.json", "build.lock", "build.log", "expected.csv"
+FOLDER, STATE, LOCK, LOG = "simulated", "state.json", "build.lock", "build.log"
+EXPECTED, MADE_FROM = "expected.csv", "made_from.json"
+JUDGED_DAYS = 60
+"""The last days are judged, from all that was drawn: twice as many would take twice the time and the disk."""
 OPENING_DAYS_BEFORE_END = 10
 """The clock opens when the world shift is two to three weeks old and the feed shift has just been noticed."""
 SECONDS_BETWEEN_STATES = 1.0
@@ -93,7 +97,12 @@ class Wanted:
     @property
     def made_from(self) -> str:
         """A text that changes when the result would."""
-        said = asdict(self) | {"generation": simulate.GENERATION, "method": METHOD_VERSION, "schema": SCHEMA}
+        said = asdict(self) | {
+            "judged": JUDGED_DAYS,
+            "generation": simulate.GENERATION,
+            "method": METHOD_VERSION,
+            "schema": SCHEMA,
+        }
         return json.dumps(said, sort_keys=True)
 
 
@@ -149,7 +158,7 @@ def start(settings: Settings, wanted: Wanted) -> subprocess.Popen[bytes] | None:
     }
     with (home / LOG).open("wb") as log:
         maker = subprocess.Popen(
-            [sys.executable, "-c", program, *asked, "--niceness", str(NICENESS)],
+            [sys.executable, "-c", program, *asked, "--background"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -159,6 +168,22 @@ def start(settings: Settings, wanted: Wanted) -> subprocess.Popen[bytes] | None:
     _keep_state(home, State(Stage.DRAWING, wanted.models, total=wanted.models, process=maker.pid))
     threading.Thread(target=maker.wait, daemon=True).start()
     return maker
+
+
+def stay_in_background() -> None:
+    """Leave the processor to everybody else, and end when told to or when the process that began it is gone; pools are closed then."""
+    os.nice(NICENESS)
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, signal.default_int_handler)
+    parent, main = os.getppid(), threading.main_thread().ident
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_STATES)
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGINT)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def stop(process: subprocess.Popen[bytes] | None) -> None:
@@ -190,9 +215,10 @@ def build(
         is_same = _kept_source(ours.home) == wanted.made_from
         if is_same and known.stage is Stage.READY:
             return ours
+        _keep_state(ours.home, State(Stage.DRAWING, wanted.models, total=wanted.models, process=os.getpid()))
         if not is_same:
             _throw_away(ours.home)
-            (ours.home / "made_from.json").write_text(wanted.made_from, encoding="utf-8")
+            (ours.home / MADE_FROM).write_text(wanted.made_from, encoding="utf-8")
         upgrade(ours.registry_address())
         registry = open_registry(ours)
         try:
@@ -244,6 +270,7 @@ def _judge(
         connections=ours.connection_addresses(),
         settle_hours=ours.settle_hours,
         now=datetime.now(UTC),
+        first=max(planned[0].first_day, planned[0].last_day - timedelta(days=JUDGED_DAYS - 1)),
         last=planned[0].last_day,
         report=report,
     )
@@ -301,13 +328,13 @@ def _failure_kept(home: Path, wanted: Wanted) -> Iterator[None]:
 
 def _kept_source(home: Path) -> str:
     try:
-        return (home / "made_from.json").read_text(encoding="utf-8")
+        return (home / MADE_FROM).read_text(encoding="utf-8")
     except OSError:
         return ""
 
 
 def _throw_away(home: Path) -> None:
     """Remove a portfolio that was made from something else; the audit key stays."""
-    for pattern in ("registry.db*", "predictions.db*", EXPECTED, STATE, "made_from.json"):
+    for pattern in ("registry.db*", "predictions.db*", EXPECTED, MADE_FROM):
         for file in home.glob(pattern):
             file.unlink()

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from monitoring.ports import LabelledRows, LogRows, ReplacedRows
+from monitoring.ports import LabelledRows, LogRows, PredictionLog, ReplacedRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
     from monitoring.label_profile import LabelProfiles
-    from monitoring.ports import PredictionLog
     from monitoring.profile import DayProfiles
     from monitoring.reference import Reference
 
@@ -46,7 +45,7 @@ class LogCounting(Protocol):
 
 
 @runtime_checkable
-class CountingLog(Protocol):
+class CountingLog(PredictionLog, Protocol):
     """A prediction log that knows its fastest way to profiles."""
 
     def counting(self, *, first: date, last: date) -> LogCounting:

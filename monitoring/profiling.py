@@ -15,7 +15,7 @@ from monitoring.label_profile import count_labels
 from monitoring.packing import pack_day, pack_labels
 from monitoring.policy import METHOD_VERSION
 from monitoring.portfolio import ModelVersion
-from monitoring.profile import count_rows, with_replaced
+from monitoring.profile import count_rows, with_missing, with_replaced
 from monitoring.reference import reference_of
 
 if TYPE_CHECKING:
@@ -178,8 +178,11 @@ def _profiles(
     Of a day that was profiled before and has changed since, only its new form is of interest, known from ``last`` on.
     """
     seen: set[tuple[ProfileKind, date]] = set()
+    days = counted.profiles
+    if days is not None:
+        days = with_missing(days, reference.layout, counted.rows.missing_columns)
     for profile in (
-        *_of_days(counted.profiles, last=last),
+        *_of_days(days, last=last),
         *_row_profiles(reference, version, counted.rows, last=last),
         *_of_arrivals(reference, counted.labels, last=last),
         *_label_profiles(reference, version, counted.labelled, last=last),

@@ -95,7 +95,9 @@ def profile(
     with ExitStack() as stack:
         counted: Iterable[ModelProfiles] = map(counted_profiles, given)
         if workers > 1 and len(given) > 1:
-            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
+            pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+            # Without cancelling, whoever interrupts would wait until every model is counted.
+            stack.callback(pool.shutdown, cancel_futures=True)
             counted = pool.map(counted_profiles, given, chunksize=PROFILES_AT_ONCE)
         for done, found in enumerate(counted, before):
             found.keep(store, now=now)

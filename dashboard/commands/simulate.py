@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dashboard.settings import load_settings
-from dashboard.simulated import EXPECTED, Wanted, build
+from dashboard.simulated import EXPECTED, Wanted, build, stay_in_background
 from sample_data.simulate import DAYS, FEWEST_DAYS, MODELS, MOST_DAYS, MOST_MODELS, SEED
 
 
@@ -23,7 +22,7 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same portfolio.")] = SEED,
     logs: Annotated[bool, typer.Option(help="Import every row too, not only day profiles; slower and larger.")] = False,
     assess: Annotated[bool, typer.Option(help="Judge them as well.")] = True,
-    niceness: Annotated[int, typer.Option(min=0, max=19, hidden=True)] = 0,
+    background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
 ) -> None:
     """Make a simulated portfolio in files of its own, in the folder `simulated` of the home.
 
@@ -31,7 +30,8 @@ def simulate(
     what was done to each and which verdict is right on the last day. The verdicts come from the usual rules. A portfolio that was
     interrupted is gone on with; one made with other options is replaced. `modelfolio demo` shows it beside the sample.
     """
-    os.nice(niceness)
+    if background:
+        stay_in_background()
     wanted = Wanted(models=models, days=days, seed=seed, with_logs=logs)
     with _progress() as report:
         ours = build(load_settings(), wanted, judge=assess, report=report)
