@@ -230,7 +230,6 @@ class LabelCounter:
             "loss_naive": (loss * naive, None),
             "naive2": (n * naive * naive, None),
             "bin_n": (n, fine),
-            "test_loss": (loss, test),
         }
         if self.model.task is Task.MULTICLASS:
             terms |= {"y": (n, label), "y2": (n, None), "bin_y": (n * (label == said), fine)}
@@ -269,7 +268,6 @@ class LabelCounter:
             name: (values, None) for name, values in zip(names, found, strict=True)
         }
         by_name |= {"n": (n, None), "bin_n": (n, fine), "bin_y": (by_name["y"][0], fine)}
-        by_name["test_loss"] = (by_name["loss"][0], layout.score.fine_to_test[fine])
         return self._profiles_of(layout, arrival, day, by_name)
 
     def _refuse_texts(self, *columns: sa.ColumnElement[Any]) -> None:

@@ -32,7 +32,7 @@ from data_access.portable_sql import (
     whole,
 )
 from monitoring.portfolio import Task
-from monitoring.profile import CategoryBins, DayProfiles, NumericBins, level_digest
+from monitoring.profile import REMARKS, CategoryBins, DayProfiles, NumericBins, level_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,7 +103,18 @@ class RowCounter:
             profiles.sums[day],
             profiles.lows[day],
             profiles.highs[day],
+            self._remarks(layout, rows[day]),
         )
+
+    def _remarks(self, layout: Layout, rows: np.ndarray) -> np.ndarray | None:
+        """Return per day the rows whose column is not in the log, per feature; plain days have nothing else to remark."""
+        missing = [at for at, name in enumerate(layout.features) if not self.reader.log.own_name(name)]
+        if not missing:
+            return None
+        remarks = np.zeros((len(rows), REMARKS + len(layout.features)), dtype=np.int64)
+        for at in missing:
+            remarks[:, REMARKS + at] = rows
+        return remarks
 
     # What is selected
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from monitoring.label_profile import LabelProfiles
-    from monitoring.ports import Flags
     from monitoring.profile import DayProfiles
     from monitoring.reference import Reference
 
@@ -45,6 +44,7 @@ class LogCounting(Protocol):
         """Return the days of ``version``, counted in the bins of ``reference`` or as rows."""
 
 
+@runtime_checkable
 class CountingLog(PredictionLog, Protocol):
     """A prediction log that knows its fastest way to profiles."""
 
@@ -70,6 +70,13 @@ class FetchedRows:
         return CountedDays(None, None, self.rows, self.labelled)
 
 
+def counting_of(log: PredictionLog, *, first: date, last: date) -> LogCounting:
+    """Return the days on their way to profiles, the log's own way where it has one."""
+    if isinstance(log, CountingLog):
+        return log.counting(first=first, last=last)
+    return FetchedRows(log.rows(first=first, last=last), log.labelled(first_arrival=first, last_arrival=last))
+
+
 def first_days(rows: LogRows) -> dict[str, date]:
     """Return the versions named in rows, each with its first day."""
     named = {str(name) for name in set(rows.version.tolist()) if name is not None}
@@ -79,6 +86,9 @@ def first_days(rows: LogRows) -> dict[str, date]:
 def rows_together(parts: Sequence[LogRows]) -> LogRows:
     """Return the rows of several reads of one log, at least one, whose days are apart."""
     first = parts[0]
+    has_ahead = any(part.ahead is not None for part in parts)
+    ahead = [np.zeros(len(part.day), dtype=bool) if part.ahead is None else part.ahead for part in parts]
+    replaced = [part.replaced for part in parts if part.replaced is not None]
     return LogRows(
         day=np.concatenate([part.day for part in parts]),
         version=np.concatenate([part.version for part in parts]),
@@ -90,25 +100,16 @@ def rows_together(parts: Sequence[LogRows]) -> LogRows:
         missing_columns=first.missing_columns,
         future=sum(part.future for part in parts),
         duplicates=sum(part.duplicates for part in parts),
-        ahead=_flags_together(parts),
-        replaced=_replaced_together([part.replaced for part in parts if part.replaced is not None]),
+        ahead=np.concatenate(ahead) if has_ahead else None,
+        replaced=_replaced_together(replaced) if replaced else None,
     )
 
 
-def _flags_together(parts: Sequence[LogRows]) -> Flags | None:
-    """Return which rows are stamped in the future; nothing where no part can tell."""
-    if all(part.ahead is None for part in parts):
-        return None
-    return np.concatenate([np.zeros(len(part.day), dtype=bool) if part.ahead is None else part.ahead for part in parts])
-
-
-def _replaced_together(parts: Sequence[ReplacedRows]) -> ReplacedRows | None:
-    if not parts:
-        return None
+def _replaced_together(parts: Sequence[ReplacedRows]) -> ReplacedRows:
     return ReplacedRows(
-        day=np.concatenate([part.day for part in parts]),
-        version=np.concatenate([part.version for part in parts]),
-        known_on=np.concatenate([part.known_on for part in parts]),
+        np.concatenate([part.day for part in parts]),
+        np.concatenate([part.version for part in parts]),
+        np.concatenate([part.known_on for part in parts]),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from monitoring.counting import counting_of
 from monitoring.history import ProfileKind, StoredProfile
 from monitoring.label_profile import count_labels
 from monitoring.packing import pack_day, pack_labels
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from monitoring.counting import CountedDays, CountingLog
+    from monitoring.counting import CountedDays
     from monitoring.label_profile import LabelProfiles
     from monitoring.portfolio import Model
-    from monitoring.ports import Days, Flags, LabelledRows, LogRows
+    from monitoring.ports import Days, Flags, LabelledRows, LogRows, PredictionLog
     from monitoring.profile import DayProfiles
     from monitoring.reference import Reference
 
@@ -72,7 +73,7 @@ class ProfileStore(Protocol):
 
 
 def profiled(
-    model: Model, *, log: CountingLog, store: ProfileStore, last: date, now: datetime
+    model: Model, *, log: PredictionLog, store: ProfileStore, last: date, now: datetime
 ) -> tuple[Model, list[tuple[ModelVersion, KeptReference]]]:
     """Read what changed in the log, keep its profiles, and return the model with every version that has a reference."""
     extent = log.extent()
@@ -89,7 +90,7 @@ def profiled(
     if renewed:
         changed, before = set(counts), {}
     for start, end in _stretches(changed):
-        counting = log.counting(first=start, last=end)
+        counting = counting_of(log, first=start, last=end)
         model = _with_seen_versions(model, counting.versions, store)
         _references(model, log=log, store=store, now=now, into=references)
         here = {day for day in changed if start <= day <= end}
@@ -106,7 +107,7 @@ def profiled(
 
 
 def _references(
-    model: Model, *, log: CountingLog, store: ProfileStore, now: datetime, into: dict[str, KeptReference]
+    model: Model, *, log: PredictionLog, store: ProfileStore, now: datetime, into: dict[str, KeptReference]
 ) -> bool:
     """Find or build the reference of every version; return whether any is new."""
     renewed = False

@@ -75,6 +75,7 @@ def assert_alike(left: list[StoredProfile], right: list[StoredProfile], referenc
         if one.kind is ProfileKind.ROWS and one.payload and other.payload:
             of_days = [unpack_days(reference.layout, [(p.day, p.rows, p.payload)]) for p in (one, other)]
             np.testing.assert_array_equal(of_days[0].counts, of_days[1].counts)
+            np.testing.assert_array_equal(of_days[0].remarks, of_days[1].remarks)
             for part in ("sums", "lows", "highs"):
                 mine, theirs = (getattr(days, part) for days in of_days)
                 np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-9, equal_nan=True)
