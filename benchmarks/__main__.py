@@ -24,8 +24,9 @@ def main() -> None:
     for name in names:
         print(f"\n== {name.replace('_', ' ')}\n")
         everything.claims += importlib.import_module(f"benchmarks.measure_{name}").main([]).claims
-    print("\n== everything beside its budget\n")
-    print_table(CLAIM_TITLES, [claim.cells() for claim in everything.claims])
+    if len(names) > 1:
+        print("\n== everything beside its budget\n")
+        print_table(CLAIM_TITLES, [claim.cells() for claim in everything.claims])
     print(f"{(time.monotonic() - started) / 60:.1f} minutes, load {os.getloadavg()[0]:.1f} at the end.")
 
 

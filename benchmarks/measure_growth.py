@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 SMALL = Size(models=3, days=10, reference_rows=3_000)
-ROWS, FEATURES, MODELS, DAYS = (250, 1_000, 4_000, 16_000), (10, 30, 90), (3, 12, 48), (10, 40, 160)
+ROWS, FEATURES, MODELS, DAYS = (250, 1_000, 8_000), (10, 30, 90), (3, 24), (10, 40, 120)
 NEW_DAYS = 2
 
 

@@ -8,6 +8,7 @@ pays for reading the day from the same log is printed beside it.
 from __future__ import annotations
 
 import argparse
+import cProfile
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import sqlalchemy as sa
 
-from benchmarks.home import Home, Size, day_of, imported, log_of, mapped, reference_of
+from benchmarks.home import CHECKOUT, Home, Size, day_of, imported, log_of, mapped, reference_of
 from benchmarks.measuring import Claim, Measured, print_table, second_time, short, spending
 from benchmarks.peers import installed_peers
 
@@ -32,6 +33,15 @@ BUDGETS = {
 }
 
 
+WHOSE = {
+    "the database itself": ("sqlite3", "_duckdb"),
+    "SQLAlchemy": ("sqlalchemy",),
+    "our reading and storing": (str(CHECKOUT / "data_access"),),
+    "our counting and judging": (str(CHECKOUT / "monitoring"),),
+    "NumPy and SciPy": ("numpy", "scipy"),
+}
+
+
 @dataclass(frozen=True)
 class PeerCost:
     """CPU seconds of one peer for one model."""
@@ -42,18 +52,20 @@ class PeerCost:
 
 
 def peer_costs(size: Size, *, models: int) -> list[PeerCost]:
-    """Return what each peer takes for a new day of a model: the mean of ``models``, after one more to warm up."""
+    """Return what each peer takes for a new day of a model: the mean of ``models`` on two days, after one more to warm up."""
     costs = []
     for peer in installed_peers(size.features):
         fit = day = 0.0
         for number in range(models + 1):
-            reference, rows = reference_of(number, size), day_of(log_of(number, size), size.days - 1)
+            reference, log = reference_of(number, size), log_of(number, size)
             with spending() as fitting:
                 peer.fit(reference)
+            days = [day_of(log, size.days - back) for back in (2, 1)]
             with spending() as judging:
-                peer.judge(rows)
+                for rows in days:
+                    peer.judge(rows)
             if number:
-                fit, day = fit + fitting.cpu / models, day + judging.cpu / models
+                fit, day = fit + fitting.cpu / models, day + judging.cpu / models / len(days)
         costs.append(PeerCost(peer, fit, day))
     return costs
 
@@ -75,23 +87,41 @@ def reading_cost(home: Home, size: Size) -> float:
 
 @dataclass(frozen=True)
 class OurCost:
-    """CPU seconds of ours for a new day of one model, and the peak memory in MB while its days before were caught up with."""
+    """CPU seconds of ours for a new day of one model, where they go, and the peak memory in MB while catching up."""
 
     day: float
+    shares: dict[str, float]
     peak: float
 
 
 def our_cost(home: Home, size: Size) -> OurCost:
     """Return what a new day costs: the mean of some days, after one more to warm up."""
-    first_new, total = size.days - NEW_DAYS, 0.0
+    first_new, total = size.days - NEW_DAYS - 1, 0.0
     peak = home.assess_by_command(until=first_new - 2)
     home.assess(until=first_new - 1)
-    for day in range(first_new, size.days):
+    for day in range(first_new, size.days - 1):
         with spending() as spent:
             new = home.assess(until=day)
         assert new == size.models, "every model has a new verdict"
         total += spent.cpu
-    return OurCost(total / NEW_DAYS / size.models, peak)
+    return OurCost(total / NEW_DAYS / size.models, where_it_goes(home, day=size.days - 1), peak)
+
+
+def where_it_goes(home: Home, *, day: int) -> dict[str, float]:
+    """Return the shares of a new day's time by whose code it is spent in, as a profiler sees it."""
+    profiler = cProfile.Profile()
+    profiler.enable()
+    home.assess(until=day)
+    profiler.disable()
+    shares = dict.fromkeys([*WHOSE, "the rest of Python"], 0.0)
+    for entry in profiler.getstats():
+        where = entry.code if isinstance(entry.code, str) else entry.code.co_filename
+        whose = next(
+            (name for name, parts in WHOSE.items() if any(part in where for part in parts)), "the rest of Python"
+        )
+        shares[whose] += entry.inlinetime
+    total = sum(shares.values())
+    return {name: share / total for name, share in shares.items()}
 
 
 def scan_floor(size: Size) -> float | None:
@@ -104,6 +134,7 @@ def scan_floor(size: Size) -> float | None:
     many = pd.concat([rows] * EXTRAPOLATED_TO, ignore_index=True) if size.rows <= 1_000 else rows  # noqa: F841 - read by DuckDB
     connection = duckdb.connect()
     connection.execute("SET threads = 1")
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("CREATE TABLE everything AS SELECT * FROM many")
     sums = [f'sum("{c}")' if rows[c].dtype.kind in "if" else f'count("{c}")' for c in rows.columns]
     found = second_time(lambda: connection.execute(f"SELECT {', '.join(sums)} FROM everything").fetchall())  # noqa: S608 - our own names
@@ -136,17 +167,17 @@ def ratio_claims(source: str, ours: float, costs: Sequence[PeerCost], *, reading
 def measure(size: Size, *, peer_models: int) -> Measured:
     """Measure a new day from SQLite logs, and from Parquet files where DuckDB is installed."""
     found = Measured()
-    size = replace(size, days=max(size.days, NEW_DAYS + 3))
+    size = replace(size, days=max(size.days, NEW_DAYS + 4))
     with imported(size) as home:
         ours = {"SQLite": our_cost(home, size)}
         reading = reading_cost(home, size)
-    if find_spec("duckdb") and find_spec("data_access.parquet_folder"):
+    if find_spec("duckdb"):
         with mapped(size) as home:
             ours["Parquet"] = our_cost(home, size)
     costs = peer_costs(size, models=peer_models)
     floor = scan_floor(size)
     print(
-        f"{size.models} models x {size.features} features x {size.rows:,} rows for a new day, {size.days - NEW_DAYS} days and "
+        f"{size.models} models x {size.features} features x {size.rows:,} rows for a new day, {size.days - NEW_DAYS - 1} days and "
         f"{size.reference_rows:,} reference rows before it; peers on {peer_models} models after one to warm up.\n"
         f"All are extrapolated to {EXTRAPOLATED_TO:,} models."
     )
@@ -157,6 +188,10 @@ def measure(size: Size, *, peer_models: int) -> Measured:
         ("CPU seconds for 1,000 models", "a new day", "once per reference"),
         [[name, short(cpu * EXTRAPOLATED_TO), once] for name, cpu, once in thousand],
     )
+    print_table(
+        ("where our time goes", *ours),
+        [[whose, *(f"{own.shares[whose]:.0%}" for own in ours.values())] for whose in ours["SQLite"].shares],
+    )
     for cost in costs:
         print(f"{cost.peer.name} computes more: {cost.peer.computes_more}.")
     print()
@@ -165,7 +200,7 @@ def measure(size: Size, *, peer_models: int) -> Measured:
         if floor is not None:
             note = "DuckDB's sum or count of every column of 1,000,000 rows in memory"
             claims.append(Claim(f"{source}: ours / scan floor", own.day * EXTRAPOLATED_TO / floor, "x", note=note))
-        note = f"{size.models} models, {size.days - NEW_DAYS - 1} days, the largest process of the command"
+        note = f"{size.models} models, {size.days - NEW_DAYS - 2} days, the largest process of the command"
         claims.append(Claim(f"{source}: peak memory of assess", own.peak, " MB", 1_000, note=note))
         found.show(*claims)
     return found
@@ -175,9 +210,9 @@ def main(arguments: Sequence[str] | None = None) -> Measured:
     """Read the options and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=50, help="models of ours; 1000 for all")
-    parser.add_argument("--peer-models", type=int, default=2, help="models the peers are measured on")
+    parser.add_argument("--peer-models", type=int, default=3, help="models the peers are measured on")
     chosen = parser.parse_args(arguments)
-    return measure(Size(models=chosen.models, days=10), peer_models=chosen.peer_models)
+    return measure(Size(models=chosen.models, days=11), peer_models=chosen.peer_models)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ STYLE = """
 .st-key-page h1{padding:0 0 .9rem} .st-key-page h2,.st-key-page h3{padding:0 0 1rem}
 .st-key-page [aria-selected="true"] p,.st-key-page [aria-checked="true"] p,.st-key-page [aria-pressed="true"] p{color:ACCENT}
 .st-key-counts button{min-height:54px} .st-key-counts strong{font-size:20px;font-weight:650}
+.st-key-shift{border-left:4px solid WATCH!important}
 .st-key-facts{border-top:1px solid LINE;border-bottom:1px solid LINE;padding:7px 0 5px}
 .st-key-demobar{background:PANEL;border-radius:6px;padding:5px 12px}
 .st-key-decidebar{margin:0 -2.6rem;width:calc(100% + 5.2rem)!important;max-width:none!important}
@@ -44,6 +45,7 @@ def frame() -> None:
     st.set_page_config(page_title="modelfolio", page_icon=str(ASSETS / "favicon.svg"), layout="wide")
     mode = colours()
     filled = STYLE.replace("ACCENT", mode.accent).replace("LINE", mode.border).replace("PANEL", mode.panel)
+    filled = filled.replace("WATCH", mode.watch_fill)
     st.html(f"<style>{filled}</style>")
     st.logo(str(ASSETS / f"logo_{'dark' if st.context.theme.type == 'dark' else 'light'}.svg"))
 

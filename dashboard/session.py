@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard import simulated
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, Settings, load_settings
-from data_access import decision_queries, model_queries, people, portfolio_queries
+from data_access import decision_queries, model_queries, people, portfolio_queries, shift_queries
 from data_access.demo_clock import demo_clock
 from data_access.portfolio_queries import FilterOptions, PortfolioFilter, Standing
 from monitoring.errors import UnknownPersonError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from data_access.model_queries import Distribution, ModelFacts
     from data_access.registry import Registry
     from monitoring.assessment import Assessment
+    from monitoring.portfolio_shift import Shift
 
 ACTING_AS = "acting_as"
 PORTFOLIO, REAL, SIMULATED = "portfolio", "real", "simulated"
@@ -230,9 +231,25 @@ def _standing(key: tuple[str, int], _registry: Registry, *, day: date, wanted: P
 def standing(wanted: PortfolioFilter) -> Standing:
     """Return how many models stand where, whatever verdicts are chosen."""
     without_verdicts = PortfolioFilter(
-        tiers=wanted.tiers, teams=wanted.teams, use_cases=wanted.use_cases, owners=wanted.owners, text=wanted.text
+        tiers=wanted.tiers,
+        teams=wanted.teams,
+        use_cases=wanted.use_cases,
+        owners=wanted.owners,
+        text=wanted.text,
+        model_ids=wanted.model_ids,
     )
     return _standing(key(), registry(), day=today(), wanted=without_verdicts)
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _open_shifts(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Shift, ...]:
+    del key
+    return shift_queries.open_shifts(_registry, day=day)
+
+
+def open_shifts() -> tuple[Shift, ...]:
+    """Return the portfolio shifts open today."""
+    return _open_shifts(key(), registry(), day=today())
 
 
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)

@@ -14,7 +14,16 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from data_access.tables import AssessmentRow, ModelRow, ModelVersionRow, PersonRow, ProfileRow, ReferenceRow
+from data_access.assessment_details import joined_details
+from data_access.tables import (
+    AssessmentFactsRow,
+    AssessmentRow,
+    ModelRow,
+    ModelVersionRow,
+    PersonRow,
+    ProfileRow,
+    ReferenceRow,
+)
 from monitoring.assessment import Assessment, Basis, Finding, FindingKind, Measures, Verdict
 from monitoring.errors import UnknownModelError
 from monitoring.history import ProfileKind
@@ -209,7 +218,7 @@ def _assessment(row: AssessmentRow) -> Assessment:
         expected_loss=row.expected_loss,
         policy_version=row.policy_version,
         method_version=row.method_version,
-        details=row.details,
+        details=joined_details(row.facts.facts if row.facts else None, row.packed_details),
     )
 
 
@@ -234,10 +243,17 @@ def feature_days(registry: Database, model_id: str, *, known_on: date, first: da
     ``rows``, ``nulls``, ``nulls_reference`` (shares; numbers are missing where nothing could be computed), ``flags`` (tuple of
     kinds of open data-quality findings), ``source`` (str or missing).
     """
-    query = _newest_first(model_id, known_on).with_only_columns(AssessmentRow.day, AssessmentRow.details)
+    query = _newest_first(model_id, known_on).with_only_columns(
+        AssessmentRow.day, AssessmentRow.facts_id, AssessmentRow.packed_details
+    )
     with registry.read() as session:
         found = session.execute(query.where(AssessmentRow.day >= first)).all()
-    days = {row.day: row.details for row in reversed(found)}
+        used = sa.select(AssessmentFactsRow.id, AssessmentFactsRow.facts).where(
+            AssessmentFactsRow.id.in_({row.facts_id for row in found})
+        )
+        facts = {row.id: row.facts for row in session.execute(used)}
+    newest = {row.day: row for row in reversed(found)}
+    days = {day: joined_details(facts.get(row.facts_id), row.packed_details) for day, row in newest.items()}
     rows = [feature_row(day, name, fact) for day, details in days.items() for name, fact in features_of(details)]
     return pd.DataFrame(rows, columns=list(FEATURE_COLUMNS)).sort_values(["day", "feature"], ignore_index=True)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import erfc, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from monitoring.assessment import Finding, FindingKind, Verdict, stored
+from monitoring.error_control import chance_of
 from monitoring.estimate import WHAT_IT_CANNOT_SEE, labels_needed
 from monitoring.finding_evidence import (
     A_FACT,
@@ -31,12 +31,8 @@ if TYPE_CHECKING:
     from monitoring.performance import PerformanceSeries
     from monitoring.segment import Segment
 
+RANKS, CERTAIN_LABELS = 0.10, 2_000
 PROVISIONAL = " Thresholds are provisional: its reference is small, or early production."
-
-
-def by_chance(z: float) -> float:
-    """Return p = 1 - Phi(z): how often chance alone goes as far."""
-    return 0.5 * erfc(z / sqrt(2))
 
 
 # No better than naive (METHODS section 8)
@@ -50,8 +46,19 @@ def _skill_facts(segment: Segment) -> tuple[float, float] | None:
     return reference.skill, ranking_share(reference.label_layout, reference.totals)
 
 
-def _hardly_ranks(skill: float, ranks: float) -> bool:
-    return ranks < 0.02 or (ranks < 0.10 and skill < -0.10)
+def _hardly_ranks(segment: Segment, skill: float, ranks: float) -> bool:
+    return _can_tell(segment, ranks) and (ranks < 0.02 or (ranks < 0.10 and skill < -0.10))
+
+
+def _can_tell(segment: Segment, ranks: float) -> bool:
+    """Return whether the reference has the labels to tell a score that hardly ranks from one with a share of 0.10 (99 %).
+
+    The share of the variance between B bins of n labels has, for a true share R, a variance of (2 (B - 1) + 4 n R) / n^2.
+    """
+    layout, labels = segment.reference.label_layout, segment.reference.label_rows
+    bins = len(layout.score.test_edges) + 1
+    error = np.sqrt(2 * (bins - 1) + 4 * labels * RANKS) / max(labels, 1)
+    return bool(RANKS - max(ranks, 0.0) >= 2.33 * error) or labels >= CERTAIN_LABELS
 
 
 def _reference_evidence(segment: Segment, i: int, skill: float, ranks: float) -> dict[str, Any]:
@@ -77,7 +84,7 @@ def _reference_evidence(segment: Segment, i: int, skill: float, ranks: float) ->
 def never_useful(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give a reference without skill whose score hardly ranks: retire."""
     facts = _skill_facts(segment)
-    if facts is None or not _hardly_ranks(*facts):
+    if facts is None or not _hardly_ranks(segment, *facts):
         return
     skill, ranks = facts
     text = f"It was never better than naive: its skill in its own reference is {percent(skill)}, and its score hardly ranks."
@@ -90,7 +97,7 @@ def never_useful(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
 def level_off(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give a reference without skill whose score ranks: watch, and recalibrate."""
     facts = _skill_facts(segment)
-    if facts is None or _hardly_ranks(*facts):
+    if facts is None or _hardly_ranks(segment, *facts):
         return
     skill, ranks = facts
     text = (
@@ -285,7 +292,7 @@ def performance(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
         threshold_source=_threshold_words(segment, i),
         cusum=stored(series.cusum[i], digits=2),
         z_28=stored(z, digits=2),
-        p=stored(by_chance(z), digits=6),
+        p=stored(chance_of(z), digits=6),
         arl_days=round(run_length),
         false_alarms=f"one in about {run_length:,.0f} days by chance",
         days_in_a_row=days_without_break(held, i),

@@ -61,7 +61,7 @@ def test_a_superseded_model_is_retired_from_that_day_even_with_broken_data() -> 
     assert verdicts(history)[10:15] == [FIX_DATA] * 5
     assert verdicts(history)[15:] == [RETIRE] * 15
     found = finding(history, 15, FindingKind.SUPERSEDED)
-    assert found.sentence == "Superseded by m-2 since 15 Apr; 700 predictions in the last 7 days."
+    assert found.sentence == "It has been superseded by m-2 since 15 Apr; it had 700 predictions in the last 7 days."
 
 
 def test_a_model_whose_traffic_is_gone_is_unknown_first_and_retired_after_its_fortnight() -> None:
@@ -82,6 +82,14 @@ def test_a_model_that_was_never_better_than_naive_and_does_not_rank_is_retired_a
     history = segment(live, against=reference(random))
     assert verdicts(history) == [RETIRE] * 10
     assert "never better than naive" in finding(history, 0, FindingKind.NO_BETTER_THAN_NAIVE).sentence
+
+
+def test_a_reference_of_few_labels_cannot_say_that_a_model_was_never_useful() -> None:
+    random = replace(past(rows_a_day=2), score=np.random.default_rng(2).random(168))
+    live = replace(binary(days=3), score=np.random.default_rng(3).random(300))
+    base = reference(random)
+    assert base.skill < 0.02
+    assert verdicts(segment(live, against=base)) == [WATCH] * 3
 
 
 def test_a_model_that_ranks_while_its_level_is_off_is_watched_and_to_be_recalibrated() -> None:
