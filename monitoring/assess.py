@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitoring.assessment import Assessment, Verdict
+    from monitoring.counting import CountingLog
     from monitoring.policy import Policy
     from monitoring.portfolio import Model, ModelVersion
     from monitoring.portfolio_shift import ModelSigns, Shift
-    from monitoring.ports import PredictionLog
     from monitoring.shift_search import ShiftDay, SignSource
 
 EARLY_PRODUCTION_DAYS = 28
@@ -99,7 +99,7 @@ class ShiftStore(Protocol):
 def find(
     model: Model,
     *,
-    log: PredictionLog,
+    log: CountingLog,
     store: AssessmentStore,
     shifts: ShiftStore,
     last: date,
@@ -236,7 +236,7 @@ def _concerns(shift: Shift, model: Model) -> bool:
 def assess_model(
     model: Model,
     *,
-    log: PredictionLog,
+    log: CountingLog,
     store: AssessmentStore,
     last: date,
     now: datetime,

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitoring.assessment import FindingKind
-from monitoring.profile import CategoryBins
+from monitoring.drift import MergedBins
+from monitoring.profile import NUMERIC_EXTRAS, CategoryBins
 from monitoring.scale_change import ENOUGH_ROWS, MINIMUM_ROWS, SIGNIFICANT, Moments, scale_changes
 
 if TYPE_CHECKING:
     from monitoring.policy import Policy
     from monitoring.ports import Days, Flags, Floats
-    from monitoring.profile import DayProfiles, Layout
+    from monitoring.profile import DayProfiles
     from monitoring.reference import Reference
 
 CLEAN_DAYS_TO_CLEAR = 4
 SMALLEST_SHARE = 0.002
 MISTYPED_SHARE = 0.01
 NEW_LEVEL_SHARE = 0.05
+INCREDIBLE = 1e-9
+SMALLEST_DISTANCE = 0.25
 NEVER = np.datetime64("NaT", "D")
 
 
@@ -197,7 +200,7 @@ def feature_quality(
         for at, name in enumerate(layout.features)
     }
     null_days = {name: bad[:, at] for at, name in enumerate(layout.features)}
-    _check_numeric(checks, layout, profiles, normals, null_days)
+    _check_numeric(checks, reference, profiles, normals, null_days)
     for name, bins in layout.features.items():
         if isinstance(bins, CategoryBins):
             checks[name].extend(_categorical_checks(reference, profiles, name, bins))
@@ -206,23 +209,26 @@ def feature_quality(
 
 def _check_numeric(
     checks: dict[str, list[QualitySeries]],
-    layout: Layout,
+    reference: Reference,
     profiles: DayProfiles,
     normals: QualityNormals,
     null_days: dict[str, Flags],
 ) -> None:
     """Add the checks of all numeric features at once."""
+    layout = reference.layout
     if not layout.numeric:
         return
     moments, rows = Moments.of(profiles), profiles.rows
+    stuck = _stuck(reference, profiles, moments)
     with np.errstate(divide="ignore", invalid="ignore"):
-        stuck = (profiles.lows == profiles.highs) & (moments.n >= MINIMUM_ROWS)
         mistyped = profiles.counts[:, layout.range_at + 2] / rows[:, None]
         beyond = profiles.counts[:, layout.range_at] + profiles.counts[:, layout.range_at + 1]
         outside = beyond / np.maximum(moments.n, 1)
     many = mistyped >= normals.mistyped + MISTYPED_SHARE
     broken = np.stack([null_days[name] for name in layout.numeric], axis=1)
-    changed, factors = scale_changes(moments, normals.moments, outside=outside, broken=broken)
+    changed, factors = scale_changes(
+        moments, normals.moments, outside=outside, broken=broken, moved=_moved(reference, profiles)
+    )
     for at, name in enumerate(layout.numeric):
         found = [
             (FindingKind.STUCK, profiles.lows, float("nan"), stuck),
@@ -233,6 +239,45 @@ def _check_numeric(
             QualitySeries(kind, value[:, at], normal, bad[:, at], profiles.day, rows)
             for kind, value, normal, bad in found[bool(normals.often_single[at]) :]
         )
+
+
+def _stuck(reference: Reference, profiles: DayProfiles, moments: Moments) -> Flags:
+    """Return where a numeric feature shows one value although its reference makes that incredible: p(value)^n < 1e-9.
+
+    p is the share of the bin that holds the value: a column that is mostly zero may be zero on all rows of a day.
+    """
+    with np.errstate(invalid="ignore"):
+        single: Flags = (profiles.lows == profiles.highs) & (moments.n >= MINIMUM_ROWS)
+    for at in np.flatnonzero(single.any(axis=0)).tolist():
+        name = reference.layout.numeric[at]
+        edges, first = reference.layout.features[name].edges, reference.layout.counts_at[name].start  # type: ignore[union-attr] # it is numeric
+        counts = reference.counts[first : first + len(edges) + 1]
+        days = np.flatnonzero(single[:, at])
+        share = counts[np.searchsorted(edges, profiles.lows[days, at], side="right")] / max(int(counts.sum()), 1)
+        single[days, at] = share ** moments.n[days, at] < INCREDIBLE
+    return single
+
+
+def _moved(reference: Reference, profiles: DayProfiles) -> Flags:
+    """Return where a day's values clearly lie in other bins than the reference's, shape ``(days, numeric features)``.
+
+    By the total variation distance of the ten test bins, at least 0.25 and 0.4 sqrt(bins / rows) of noise. Mean and spread
+    alone can be moved by a single row of a heavy tail; a change of unit moves all of them.
+    """
+    layout = reference.layout
+    parts = []
+    for name in layout.numeric:
+        bins = layout.features[name].test_bins
+        parts.append(
+            (layout.counts_at[name].start, np.where(np.arange(len(bins)) < len(bins) - len(NUMERIC_EXTRAS), bins, -1))
+        )
+    merged = MergedBins.of(parts)
+    columns, usual, days = merged.columns, merged(reference.counts), merged(profiles.counts)
+    n = columns.summed(days)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.abs(days / columns.spread(n) - usual / columns.spread(columns.summed(usual)))
+        moved: Flags = columns.summed(apart) / 2 >= SMALLEST_DISTANCE + 0.4 * np.sqrt(columns.widths / n)
+    return moved
 
 
 def _categorical_checks(
@@ -258,7 +303,7 @@ def _categorical_checks(
         single = (n >= MINIMUM_ROWS) & (most == n)
         if single.any():
             share = ref_present.sum(axis=0) / ref_present.sum()
-            single &= share[present.argmax(axis=1)] ** n < 1e-9
+            single &= share[present.argmax(axis=1)] ** n < INCREDIBLE
         value = most.astype(np.float64)
         checks.append(QualitySeries(FindingKind.STUCK, value, float("nan"), single, profiles.day, rows))
     return checks

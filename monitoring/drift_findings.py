@@ -40,7 +40,7 @@ def drift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
 def _moved_back(segment: Segment, i: int) -> tuple[Finding, str]:
     since, d = segment.day_at(run_start(segment.drift_watch, i)), float(segment.drift_score[i])
     score = number(d) if np.isfinite(d) else "unknown"
-    text = f"Inputs moved until a few days ago (drift score {score} now); not yet 7 days clear."
+    text = f"Inputs moved until a few days ago (drift score {score} now); not yet 14 days clear."
     days = 7 * segment.stretch
     found = evidence(
         segment,
@@ -56,7 +56,7 @@ def _moved_back(segment: Segment, i: int) -> tuple[Finding, str]:
         ruled_out=(*data_are_clean(segment, i), *skill_is_not_lost(segment, i)),
     )
     finding = Finding(FindingKind.DRIFT, Verdict.WATCH, "inputs", since, text, evidence=found)
-    return finding, "Inputs moved and came back; not yet 7 days clear."
+    return finding, "Inputs moved and came back; not yet 14 days clear."
 
 
 def _moved(segment: Segment, i: int, moved: list[str]) -> tuple[Finding, str]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitoring.drift import MINIMUM_ROWS, WIDER_WINDOWS, merged_bins
-from monitoring.explanation import ReferenceByScore
 from monitoring.performance import SMALLEST_SKILL
 from monitoring.reference import SMALLEST_LOSS
+from monitoring.score_mix import ReferenceByScore
 from monitoring.window import rolling_sum
 
 if TYPE_CHECKING:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from monitoring.portfolio import Task
+from monitoring.score_mix import expected_naive_losses, rows_by_score
 
 if TYPE_CHECKING:
     from monitoring.label_profile import LabelLayout
     from monitoring.performance import PerformanceSeries
-    from monitoring.ports import Flags, Floats
-    from monitoring.reference import Reference
+    from monitoring.ports import Floats
+    from monitoring.score_mix import ReferenceByScore
 
 
 @dataclass(frozen=True)
@@ -37,50 +36,6 @@ class Explanation:
         return self.mean_score - self.mean_label if known else None  # type: ignore[operator] # both are known
 
 
-@dataclass(frozen=True)
-class ReferenceByScore:
-    """What the reference says per test bin of the score: expected loss ``(bins,)`` and label rates ``(bins, kinds)``.
-
-    ``covered`` marks the bins in which it has labels; ``within`` is the label's variance that no score bin explains.
-    """
-
-    loss: Floats
-    rates: Floats
-    covered: Flags
-    within: float
-
-    @classmethod
-    def of(cls, reference: Reference) -> ReferenceByScore:
-        """Take both from the reference's label sums."""
-        layout, totals = reference.label_layout, reference.totals
-        n, y = rows_by_score(layout, totals[None])[0], _labels_by_score(layout, totals)
-        covered, rows = n > 0, max(float(n.sum()), 1.0)
-        safe = np.maximum(n, 1)
-        rates = y / safe[:, None]
-        squares = float(layout.field(totals, "y2")) / rows
-        within = max(squares - float((n @ rates**2).sum()) / rows, 0.0)
-        return cls(totals[layout.slices["test_loss"]] / safe, rates, covered, within)
-
-
-def rows_by_score(layout: LabelLayout, sums: Floats) -> Floats:
-    """Return labelled rows per test bin of the score, shape ``(..., bins)``."""
-    bins = len(layout.score.test_edges) + 1
-    matrix = np.zeros((len(layout.score.fine_to_test), bins))
-    matrix[np.arange(len(matrix)), layout.score.fine_to_test] = 1
-    rows: Floats = layout.field(sums, "bin_n") @ matrix
-    return rows
-
-
-def _labels_by_score(layout: LabelLayout, totals: Floats) -> Floats:
-    """Return sums of the label (per class) per test bin of the score, shape ``(bins, kinds)``."""
-    bins = len(layout.score.test_edges) + 1
-    if layout.task is Task.MULTICLASS:
-        per_class: Floats = totals[layout.slices["test_y"]].reshape(bins, layout.classes)
-        return per_class
-    y = np.bincount(layout.score.fine_to_test, weights=layout.field(totals, "bin_y"), minlength=bins)
-    return y.astype(np.float64)[:, None]
-
-
 def explanation(
     known: ReferenceByScore, series: PerformanceSeries, i: int, *, mean_score: float | None
 ) -> Explanation | None:
@@ -101,23 +56,12 @@ def explanation(
         return None
     q /= q.sum()
     effect = float(series.window[28].effect[i])
-    mix = float(q @ known.loss - series.yardstick.c * _expected_naive_loss(layout, known, q)) / float(series.scale[i])
+    mix = float(q @ known.loss - series.yardstick.c * float(expected_naive_losses(layout, known, q[None])[0])) / float(
+        series.scale[i]
+    )
     label = _mean_label(layout, sums) / n
     score = label + float(layout.field(sums, "error")) / n if layout.task is Task.REGRESSION else mean_score
     return Explanation(mix, effect - mix, None if layout.hard else score, None if layout.hard else label)
-
-
-def _expected_naive_loss(layout: LabelLayout, known: ReferenceByScore, q: Floats) -> float:
-    """Return the loss of the naive forecast on labels as the reference would expect them under the shares ``q``."""
-    means = q @ known.rates
-    if layout.hard:
-        reference_means = np.asarray(layout.label_means)
-        if layout.task is Task.MULTICLASS:
-            return 1 - float(means[reference_means.argmax()])
-        return 1 - float(means[0]) if reference_means[0] >= 0.5 else float(means[0])
-    if layout.task is Task.REGRESSION:
-        return known.within + float((q @ (known.rates - means) ** 2).sum())
-    return float((means * (1 - means)).sum())
 
 
 def _mean_label(layout: LabelLayout, sums: Floats) -> float:

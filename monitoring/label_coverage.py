@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitoring.drift import merged_bins
-from monitoring.explanation import rows_by_score
+from monitoring.score_mix import rows_by_score
 from monitoring.window import rolling_sum
 
 if TYPE_CHECKING:

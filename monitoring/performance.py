@@ -11,6 +11,7 @@ import numpy as np
 
 from monitoring.portfolio import Task
 from monitoring.reference import SMALLEST_LOSS
+from monitoring.score_mix import misfits
 from monitoring.window import in_a_row, rolling_sum
 
 if TYPE_CHECKING:
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 WINDOWS = (7, 14, 28)
 WIDER_WINDOWS = (14, 28, 56, 91)
 MINIMUM_LABELS = 20
-STEP_LABELS, STEP_DAYS = 10, 7
+STEP_LABELS, STEP_RARER_LABELS, STEP_DAYS = 10, 5, 7
 CLIP, SLACK, HIGHEST_CUSUM = 4.0, 0.5, 30.0
 SMALLEST_SKILL = 0.10
 SMALLEST_LOSS_RATIO, SMALLEST_NAIVE_SHARE = 1e-4, 0.01
 ONE_SIDED_95 = 1.645
 ONSET_DAYS = 21
+PROVEN = 3.0
 
 
 def average_run_length(level: float, *, slack: float = SLACK) -> float:
@@ -246,10 +248,11 @@ class PerformanceSeries:
         onset_effect, onset_se = np.full(days, np.nan), np.full(days, np.nan)
         cumulated = np.concatenate((np.zeros((1, 3)), np.cumsum(np.stack((u, self.n, self.n > 0), axis=1), axis=0)))
         level, better, start, step_u, step_n, step_k = 0.0, 0.0, 0, 0.0, 0.0, 0
+        onset_first, enough = np.zeros(days, dtype=np.int64), self._step_labels()
         for i in range(days):
             if self.n[i] > 0:
                 step_u, step_n, step_k = step_u + raw[i], step_n + self.n[i], step_k + 1
-            if step_n >= STEP_LABELS or step_k >= STEP_DAYS:
+            if step_n >= enough or step_k >= STEP_DAYS:
                 se = self._step_error(i, labels=step_n, days=step_k)
                 mean, tolerated = step_u / step_n + yard.c * self.own_shift[i], self.delta * self.scale[i]
                 level, better = raised(level, (mean - tolerated) / se), raised(better, (-mean - tolerated) / se)
@@ -258,12 +261,23 @@ class PerformanceSeries:
                     start = i + 1
             self.cusum[i], self.improvement[i] = level, better
             onset[i] = start - int(self.label_age[min(start, i)])
-            first = max(start, i + 1 - ONSET_DAYS * self.stretch)
+            first = onset_first[i] = max(start, i + 1 - ONSET_DAYS * self.stretch)
             total, n, k = cumulated[i + 1] - cumulated[first]
             if n > 0 and self.scale[i] > 0:
                 onset_effect[i] = total / n / self.scale[i]
                 onset_se[i] = self._step_error(i, labels=n, days=k) / self.scale[i]
         self.onset, self.onset_effect, self.onset_se = onset, onset_effect, onset_se
+        self.onset_first = onset_first
+
+    def _step_labels(self) -> float:
+        """Return the labels that make a step: 10, and so many that 5 of the rarer class are expected (binary).
+
+        The mean of a few rows among which a positive is rare is far from normal.
+        """
+        if self.layout.task is not Task.BINARY:
+            return STEP_LABELS
+        share = float(self.yardstick.label_means[0])
+        return max(STEP_LABELS, STEP_RARER_LABELS / max(min(share, 1 - share), SMALLEST_LOSS))
 
     def _step_error(self, i: int, *, labels: float, days: float) -> float:
         """Return the standard error of a mean of u over some labels on some days; never 0."""
@@ -275,6 +289,36 @@ class PerformanceSeries:
     def z_28(self) -> Floats:
         """Z over 28 days beyond the tolerance."""
         return self.window[28].z_beyond(self.delta * self.scale)
+
+    @cached_property
+    def onset_z(self) -> Floats:
+        """Z since the estimated onset beyond the tolerance.
+
+        The error of the reference is common to all days and accumulates in the CUSUM; here it counts once.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z: Floats = (self.onset_effect - self.delta) / self.onset_se
+        return z
+
+    @cached_property
+    def onset_misfit(self) -> Floats:
+        """Effect since the estimated onset without what the score mix explains."""
+        cumulated = np.concatenate((np.zeros((1, self.layout.width)), np.cumsum(self.sums, axis=0)))
+        return self._misfit(cumulated[1:] - cumulated[self.onset_first], self.onset_effect)
+
+    @cached_property
+    def misfit_28(self) -> Floats:
+        """Effect over 28 days without what the score mix explains."""
+        return self._misfit(self.sums_28, self.window[28].effect)
+
+    def _misfit(self, sums: Floats, effect: Floats) -> Floats:
+        return misfits(self.reference, sums, effect, c=self.yardstick.c, scale=self.scale)
+
+    def _is_misfit(self, misfit: Floats, se: Floats) -> Flags:
+        """Return where a misfit, in effects with its standard error, is half of what is material and proven."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            flags: Flags = (misfit >= self.policy.effect_retrain / 2) & ((misfit - self.delta) / se >= PROVEN)
+        return flags
 
     @cached_property
     def effect_low(self) -> Floats:
@@ -299,19 +343,26 @@ class PerformanceSeries:
         policy = self.policy
         with np.errstate(invalid="ignore"):
             by_cusum = (self.cusum >= policy.cusum_watch) & (self.onset_effect >= policy.effect_watch)
+            by_cusum &= self.onset_z >= PROVEN
             by_window = (self.z_28 >= 3) & (self.window[28].effect >= policy.effect_watch)
         flags: Flags = by_cusum | by_window
         return flags
 
     @cached_property
     def retrain_condition(self) -> Flags:
-        """Days on which the level "retrain" of METHODS section 4 is crossed and the model is still bad now."""
+        """Days on which the level "retrain" of METHODS section 4 is crossed and the model is still bad now.
+
+        A population that got harder loses skill as well, but no retraining brings it back: the part that the score mix does
+        not explain must be proven too (docs/decisions/0008).
+        """
         policy, day = self.policy, np.arange(len(self.n))
         with np.errstate(invalid="ignore"):
             by_cusum = (self.cusum >= self.cusum_retrain) & (self.onset_effect >= policy.effect_retrain)
+            by_cusum &= self._is_misfit(self.onset_misfit, self.onset_se)
             if self.short_reference:
                 by_cusum &= day - self.onset >= policy.short_reference_onset_days
             by_window = (self.z_28 >= 4) & (self.window[28].effect >= policy.effect_retrain)
+            by_window &= self._is_misfit(self.misfit_28, self.window[28].se / self.scale)
             bad_now = (self.window[7].z >= 1.5) & (self.window[7].effect >= policy.effect_retrain / 2)
         flags: Flags = (by_cusum | by_window) & bad_now
         return flags

@@ -84,7 +84,7 @@ class DayScale:
     keeps: Flags
 
 
-def _day_scale(days: Moments, baseline: Moments, *, between: Floats, outside: Floats) -> DayScale:
+def _day_scale(days: Moments, baseline: Moments, *, between: Floats, outside: Floats, moved: Flags) -> DayScale:
     """Compare days with their baselines; a baseline without rows (fewer than two days) shows no change."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         mean, base_mean = days.mean, baseline.mean
@@ -94,7 +94,7 @@ def _day_scale(days: Moments, baseline: Moments, *, between: Floats, outside: Fl
         jump = np.where(noise > 0, distance / noise, np.where(mean != base_mean, np.inf, 0.0))
         factor = np.where(base_mean != 0, mean / base_mean, np.inf)
         sd_ratio = np.where(base_variance > 0, np.sqrt(variance / base_variance), np.inf)
-        far = (days.n >= ENOUGH_ROWS) & _beyond(sd_ratio, 8) & _beyond(factor, 4)
+        far = (days.n >= ENOUGH_ROWS) & _beyond(sd_ratio, 8) & _beyond(factor, 4) & moved
         is_unit = ((outside > 0.5) | far) & (jump >= SIGNIFICANT)
         is_level = ~is_unit & (days.n >= ENOUGH_ROWS) & (jump >= 10) & _beyond(factor, 1.25) & (factor > 0)
         is_level &= (sd_ratio > 0) & (sd_ratio < np.inf) & (np.abs(np.log(sd_ratio) - np.log(factor)) <= 0.15)
@@ -159,7 +159,7 @@ def _last_reference_days(reference: Moments) -> Moments:
 
 
 def scale_changes(
-    moments: Moments, reference: Moments, *, outside: Floats, broken: Flags
+    moments: Moments, reference: Moments, *, outside: Floats, broken: Flags, moved: Flags
 ) -> tuple[dict[FindingKind, Flags], Floats]:
     """Return the days of each kind of change, and each day's factor to its baseline: the last 14 clean days.
 
@@ -170,13 +170,15 @@ def scale_changes(
         reference: the reference's days, whose last ones are the first baseline.
         outside: share of values outside the reference's range.
         broken: days that cannot be judged.
+        moved: days whose values lie in clearly other bins than the reference's.
     """
     usable = (moments.n >= MINIMUM_ROWS) & ~broken
     order, days = _usable_first(moments, usable)
-    usable_days, shares = usable.sum(axis=0), np.take_along_axis(outside, order, axis=0)
+    usable_days = usable.sum(axis=0)
+    shares, in_others = np.take_along_axis(outside, order, axis=0), np.take_along_axis(moved, order, axis=0)
     before, between = _last_reference_days(reference), reference.between_days()
     # As if every day were clean: true for each feature up to its first change.
-    scale = _day_scale(days, _baselines(before, days), between=between, outside=shares)
+    scale = _day_scale(days, _baselines(before, days), between=between, outside=shares, moved=in_others)
     kinds, factors = scale.kind, scale.factor
     is_day = np.arange(len(days.n))[:, None] < usable_days
     for feature in np.flatnonzero(((kinds != NO_CHANGE) & is_day).any(axis=0)):
@@ -187,6 +189,7 @@ def scale_changes(
             DayScale(kinds[:m, feature], factors[:m, feature], scale.keeps[:, :m, feature]),
             between=between[feature],
             outside=shares[:m, feature],
+            moved=in_others[:m, feature],
         )
     placed_kinds, placed_factors = np.full(kinds.shape, NO_CHANGE), np.full(factors.shape, np.nan)
     np.put_along_axis(placed_kinds, order, np.where(is_day, kinds, NO_CHANGE), axis=0)
@@ -195,7 +198,7 @@ def scale_changes(
 
 
 def _with_changes(
-    days: Moments, before: Moments, scale: DayScale, *, between: Floats, outside: Floats
+    days: Moments, before: Moments, scale: DayScale, *, between: Floats, outside: Floats, moved: Flags
 ) -> tuple[np.ndarray, Floats]:
     """Return kinds and factors of one feature's days when days that show a change stay out of the baseline.
 
@@ -212,7 +215,7 @@ def _with_changes(
         before = before.followed_by(days[at:first])[-BASELINE_DAYS:]
         rest = days[first:]
         standing = _baselines(before, rest[:1])
-        scale = _day_scale(rest, standing, between=between, outside=outside[first:])
+        scale = _day_scale(rest, standing, between=between, outside=outside[first:], moved=moved[first:])
         run = _open_run(scale)
         end = first + len(run)
         kinds[first:end], factors[first : end + 1] = run, scale.factor[: end - first + 1]
@@ -220,7 +223,8 @@ def _with_changes(
             return kinds, factors
         kinds[end] = NO_CHANGE
         before, at = before.followed_by(days[end : end + 1])[-BASELINE_DAYS:], end + 1
-        scale = _day_scale(days[at:], _baselines(before, days[at:]), between=between, outside=outside[at:])
+        rest = days[at:]
+        scale = _day_scale(rest, _baselines(before, rest), between=between, outside=outside[at:], moved=moved[at:])
 
 
 def _open_run(scale: DayScale) -> list[int]:

@@ -19,12 +19,13 @@ from monitoring.drift import (
     null_variations,
 )
 from monitoring.estimate import EstimateSeries, estimate_series, smallest_detectable_effect
-from monitoring.explanation import Explanation, ReferenceByScore, explanation
+from monitoring.explanation import Explanation, explanation
 from monitoring.label_coverage import CoverageSeries, coverage_series
 from monitoring.label_profile import LabelProfiles, label_sums
 from monitoring.log_quality import future_rows, with_missing_columns
 from monitoring.performance import ONE_SIDED_95, PerformanceSeries, ReferenceYardstick
 from monitoring.portfolio_shift import ShiftKind
+from monitoring.score_mix import ReferenceByScore
 from monitoring.shift_effects import quality_in_world_shift
 from monitoring.traffic import TrafficSeries, traffic_series
 from monitoring.window import calendar, in_a_row, latched, rolling_sum
@@ -42,10 +43,13 @@ if TYPE_CHECKING:
 
 CLEAR_DAYS = 7
 DRIFT_DAYS = 3
+DRIFT_CLEAR_DAYS = 14
 UNLABELLED_DAYS = 7
 NOT_HELPED_CLEAR_DAYS = 10
 HELPED_DAYS = 28
 EARLY_DAYS = 28
+# An estimate is looked at every day: at three standard errors chance hardly ever passes.
+ESTIMATE_ERRORS = 3.0
 YEAR_DAYS = 364
 SLOW_REFERENCE_DAYS = 12
 WORLD_SHIFT_RETRAIN = 4.0
@@ -270,10 +274,10 @@ class Segment:
 
     @cached_property
     def drift_watch(self) -> Flags:
-        """D at or above the level on three days in a row, held until 7 days without."""
+        """D at or above the level on three days in a row, held until 14 days without: a score about the level would come and go."""
         with np.errstate(invalid="ignore"):
             moved = in_a_row(self.drift_score >= self.policy.drift_watch, counted=self.live) >= DRIFT_DAYS
-        return latched(moved, clear_days=CLEAR_DAYS, counted=self.live)
+        return latched(moved, clear_days=DRIFT_CLEAR_DAYS, counted=self.live)
 
     @cached_property
     def sums(self) -> Floats:
@@ -451,13 +455,16 @@ class Segment:
 
     @cached_property
     def beyond_detection(self) -> Flags:
-        """Days of tiny traffic on which even a loss of all skill would not show on the rows of 91 days."""
+        """Days of tiny traffic on which even a loss of all skill would not show on the rows of 91 days.
+
+        Held for four weeks without: the rows of a tiny model swing about any limit.
+        """
         tiny = (self.traffic.rows_7 < MINIMUM_ROWS) & (np.arange(len(self.days)) >= CLEAR_DAYS * self.stretch - 1)
         smallest = smallest_detectable_effect(self.reference, 1.0, policy=self.policy)
         if smallest is None:
             return np.zeros(len(self.days), dtype=bool)
-        flags: Flags = tiny & (smallest > np.sqrt(np.maximum(self.traffic.rows_91, 1)))
-        return flags
+        undetectable = tiny & (smallest > np.sqrt(np.maximum(self.traffic.rows_91, 1)))
+        return latched(undetectable, clear_days=EARLY_DAYS * self.stretch)
 
     @cached_property
     def moved_last_year(self) -> Flags:
@@ -501,7 +508,9 @@ class Segment:
     def estimated_watch(self) -> Flags:
         """Estimated material loss, clear of its own error, on prediction days that no label covers yet."""
         with np.errstate(invalid="ignore"):
-            lost = (self.estimate.effect >= self.policy.effect_retrain) & (self.estimate.low > 0)
+            lost = self.estimate.effect >= self.policy.effect_retrain
+            lost &= self.estimate.effect >= ESTIMATE_ERRORS * self.estimate.se
         uncovered = np.arange(len(self.days)) - self.newest_labelled > CLEAR_DAYS * self.stretch
-        flags: Flags = in_a_row(lost & uncovered, counted=self.live) >= DRIFT_DAYS
+        asked = in_a_row(lost & uncovered, counted=self.live) >= DRIFT_DAYS
+        flags: Flags = latched(asked, clear_days=CLEAR_DAYS, counted=self.live) & uncovered
         return flags

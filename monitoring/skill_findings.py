@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from monitoring.performance import PerformanceSeries
     from monitoring.segment import Segment
 
+RANKS, CERTAIN_LABELS = 0.10, 2_000
 PROVISIONAL = " Thresholds are provisional: its reference is small, or early production."
 
 
@@ -45,8 +46,19 @@ def _skill_facts(segment: Segment) -> tuple[float, float] | None:
     return reference.skill, ranking_share(reference.label_layout, reference.totals)
 
 
-def _hardly_ranks(skill: float, ranks: float) -> bool:
-    return ranks < 0.02 or (ranks < 0.10 and skill < -0.10)
+def _hardly_ranks(segment: Segment, skill: float, ranks: float) -> bool:
+    return _can_tell(segment, ranks) and (ranks < 0.02 or (ranks < 0.10 and skill < -0.10))
+
+
+def _can_tell(segment: Segment, ranks: float) -> bool:
+    """Return whether the reference has the labels to tell a score that hardly ranks from one with a share of 0.10 (99 %).
+
+    The share of the variance between B bins of n labels has, for a true share R, a variance of (2 (B - 1) + 4 n R) / n^2.
+    """
+    layout, labels = segment.reference.label_layout, segment.reference.label_rows
+    bins = len(layout.score.test_edges) + 1
+    error = np.sqrt(2 * (bins - 1) + 4 * labels * RANKS) / max(labels, 1)
+    return bool(RANKS - max(ranks, 0.0) >= 2.33 * error) or labels >= CERTAIN_LABELS
 
 
 def _reference_evidence(segment: Segment, i: int, skill: float, ranks: float) -> dict[str, Any]:
@@ -72,7 +84,7 @@ def _reference_evidence(segment: Segment, i: int, skill: float, ranks: float) ->
 def never_useful(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give a reference without skill whose score hardly ranks: retire."""
     facts = _skill_facts(segment)
-    if facts is None or not _hardly_ranks(*facts):
+    if facts is None or not _hardly_ranks(segment, *facts):
         return
     skill, ranks = facts
     text = f"It was never better than naive: its skill in its own reference is {percent(skill)}, and its score hardly ranks."
@@ -85,7 +97,7 @@ def never_useful(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
 def level_off(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give a reference without skill whose score ranks: watch, and recalibrate."""
     facts = _skill_facts(segment)
-    if facts is None or _hardly_ranks(*facts):
+    if facts is None or _hardly_ranks(segment, *facts):
         return
     skill, ranks = facts
     text = (

@@ -19,6 +19,7 @@ REGULAR_SHARE = 0.95
 SILENT_CADENCES = 3
 DAYS_ABOVE_TO_CLEAR = 3
 HALVED_DAYS = 7
+CERTAIN = 3.0
 YEAR_QUARTER = 91
 STOPPED_DAYS, UNUSED_DAYS = 60, 90
 
@@ -64,9 +65,14 @@ def traffic_series(
     counted = rows > 0 if cadence > 1 else None
     mean = reference.mean_daily_rows
     rows_7, rows_28 = rolling_sum(rows, days=week), rolling_sum(rows, days=MONTH * stretch)
+    daily = reference.profiles.on(calendar(reference.first_day, reference.last_day)).rows
+    blocks = rolling_sum(daily, days=week)[week - 1 :]
+    variance = max(float(np.var(blocks)) if len(blocks) > 1 else 0.0, week * mean)
     ratio = np.where(np.arange(days) >= week - 1, rows_7 / week / mean if mean else np.nan, np.nan)
     with np.errstate(invalid="ignore"):
         low, gone_now = ratio < policy.traffic_watch, ratio < policy.traffic_gone
+    # A few rows a week fall below a third by chance.
+    low &= week * mean - rows_7 > CERTAIN * np.sqrt(variance)
     gone, is_gone = np.zeros(days, dtype=bool), False
     runs_gone, runs_above = in_a_row(gone_now), in_a_row(~gone_now, counted=counted)
     for i in range(days):
@@ -78,9 +84,6 @@ def traffic_series(
     regular = len(reference.profiles) > REGULAR_SHARE * reference.days / cadence
     no_traffic = (silent >= SILENT_CADENCES * cadence) & regular & reference.has_days
     expected = MONTH * stretch * mean
-    daily = reference.profiles.on(calendar(reference.first_day, reference.last_day)).rows
-    blocks = rolling_sum(daily, days=week)[week - 1 :]
-    variance = max(float(np.var(blocks)) if len(blocks) > 1 else 0.0, week * mean)
     few = (rows_28 < expected / 2) & (rows_28 < expected - 4 * np.sqrt(expected + 4 * variance))
     halved = in_a_row(few & (np.arange(days) >= MONTH * stretch - 1), counted=counted) >= HALVED_DAYS
     return TrafficSeries(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitoring.counting import FetchedRows
 from monitoring.ports import LabelledRows, LogRows, ReferenceOrigin, ReferenceRows
 from monitoring.profiling import KeptReference, NewProfiles
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from monitoring.assessment import Assessment, Verdict
+    from monitoring.counting import LogCounting
     from monitoring.history import ProfileKind, StoredProfile
     from monitoring.portfolio import ModelVersion
     from monitoring.ports import Flags
@@ -102,6 +104,10 @@ class MemoryLog:
         pairs = self._pairs()
         chosen = (pairs.arrival >= np.datetime64(first_arrival)) & (pairs.arrival <= np.datetime64(last_arrival))
         return pairs_where(pairs, chosen)
+
+    def counting(self, *, first: date, last: date) -> LogCounting:
+        """Return the rows and the pairs of the days."""
+        return FetchedRows(self.rows(first=first, last=last), self.labelled(first_arrival=first, last_arrival=last))
 
     def reference(self, version: str) -> ReferenceRows | None:
         """Return the reference of every version."""

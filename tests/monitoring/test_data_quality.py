@@ -107,6 +107,40 @@ def test_a_weekday_is_constant_all_day_and_never_stuck() -> None:
     assert FindingKind.STUCK not in {check.kind for check in segment(live, against=base).quality["note"].checks}
 
 
+def test_a_column_that_is_mostly_zero_is_not_stuck_on_a_day_of_zeros() -> None:
+    def rainy(predictions: Predictions) -> Predictions:
+        values = np.where(np.random.default_rng(4).random(len(predictions.day)) < 0.05, 3.5, 0.0)
+        return predictions.with_feature("amount", values, since=-1_000)
+
+    base = reference(rainy(past(rows_a_day=150)))
+    dry = rainy(binary(days=45, rows_a_day=150)).with_feature("amount", 0.0, since=20, until=20)
+    assert open_days(dry, FindingKind.STUCK, against=base) == []
+    stuck = rainy(binary(days=45, rows_a_day=150)).with_feature("amount", 3.5, since=20, until=20)
+    assert open_days(stuck, FindingKind.STUCK, against=base) == list(range(20, 24))
+
+
+def heavy_tailed(predictions: Predictions, seed: int) -> Predictions:
+    values = np.random.default_rng(seed).standard_t(3, len(predictions.day)) ** 3
+    return predictions.with_feature("amount", values, since=-1_000)
+
+
+def test_one_outlier_of_a_heavy_tail_is_no_change_of_unit() -> None:
+    base, live = reference(heavy_tailed(past(), 5)), heavy_tailed(binary(days=45), 6)
+    outlier = live.features["amount"].copy()
+    outlier[np.flatnonzero(live.since_start == 20)[0]] = 1e7
+    assert open_days(live.with_feature("amount", outlier, since=20, until=20), FindingKind.UNIT, against=base) == []
+
+
+def test_a_twentieth_of_the_usual_is_a_change_of_unit_although_it_lies_inside_the_range() -> None:
+    def skewed(predictions: Predictions) -> Predictions:
+        values = np.floor(np.random.default_rng(9).exponential(100, len(predictions.day)))
+        return predictions.with_feature("amount", values, since=-1_000)
+
+    live = skewed(binary(days=45))
+    squeezed = live.with_feature("amount", live.features["amount"] / 20, since=20)
+    assert open_days(squeezed, FindingKind.UNIT, against=reference(skewed(past())))[:1] == [20]
+
+
 @pytest.mark.parametrize(("share", "often"), [(0.04, False), (0.06, True)])
 def test_the_guard_is_one_in_twenty_days_of_the_reference(share: float, often: bool) -> None:
     rows = np.full(100, 50.0)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss
 
-from monitoring.explanation import ReferenceByScore, explanation
+from monitoring.explanation import explanation
 from monitoring.finding_evidence import share_of_mix
 from monitoring.label_profile import count_labels
 from monitoring.portfolio import Task
+from monitoring.score_mix import ReferenceByScore
 from monitoring.segment import Segment
 from tests.monitoring.history_builders import (
     MAKERS,

@@ -12,6 +12,7 @@ from monitoring.portfolio import Task
 from monitoring.reference import Reference
 from monitoring.window import calendar
 from tests.monitoring.history_builders import (
+    MAKERS,
     START,
     Predictions,
     binary,
@@ -191,6 +192,49 @@ def test_one_label_a_day_is_a_step_every_seventh_day() -> None:
     changed = np.flatnonzero(np.diff(one.cusum) != 0) + 1
     assert (changed % 7 == 6).all()
     assert len(changed) >= 3
+
+
+def test_a_step_waits_for_five_labels_of_the_rarer_class() -> None:
+    rare = past(level=-4.0)
+    daily = series(binary(days=60, rows_a_day=30, level=-4.0, kept=0.0), against=reference(rare))
+    share = rare.label.mean()
+    changed = np.flatnonzero(np.diff(daily.cusum) != 0)
+    assert 5 / share / 30 > 2
+    assert np.diff(changed).min() >= min(5 / share / 30, 7) - 1e-9
+
+
+def test_a_lucky_reference_of_few_labels_does_not_accuse_the_model_day_after_day() -> None:
+    lucky = past()
+    loss = (lucky.score - lucky.label) ** 2
+    lucky = lucky.only(np.isin(np.arange(len(loss)), np.random.default_rng(1).choice(np.flatnonzero(loss < 0.7), 80)))
+    accused = series(binary(days=60, rows_a_day=300), against=reference(lucky))
+    assert accused.cusum[-1] >= DEFAULT_POLICY.cusum_retrain
+    assert accused.onset_effect[-1] >= DEFAULT_POLICY.effect_retrain
+    assert accused.onset_z[-1] < 3
+    assert not (accused.watch_condition | accused.retrain_condition)[-20:].any()
+
+
+@pytest.mark.parametrize("task", [Task.BINARY, Task.REGRESSION, Task.MULTICLASS])
+def test_a_population_that_got_harder_is_watched_and_not_retrained(task: Task) -> None:
+    if task is Task.REGRESSION:
+        live = MAKERS[task](days=60, rows_a_day=300, noise=0.5)
+        base = reference(past(task, noise=0.5), of=model(task))
+        live = live.only((live.since_start < 20) | (np.abs(live.score) < 1.0))
+    else:
+        live, base = MAKERS[task](days=60, rows_a_day=300), reference(past(task), of=model(task))
+        live = live.only((live.since_start < 20) | (np.abs(live.features["amount"] - 100) < 15))
+    found = series(live, against=base)
+    assert found.window[28].effect[-1] > 0.15
+    assert found.z_28[-1] > 4
+    assert found.watch_condition[-1]
+    assert not found.retrain_condition.any()
+    assert abs(found.misfit_28[-1]) < 0.075
+
+
+def test_a_fall_of_the_label_rate_that_the_model_does_not_know_is_all_misfit() -> None:
+    fallen = series(binary(days=60, rows_a_day=300, since=20, level=-2.0))
+    assert fallen.misfit_28[-1] == pytest.approx(fallen.window[28].effect[-1], abs=0.03)
+    assert fallen.retrain_condition[-1]
 
 
 def test_a_material_loss_that_is_over_is_no_longer_retrained() -> None:

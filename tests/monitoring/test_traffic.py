@@ -38,6 +38,13 @@ def test_below_three_tenths_traffic_is_low() -> None:
     assert first_day(series((20, 100), (10, 31)).low) is None
 
 
+def test_a_few_rows_a_week_are_not_low_because_a_week_had_fewer() -> None:
+    one, ten = (reference(past(rows_a_day=rows)) for rows in (1, 10))
+    days = np.array([1] * 20 + [0] * 6 + [1] * 10)
+    assert not traffic_series(one, days, DEFAULT_POLICY).low.any()
+    assert traffic_series(ten, 10 * days, DEFAULT_POLICY).low[25]
+
+
 def test_traffic_is_gone_after_fourteen_days_below_a_twentieth_and_back_after_three_above() -> None:
     traffic = series((20, 100), (30, 0), (10, 100))
     below = int(np.flatnonzero(traffic.ratio < 0.05)[0])

@@ -84,6 +84,14 @@ def test_a_model_that_was_never_better_than_naive_and_does_not_rank_is_retired_a
     assert "never better than naive" in finding(history, 0, FindingKind.NO_BETTER_THAN_NAIVE).sentence
 
 
+def test_a_reference_of_few_labels_cannot_say_that_a_model_was_never_useful() -> None:
+    random = replace(past(rows_a_day=2), score=np.random.default_rng(2).random(168))
+    live = replace(binary(days=3), score=np.random.default_rng(3).random(300))
+    base = reference(random)
+    assert base.skill < 0.02
+    assert verdicts(segment(live, against=base)) == [WATCH] * 3
+
+
 def test_a_model_that_ranks_while_its_level_is_off_is_watched_and_to_be_recalibrated() -> None:
     base = reference(past(level=-2.5))
     history = segment(binary(days=3, level=-2.5), against=base)
