@@ -1,3 +1,4 @@
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -62,6 +63,17 @@ def test_verdict_is_shown_with_mark_and_word(registry: Registry, open_page: Open
 
     assert table.loc[0, "Verdict"] == "▲\u2002Retrain"
     assert list(table["Verdict"])[-1] == "Retired"
+
+
+def test_sparklines_are_sent_once_and_a_byte_a_point(registry: Registry, open_page: Open) -> None:
+    sent = open_page().dataframe[0]
+
+    lines = [line for name in ("Advantage kept", "Drift") for line in sent.value[name] if line is not None]
+    assert lines
+    assert {line.dtype.name for line in lines} == {"uint8"}
+    assert max(line.max() for line in lines) <= 200
+    words = pa.ipc.open_stream(sent.proto.arrow_data.styler.display_values).read_pandas()
+    assert not words.iloc[:, [3, 5]].to_numpy().any()
 
 
 def test_estimated_advantage_is_called_estimated(registry: Registry, open_page: Open) -> None:
