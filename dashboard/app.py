@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import session
+from dashboard import session, simulated
 from dashboard.presentation import escape_markdown, long_date, words
 from dashboard.tables import MODEL_PAGE
-from dashboard.widgets import colours
+from dashboard.widgets import colours, small
 from data_access.demo_clock import move_demo_clock
 from monitoring.errors import ModelfolioError
 
@@ -26,6 +26,7 @@ STYLE = """
 .st-key-page h1{padding:0 0 .9rem} .st-key-page h2,.st-key-page h3{padding:0 0 1rem}
 .st-key-page [aria-selected="true"] p,.st-key-page [aria-checked="true"] p,.st-key-page [aria-pressed="true"] p{color:ACCENT}
 .st-key-counts button{min-height:54px} .st-key-counts strong{font-size:20px;font-weight:650}
+.st-key-shift{border-left:4px solid WATCH!important}
 .st-key-facts{border-top:1px solid LINE;border-bottom:1px solid LINE;padding:7px 0 5px}
 .st-key-demobar{background:PANEL;border-radius:6px;padding:5px 12px}
 .st-key-decidebar{margin:0 -2.6rem;width:calc(100% + 5.2rem)!important;max-width:none!important}
@@ -33,11 +34,18 @@ STYLE = """
 """All the CSS there is: only keys, tags and ARIA states, so that a rule that stops matching breaks nothing."""
 
 
+SIMULATED_BANNER = (
+    "**Simulated portfolio.** Every model, person and number here is made by a script; the verdicts come from the same rules as those "
+    "of real models."
+)
+
+
 def frame() -> None:
     """Set up what surrounds every page."""
     st.set_page_config(page_title="modelfolio", page_icon=str(ASSETS / "favicon.svg"), layout="wide")
     mode = colours()
     filled = STYLE.replace("ACCENT", mode.accent).replace("LINE", mode.border).replace("PANEL", mode.panel)
+    filled = filled.replace("WATCH", mode.watch_fill)
     st.html(f"<style>{filled}</style>")
     st.logo(str(ASSETS / f"logo_{'dark' if st.context.theme.type == 'dark' else 'light'}.svg"))
 
@@ -70,32 +78,77 @@ def person_label(person: Actor) -> str:
 
 
 def demo_bar() -> None:
-    """Show whom one acts as and the movable clock; demo only, and said so."""
+    """Show which portfolio it is, whom one acts as and the movable clock; demo only, and said so."""
     people = {person.email: person for person in session.demo_people()}
     clock = session.clock()
-    with st.container(key="demobar", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown("**Demo**, nobody is signed in. Acting as", width="content")
-        st.selectbox(
-            "Acting as",
-            list(people),
-            format_func=lambda email: person_label(people[email]),
-            key=session.ACTING_AS,
-            label_visibility="collapsed",
-            width=300,
+    with st.container(key="demobar", gap="xxsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown("**Demo**", width="content", help="Nobody is signed in: choose whom you act as.")
+            portfolio_switch()
+            st.markdown("Acting as", width="content")
+            st.selectbox(
+                "Acting as",
+                list(people),
+                format_func=lambda email: person_label(people[email]),
+                key=session.ACTING_AS,
+                label_visibility="collapsed",
+                width=270,
+            )
+            if clock:
+                st.space("stretch")
+                clock_buttons(*clock)
+        if session.shows_simulated():
+            st.markdown(small(SIMULATED_BANNER))
+
+
+def clock_buttons(day: date, last_day: date) -> None:
+    """Show the day the clock stands on and the buttons that move it."""
+    st.markdown(f"Today is **{long_date(day)}**", width="content")
+    moves = {"Next day": day + timedelta(days=1), "Next week": day + timedelta(days=7), "To the end": last_day}
+    for label, to in moves.items():
+        st.button(
+            label,
+            key=f"clock_{label}",
+            disabled=day >= last_day,
+            on_click=move_clock,
+            args=(min(to, last_day),),
         )
-        if clock:
-            day, last_day = clock
-            st.space("stretch")
-            st.markdown(f"Today is **{long_date(day)}**", width="content")
-            moves = {"Next day": day + timedelta(days=1), "Next week": day + timedelta(days=7), "To the end": last_day}
-            for label, to in moves.items():
-                st.button(
-                    label,
-                    key=f"clock_{label}",
-                    disabled=day >= last_day,
-                    on_click=move_clock,
-                    args=(min(to, last_day),),
-                )
+
+
+def portfolio_switch() -> None:
+    """Show the switch between the real and the simulated portfolio, or how far the simulated one is."""
+    known = simulated.state(session.configured())
+    if known.is_being_made:
+        simulated_progress()
+    elif known.stage is simulated.Stage.FAILED:
+        st.markdown(
+            small(f"{known.models:,} simulated models: not made"), width="content", help=escape_markdown(known.sentence)
+        )
+    elif known.stage is simulated.Stage.READY:
+        names = {
+            session.REAL: f"Real models ({session.real_models():,})",
+            session.SIMULATED: f"{known.models:,} simulated",
+        }
+        st.segmented_control(
+            "Portfolio",
+            list(names),
+            default=session.SIMULATED if session.shows_simulated() else session.REAL,
+            required=True,
+            format_func=names.__getitem__,
+            key="portfolio_choice",
+            on_change=lambda: session.switch_portfolio(st.session_state.portfolio_choice),
+            label_visibility="collapsed",
+            width="content",
+        )
+
+
+@st.fragment(run_every="4s")
+def simulated_progress() -> None:
+    """Show how far the simulated portfolio is; the switch takes its place when it is ready."""
+    known = simulated.state(session.configured())
+    if not known.is_being_made:
+        st.rerun()
+    st.markdown(small(f"{known.models:,} simulated models: {100 * known.share:.0f} % made"), width="content")
 
 
 def move_clock(day: date) -> None:
@@ -124,11 +177,15 @@ def sign_in_hint() -> None:
 def main() -> None:
     """Show the page that was asked for."""
     frame()
+    session.choose_portfolio()
     try:
         page = st.navigation(pages(), position="top")
     except ModelfolioError as error:
         st.error(escape_markdown(error))
         return
+    if st.session_state.pop(session.SWITCHED, False):
+        st.switch_page(VIEWS / "portfolio.py", query_params={session.PORTFOLIO: st.session_state[session.PORTFOLIO]})
+    session.say_portfolio_in_url()
     with st.container(key="page", gap="xsmall"):
         try:
             if session.may_choose_person() and session.demo_people():
@@ -136,6 +193,7 @@ def main() -> None:
             elif session.actor() is None:
                 sign_in_hint()
             page.run()
+            session.say_portfolio_in_url()
         except ModelfolioError as error:
             st.error(escape_markdown(error))
 

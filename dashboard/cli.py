@@ -17,7 +17,9 @@ COMMANDS = {
     "ingest": "dashboard.commands.logs:ingest",
     "forget": "dashboard.commands.logs:forget",
     "assess": "dashboard.commands.assess:assess",
-    "verdicts": "dashboard.commands.assess:verdicts",
+    "verdicts": "dashboard.commands.exports:verdicts",
+    "shifts": "dashboard.commands.exports:shifts",
+    "simulate": "dashboard.commands.simulate:simulate",
 }
 GROUPS = {
     "people": "dashboard.commands.people:app",

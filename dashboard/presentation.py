@@ -12,9 +12,13 @@ import pandas as pd
 
 from monitoring.assessment import Basis, Verdict
 from monitoring.portfolio import ServiceState
+from monitoring.portfolio_shift import ShiftKind
+from monitoring.shift_findings import shift_words
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from monitoring.portfolio_shift import Shift
 
 EN_SPACE = "\u2002"
 MINUS = "\u2212"
@@ -265,3 +269,14 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
         safe[name] = safe[name].map(csv_safe)
     safe.columns = pd.Index([str(csv_safe(name)) for name in safe.columns])
     return safe.to_csv(index=False).encode()
+
+
+def shift_sentence(shift: Shift) -> str:
+    """Return a portfolio shift as markdown: what kind it is, what moved, and what follows."""
+    if shift.kind is ShiftKind.FEED:
+        kind, follows = "A feed is broken.", "Fix the data; no retraining of these models until they are clean again."
+    else:
+        kind, follows = "The world changed.", "No fault was found in the feed; label these models first."
+        if not shift.confirmed:
+            kind, follows = "The world may have changed.", "No fault was found in the feed; one day may be a holiday."
+    return f"**{kind}** {escape_markdown(shift_words(shift), longest=400)} {follows}"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from dashboard import simulated
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, Settings, load_settings
-from data_access import decision_queries, model_queries, people, portfolio_queries
+from data_access import decision_queries, model_queries, people, portfolio_queries, shift_queries
 from data_access.demo_clock import demo_clock
 from data_access.portfolio_queries import FilterOptions, PortfolioFilter, Standing
 from monitoring.errors import UnknownPersonError
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
     from data_access.model_queries import Distribution, ModelFacts
     from data_access.registry import Registry
     from monitoring.assessment import Assessment
+    from monitoring.portfolio_shift import Shift
 
 ACTING_AS = "acting_as"
+PORTFOLIO, REAL, SIMULATED = "portfolio", "real", "simulated"
+"""The name in the address and in the session, and what it may say."""
+SWITCHED = "portfolio_switched"
 CACHED_SECONDS = 600
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
@@ -46,16 +51,70 @@ def _settings(environment: tuple[tuple[str, str], ...], folder: str) -> Settings
     return load_settings()
 
 
-def settings() -> Settings:
+def configured() -> Settings:
     """Return the configuration, read again when the environment or the folder changes."""
     ours = tuple(sorted((name, value) for name, value in os.environ.items() if name.upper().startswith(PREFIX)))
     return _settings(ours, str(Path.cwd()))
 
 
+# Which portfolio: the demo has a simulated one beside the real one
+
+
+def choose_portfolio() -> None:
+    """Settle which portfolio this run shows: the address says so, else what was chosen before; at first the real one.
+
+    A simulated one that is not ready cannot be shown.
+    """
+    asked = st.query_params.get(PORTFOLIO, st.session_state.get(PORTFOLIO, REAL))
+    offered = configured().demo_sign_in and simulated.state(configured()).stage is simulated.Stage.READY
+    st.session_state[PORTFOLIO] = SIMULATED if asked == SIMULATED and offered else REAL
+
+
+def shows_simulated() -> bool:
+    """Whether the pages show the simulated portfolio."""
+    return bool(st.session_state.get(PORTFOLIO) == SIMULATED)
+
+
+def say_portfolio_in_url() -> None:
+    """Put the chosen portfolio into the address, so that a copied link shows the same one."""
+    if shows_simulated():
+        st.query_params[PORTFOLIO] = SIMULATED
+    else:
+        st.query_params.pop(PORTFOLIO, None)
+
+
+def switch_portfolio(chosen: str) -> None:
+    """Show the other portfolio from the next run on, with nothing left of what was chosen or filtered in this one."""
+    acting_as = st.session_state.get(ACTING_AS)
+    st.session_state.clear()
+    st.query_params.clear()
+    st.session_state[ACTING_AS] = acting_as
+    st.session_state[PORTFOLIO] = chosen
+    st.session_state[SWITCHED] = True
+
+
+def settings() -> Settings:
+    """Return the settings of the portfolio that is shown."""
+    return simulated.simulated_settings(configured()) if shows_simulated() else configured()
+
+
 def registry() -> Registry:
-    """Return the registry, opened once in the process."""
-    configured = settings()
-    return _open(f"{configured.home.resolve()} {configured.registry_address()}", configured)
+    """Return the registry of the portfolio that is shown, opened once in the process."""
+    ours = settings()
+    return _open(f"{ours.home.resolve()} {ours.registry_address()}", ours)
+
+
+def real_models() -> int:
+    """Return how many models the real portfolio has."""
+    ours = configured()
+    opened = _open(f"{ours.home.resolve()} {ours.registry_address()}", ours)
+    return _models((str(opened.engine.url), opened.revision()), opened)
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=5, show_spinner=False)
+def _models(key: tuple[str, int], _registry: Registry) -> int:
+    del key
+    return portfolio_queries.model_count(_registry.engine)
 
 
 def now() -> datetime:
@@ -172,9 +231,25 @@ def _standing(key: tuple[str, int], _registry: Registry, *, day: date, wanted: P
 def standing(wanted: PortfolioFilter) -> Standing:
     """Return how many models stand where, whatever verdicts are chosen."""
     without_verdicts = PortfolioFilter(
-        tiers=wanted.tiers, teams=wanted.teams, use_cases=wanted.use_cases, owners=wanted.owners, text=wanted.text
+        tiers=wanted.tiers,
+        teams=wanted.teams,
+        use_cases=wanted.use_cases,
+        owners=wanted.owners,
+        text=wanted.text,
+        model_ids=wanted.model_ids,
     )
     return _standing(key(), registry(), day=today(), wanted=without_verdicts)
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _open_shifts(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Shift, ...]:
+    del key
+    return shift_queries.open_shifts(_registry, day=day)
+
+
+def open_shifts() -> tuple[Shift, ...]:
+    """Return the portfolio shifts open today."""
+    return _open_shifts(key(), registry(), day=today())
 
 
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)

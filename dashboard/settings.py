@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     log_url: SecretStr | None = None
     audit_key: SecretStr | None = None
     settle_hours: float = 3.0
+    lease_seconds: float = Field(default=60.0, ge=1)
+    overdue_minutes: float = Field(default=30.0, gt=0)
     as_of: date | None = None
     demo_sign_in: bool = False
     connections: dict[str, SecretStr] = Field(default_factory=dict)

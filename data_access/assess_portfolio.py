@@ -103,8 +103,10 @@ def assess_portfolio(
             report(0, 0, "waiting for another run")
         time.sleep(PAUSE_SECONDS)
     work = Work(registry, connections, workers.lease_seconds)
-    worker = _Worker(board, work, run, _processes(workers, len(due)), report)
-    worker.work({model.id: model.name for model in due})
+    try:
+        _Worker(board, work, run, _processes(workers, len(due)), report).work({model.id: model.name for model in due})
+    finally:
+        work.close()
     _close(registry, board, run)
     return _told(registry, run)
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from data_access import model_registry
 from data_access.assess_jobs import FencedRegistry, Phase, Settled
 from data_access.assessment_store import RegistryAssessments
+from data_access.log_connections import LogConnections
 from data_access.registry import Registry
 from data_access.shift_store import RegistryShifts, crowds
 from monitoring.assess import find, judge, search_shifts
@@ -30,15 +31,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class Work:
-    """Everything a worker needs for the jobs of a run."""
+    """Everything a worker needs for the jobs of a run; it connects to a log and looks at a table once."""
 
     registry: Registry
     connections: Mapping[str, str]
     lease_seconds: float
     shifts: RegistryShifts = field(init=False)
+    logs: LogConnections = field(init=False)
 
     def __post_init__(self) -> None:
         self.shifts = RegistryShifts(self.registry)
+        self.logs = LogConnections(self.connections)
+
+    def close(self) -> None:
+        """Give the connections to the logs back."""
+        self.logs.close()
 
     def done(self, job: Job, run: Run) -> Settled:
         """Do a job and return what became of it; one model's failure is its own."""
@@ -66,7 +73,7 @@ class Work:
         model, store, asked = model_registry.model(self.registry, job.model_id), RegistryAssessments(fenced), run.asked
         if job.phase is Phase.VERDICTS:
             return judge(model, store=store, shifts=shifts, first=asked.first, last=asked.last, now=now)
-        with model_registry.open_log(self.registry, model.id, connections=self.connections) as log:
+        with model_registry.open_log(self.registry, model.id, connections=self.logs) as log:
             find(model, log=log, store=store, shifts=shifts, first=asked.first, last=asked.last, now=now)
         return 0
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from data_access.assessment_details import facts_hash, split_details
 from data_access.tables import (
+    AssessmentFactsRow,
     AssessmentRow,
     AssessRunRow,
     FindingRow,
@@ -19,7 +21,7 @@ from data_access.tables import (
     ProfileRow,
     ReferenceRow,
 )
-from monitoring.assessment import Verdict
+from monitoring.assessment import Measures, Verdict
 from monitoring.history import ProfileKind, StoredProfile
 from monitoring.packing import pack_reference, unpack_reference
 from monitoring.profiling import KeptReference
@@ -37,12 +39,28 @@ if TYPE_CHECKING:
     from monitoring.reference import Reference
 
 
-def content_hash(assessment: Assessment) -> str:
-    """Return a hash of everything an assessment says about its day, so that saying it again stores nothing."""
-    said = asdict(assessment)
-    del said["known_on"]
-    text = json.dumps(said, sort_keys=True, default=str)
-    return sha256(text.encode()).hexdigest()
+MEASURES = tuple(field.name for field in fields(Measures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """An assessment as it is stored: its columns, its findings, and the facts it shares with other days."""
+
+    columns: dict[str, Any]
+    findings: list[dict[str, Any]]
+    facts: dict[str, Any]
+    facts_hash: str
+
+    @classmethod
+    def of(cls, assessment: Assessment) -> _Said:
+        """Pack an assessment; the content hash is that of everything it says about its day, so that saying it again stores nothing."""
+        facts, packed = split_details(assessment.details)
+        columns, findings = _columns(assessment), [_finding(finding) for finding in assessment.findings]
+        digest = facts_hash(facts)
+        text = json.dumps([columns, findings, digest], sort_keys=True, default=str)
+        columns["content_hash"] = sha256(text.encode() + packed).hexdigest()
+        columns["known_on"], columns["packed_details"] = assessment.known_on, packed
+        return cls(columns, findings, facts, digest)
 
 
 @dataclass(frozen=True)
@@ -169,17 +187,15 @@ class RegistryAssessments:
         return (Verdict(row.verdict), row.in_verdict_since) if row else None
 
     def keep_assessments(self, assessments: Iterable[Assessment], *, now: datetime) -> int:
-        """Append assessments that say something new about their day; return how many."""
-        found = [(assessment, content_hash(assessment)) for assessment in assessments]
+        """Append a model's assessments that say something new about their day; return how many."""
+        said = [_Said.of(assessment) for assessment in assessments]
         with self.registry.read() as session:
-            if not _news(session, found):
+            if not _news(session, said):
                 return 0
         with self.registry.write() as session:
-            news = _news(session, found)
-            for assessment, digest in news:
-                row = AssessmentRow(**_columns(assessment), content_hash=digest, recorded_at=now)
-                row.findings = [_finding(finding) for finding in assessment.findings]
-                session.add(row)
+            news = _news(session, said)
+            if news:
+                _append(session, news, now=now)
         return len(news)
 
     def keep_failure(self, model_id: str, message: str, *, now: datetime) -> None:
@@ -214,18 +230,46 @@ def _newest_payloads(session: Session, reference_id: int, version: str) -> dict[
     return {(ProfileKind(row.kind), row.day): row.payload for row in session.execute(query)}
 
 
-def _news(session: Session, found: list[tuple[Assessment, str]]) -> list[tuple[Assessment, str]]:
-    """Return those of a model's assessments, each with its content hash, that say something new about their day."""
-    if not found:
+def _news(session: Session, said: list[_Said]) -> list[_Said]:
+    """Return those of a model's assessments that say something new about their day."""
+    if not said:
         return []
-    days = [assessment.day for assessment, _ in found]
-    known, news = _known_hashes(session, found[0][0].model_id, min(days), max(days)), []
-    for assessment, digest in found:
-        before = [said for known_on, said in known.get(assessment.day, []) if known_on <= assessment.known_on]
+    days = [each.columns["day"] for each in said]
+    known, news = _known_hashes(session, said[0].columns["model_id"], min(days), max(days)), []
+    for each in said:
+        day, known_on, digest = (each.columns[name] for name in ("day", "known_on", "content_hash"))
+        before = [hashed for at, hashed in known.get(day, []) if at <= known_on]
         if not before or before[-1] != digest:
-            known.setdefault(assessment.day, []).append((assessment.known_on, digest))
-            news.append((assessment, digest))
+            known.setdefault(day, []).append((known_on, digest))
+            news.append(each)
     return news
+
+
+def _append(session: Session, news: list[_Said], *, now: datetime) -> None:
+    """Insert assessments with their findings, many rows a statement."""
+    facts = _facts_ids(session, news[0].columns["model_id"], {each.facts_hash: each.facts for each in news})
+    rows = [each.columns | {"facts_id": facts[each.facts_hash], "recorded_at": now} for each in news]
+    adding = sa.insert(AssessmentRow).returning(AssessmentRow.id, sort_by_parameter_order=True)
+    ids = session.execute(adding, rows).scalars().all()
+    findings = [
+        finding | {"assessment_id": at} for at, each in zip(ids, news, strict=True) for finding in each.findings
+    ]
+    if findings:
+        session.execute(sa.insert(FindingRow), findings)
+
+
+def _facts_ids(session: Session, model_id: str, facts: dict[str, dict[str, Any]]) -> dict[str, int]:
+    """Return the number under which each of the facts is kept, by their hash; new ones are added."""
+    kept = sa.select(AssessmentFactsRow.content_hash, AssessmentFactsRow.id).where(
+        AssessmentFactsRow.model_id == model_id, AssessmentFactsRow.content_hash.in_(facts)
+    )
+    ids = {row.content_hash: row.id for row in session.execute(kept)}
+    for digest in facts.keys() - ids.keys():
+        row = AssessmentFactsRow(model_id=model_id, content_hash=digest, facts=facts[digest])
+        session.add(row)
+        session.flush()
+        ids[digest] = row.id
+    return ids
 
 
 def _known_hashes(session: Session, model_id: str, first: date, last: date) -> dict[date, list[tuple[date, str]]]:
@@ -242,11 +286,10 @@ def _known_hashes(session: Session, model_id: str, first: date, last: date) -> d
 
 
 def _columns(assessment: Assessment) -> dict[str, Any]:
-    return {
+    columns: dict[str, Any] = {
         "model_id": assessment.model_id,
         "version": assessment.version,
         "day": assessment.day,
-        "known_on": assessment.known_on,
         "verdict": str(assessment.verdict),
         "basis": str(assessment.basis),
         "sentence": assessment.sentence,
@@ -256,17 +299,17 @@ def _columns(assessment: Assessment) -> dict[str, Any]:
         "policy_version": assessment.policy_version,
         "method_version": assessment.method_version,
         "against": list(assessment.against),
-        "details": assessment.details,
-    } | asdict(assessment.measures)
+    }
+    return columns | {name: getattr(assessment.measures, name) for name in MEASURES}
 
 
-def _finding(finding: Finding) -> FindingRow:
-    return FindingRow(
-        kind=str(finding.kind),
-        argues_for=str(finding.argues_for),
-        subject=finding.subject,
-        source=finding.source,
-        since=finding.since,
-        sentence=finding.sentence,
-        evidence=finding.evidence,
-    )
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "kind": str(finding.kind),
+        "argues_for": str(finding.argues_for),
+        "subject": finding.subject,
+        "source": finding.source,
+        "since": finding.since,
+        "sentence": finding.sentence,
+        "evidence": finding.evidence,
+    }

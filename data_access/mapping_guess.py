@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
 
+from data_access.fetching import fetched
 from data_access.log_connections import unreadable
 from data_access.log_mapping import TableSource
 from data_access.model_card import slug
-from data_access.normal_text import class_text
+from data_access.normal_text import class_text, texts
 from data_access.timestamps import LocalDays, TimeColumn, as_date
 from monitoring.errors import LogUnreadableError
 
@@ -93,7 +95,7 @@ def _card(
     table: LogTable, connection: str, said_table: str, roles: dict[str, str], *, each: str | None, value: Any
 ) -> dict[str, Any]:
     where = {} if each is None else {each: value if isinstance(value, str | int | float | bool) else str(value)}
-    own = type(table)(table.engine, table.name, table.schema, table.types, tuple(where.items()))
+    own = replace(table, where=tuple(where.items()))
     sample = _sample(own)
     roles = {
         role: name
@@ -182,13 +184,10 @@ def _delay(table: LogTable, roles: dict[str, str]) -> dict[str, Any]:
     query = sa.select(stamp.selected(rows).label("c0"), labelled.selected(rows).label("c1")).where(
         *table.condition(rows), table.column(roles["label_timestamp"], of=rows).is_not(None)
     )
-    with table.engine.connect() as connection:
-        found = connection.execute(query.limit(SAMPLE_ROWS)).all()
-    if not found:
+    found = fetched(table, query.limit(SAMPLE_ROWS), 2)
+    if not len(found[0]):
         return {}
-    begin, end = (
-        column.decoded(values) for column, values in zip((stamp, labelled), zip(*found, strict=True), strict=True)
-    )
+    begin, end = (column.decoded(values) for column, values in zip((stamp, labelled), found, strict=True))
     days = (end - begin) / np.timedelta64(1, "D")
     return {"label_delay_days": max(0, math.ceil(round(float(np.nanquantile(days, 0.9)), 3)))}
 
@@ -202,9 +201,8 @@ def _versions(table: LogTable, roles: dict[str, str]) -> dict[str, Any]:
     version = table.column(roles["version"], of=rows)
     first = sa.func.min(stamp.selected(rows))
     query = sa.select(version.label("c0"), first.label("c1")).where(*table.condition(rows), version.is_not(None))
-    with table.engine.connect() as connection:
-        found = connection.execute(query.group_by(version)).all()
-    seen = zip((row[0] for row in found), stamp.decoded([row[1] for row in found]), strict=True)
+    names, times = fetched(table, query.group_by(version), 2)
+    seen = zip(texts(names), stamp.decoded(times), strict=True)
     dated = sorted((as_date(LocalDays("UTC").of(np.array([when]))[0]), str(name)) for name, when in seen)
     return {"versions": [{"version": name, "active_from": day.isoformat()} for day, name in dated]}
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
+from data_access.log_values import arrow_floats, as_python, is_number
 from data_access.normal_text import class_text, texts
 from monitoring.portfolio import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from data_access.log_mapping import Columns
+    from data_access.log_values import Values
     from monitoring.portfolio import Model
     from monitoring.ports import Flags, Floats
 
@@ -27,8 +28,11 @@ class Output:
     probabilities: Floats | None = None
 
 
-def numbers(values: Sequence[Any]) -> tuple[Floats, Flags]:
+def numbers(given: Values) -> tuple[Floats, Flags]:
     """Return the values as floats (missing: NaN) and which of them are no numbers at all."""
+    if isinstance(given, pa.Array) and is_number(given.type):
+        return arrow_floats(given), np.zeros(len(given), dtype=bool)
+    values = as_python(given)
     try:
         found = np.array(values, dtype=np.float64)
     except (ValueError, TypeError, OverflowError):
@@ -49,12 +53,12 @@ def _number(value: Any) -> tuple[float, bool]:
         return np.nan, True
 
 
-def output(model: Model, columns: Columns, given: dict[str, Sequence[Any]], *, rows: int) -> Output:
+def output(model: Model, columns: Columns, given: dict[str, Values], *, rows: int) -> Output:
     """Return what the model said; ``given`` holds the selected columns by part, probabilities as ``probability_0`` ..."""
     said = given.get("prediction")
     match model.task:
         case Task.REGRESSION:
-            prediction = numbers(said or ())[0]
+            prediction = numbers(() if said is None else said)[0]
             return Output(score=prediction, prediction=prediction)
         case Task.BINARY:
             hard = class_codes(model, said) if said is not None else np.full(rows, np.nan)
@@ -64,7 +68,7 @@ def output(model: Model, columns: Columns, given: dict[str, Sequence[Any]], *, r
             decided = np.where(np.isnan(score), np.nan, (score >= model.decision_threshold).astype(np.float64))
             return Output(score=score, prediction=hard if said is not None else decided)
     if not columns.probabilities:
-        hard = class_codes(model, said or ())
+        hard = class_codes(model, () if said is None else said)
         return Output(score=hard, prediction=hard)
     named = [numbers(given[f"probability_{at}"])[0] for at in range(len(columns.probabilities))]
     probabilities = np.column_stack(named) if rows else np.empty((0, len(named)))
@@ -75,7 +79,7 @@ def output(model: Model, columns: Columns, given: dict[str, Sequence[Any]], *, r
     return Output(score=score, prediction=hard, probabilities=probabilities)
 
 
-def class_codes(model: Model, values: Sequence[Any]) -> Floats:
+def class_codes(model: Model, values: Values) -> Floats:
     """Return the index of each value's class, NaN for a missing value or a class nobody declared.
 
     Binary: whatever is not the positive class is the negative one, so that -1 and "no" need not be declared.
@@ -88,6 +92,6 @@ def class_codes(model: Model, values: Sequence[Any]) -> Floats:
     return np.array([index.get(name, np.nan) for name in named], dtype=np.float64)
 
 
-def label_values(model: Model, values: Sequence[Any]) -> Floats:
+def label_values(model: Model, values: Values) -> Floats:
     """Return labels as the core counts them, NaN where there is none to be used."""
     return numbers(values)[0] if model.task is Task.REGRESSION else class_codes(model, values)

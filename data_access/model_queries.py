@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,17 +14,27 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from data_access.tables import AssessmentRow, ModelRow, ModelVersionRow, PersonRow, ProfileRow, ReferenceRow
+from data_access.assessment_details import joined_details
+from data_access.tables import (
+    AssessmentFactsRow,
+    AssessmentRow,
+    ModelRow,
+    ModelVersionRow,
+    PersonRow,
+    ProfileRow,
+    ReferenceRow,
+)
 from monitoring.assessment import Assessment, Basis, Finding, FindingKind, Measures, Verdict
 from monitoring.errors import UnknownModelError
 from monitoring.history import ProfileKind
 from monitoring.packing import unpack_days, unpack_reference
 from monitoring.portfolio import Consumer, Feature, FeatureKind, ModelVersion, ServiceState, Supersession
 from monitoring.profile import NumericBins
+from monitoring.scores import feature_scores
 
 if TYPE_CHECKING:
     from data_access.database import Database
-    from monitoring.profile import Bins
+    from monitoring.profile import Bins, DayProfiles
     from monitoring.reference import Reference
 
 MEASURES = tuple(field.name for field in fields(Measures))
@@ -79,7 +89,10 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Shares of one feature per bin: the reference's against those of the days ``first`` to ``last``, ends included."""
+    """Shares of one feature per bin: the reference's against those of the days ``first`` to ``last``, ends included.
+
+    ``scores`` are those of ``monitoring.scores`` by name, as far as they can be computed.
+    """
 
     feature: str
     bins: tuple[str, ...]
@@ -91,6 +104,7 @@ class Distribution:
     last: date
     reference_first: date
     reference_last: date
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 def facts(registry: Database, model_id: str, *, known_on: date) -> ModelFacts:
@@ -204,7 +218,7 @@ def _assessment(row: AssessmentRow) -> Assessment:
         expected_loss=row.expected_loss,
         policy_version=row.policy_version,
         method_version=row.method_version,
-        details=row.details,
+        details=joined_details(row.facts.facts if row.facts else None, row.packed_details),
     )
 
 
@@ -229,10 +243,17 @@ def feature_days(registry: Database, model_id: str, *, known_on: date, first: da
     ``rows``, ``nulls``, ``nulls_reference`` (shares; numbers are missing where nothing could be computed), ``flags`` (tuple of
     kinds of open data-quality findings), ``source`` (str or missing).
     """
-    query = _newest_first(model_id, known_on).with_only_columns(AssessmentRow.day, AssessmentRow.details)
+    query = _newest_first(model_id, known_on).with_only_columns(
+        AssessmentRow.day, AssessmentRow.facts_id, AssessmentRow.packed_details
+    )
     with registry.read() as session:
         found = session.execute(query.where(AssessmentRow.day >= first)).all()
-    days = {row.day: row.details for row in reversed(found)}
+        used = sa.select(AssessmentFactsRow.id, AssessmentFactsRow.facts).where(
+            AssessmentFactsRow.id.in_({row.facts_id for row in found})
+        )
+        facts = {row.id: row.facts for row in session.execute(used)}
+    newest = {row.day: row for row in reversed(found)}
+    days = {day: joined_details(facts.get(row.facts_id), row.packed_details) for day, row in newest.items()}
     rows = [feature_row(day, name, fact) for day, details in days.items() for name, fact in features_of(details)]
     return pd.DataFrame(rows, columns=list(FEATURE_COLUMNS)).sort_values(["day", "feature"], ignore_index=True)
 
@@ -287,13 +308,14 @@ def distribution(
         return None
     newest = {row.day: row for row in found}
     window = unpack_days(reference.layout, [(r.day, r.rows, r.payload) for r in newest.values() if r.payload])
-    return _distribution(reference, feature, window.counts.sum(axis=0), first=first, last=last)
+    return _distribution(reference, feature, window, first=first, last=last)
 
 
-def _distribution(reference: Reference, feature: str, counts: np.ndarray, *, first: date, last: date) -> Distribution:
+def _distribution(reference: Reference, feature: str, window: DayProfiles, *, first: date, last: date) -> Distribution:
     bins, at = reference.layout.features[feature], reference.layout.counts_at[feature]
+    counts = window.counts[:, at].sum(axis=0)
     named, expected = _binned(bins, reference.counts[at])
-    _, current = _binned(bins, counts[at])
+    _, current = _binned(bins, counts)
     kept = _worth_showing(named, expected, current)
     named = [named[i] for i in kept]
     expected_shares, shares = expected / max(expected.sum(), 1), current / max(current.sum(), 1)
@@ -308,7 +330,24 @@ def _distribution(reference: Reference, feature: str, counts: np.ndarray, *, fir
         last=last,
         reference_first=reference.first_day,
         reference_last=reference.last_day,
+        scores=_scores(reference, feature, window),
     )
+
+
+def _scores(reference: Reference, feature: str, window: DayProfiles) -> dict[str, float]:
+    """Return the drift scores of the window that can be computed."""
+    bins, at = reference.layout.features[feature], reference.layout.counts_at[feature]
+    then, now = reference.counts[at], window.counts[:, at].sum(axis=0)
+    if isinstance(bins, NumericBins):
+        sums = reference.layout.sums_at(feature)
+        found = feature_scores(
+            bins,
+            (then, reference.profiles.sums[:, sums].sum(axis=0)),
+            (now, window.sums[:, sums].sum(axis=0)),
+        )
+    else:
+        found = feature_scores(bins, (then, None), (now, None))
+    return {name: float(score) for name, score in found.items() if np.isfinite(score)}
 
 
 def _binned(bins: Bins, counts: np.ndarray) -> tuple[list[str], np.ndarray]:

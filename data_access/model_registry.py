@@ -16,6 +16,7 @@ from data_access.log_connections import LogConnections
 from data_access.log_mapping import short_hash
 from data_access.model_card import ModelCard, card_json, parse_card
 from data_access.prediction_log import SqlPredictionLog
+from data_access.stored_profiles import StoredProfilesLog
 from data_access.tables import ModelRow, ModelVersionRow
 from monitoring.errors import UnknownModelError
 from monitoring.people import COMMAND_LINE, Role
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from data_access.database import Database
     from data_access.log_mapping import LogMapping
+    from monitoring.ports import PredictionLog
 
 Card = ModelCard | InventoryCard
 NEW, CHANGED, UNCHANGED = "new", "changed", "unchanged"
@@ -116,13 +118,32 @@ def mapping(registry: Database, model_id: str) -> LogMapping:
 
 
 @contextmanager
-def open_log(registry: Database, model_id: str, *, connections: Mapping[str, str]) -> Iterator[SqlPredictionLog]:
-    """Give a model's prediction log, opened for reading; ``connections`` are SQLAlchemy URLs by name."""
-    opened = LogConnections(connections)
+def open_log(
+    registry: Database, model_id: str, *, connections: Mapping[str, str] | LogConnections
+) -> Iterator[PredictionLog]:
+    """Give a model's prediction log, opened for reading.
+
+    ``connections`` are SQLAlchemy URLs by name, or connections that are open already and stay so: one run for many models
+    connects and looks at a table once. A card that describes a log but names no table is that of a model of which only day
+    profiles are kept.
+    """
+    opened = connections if isinstance(connections, LogConnections) else LogConnections(connections)
     try:
-        yield SqlPredictionLog(opened, model(registry, model_id), mapping(registry, model_id))
+        with registry.read() as session:
+            row = _row(session, model_id)
+            query = sa.select(ModelVersionRow).where(ModelVersionRow.model_id == model_id)
+            versions = session.scalars(query.order_by(ModelVersionRow.position, ModelVersionRow.id)).all()
+            said = _card(row)
+            if not isinstance(said, ModelCard):
+                raise UnknownModelError(f"Model {model_id!r} has no log: import or map one.")
+            known = _model(row, versions, said)
+        if said.log is None:
+            yield StoredProfilesLog(registry, model_id)
+        else:
+            yield SqlPredictionLog(opened, known, log_mapping(said))
     finally:
-        opened.close()
+        if opened is not connections:
+            opened.close()
 
 
 def _row(session: Session, model_id: str) -> ModelRow:
@@ -137,7 +158,7 @@ def _card(row: ModelRow) -> Card:
     return parse_card(row.card, place=place) if row.has_log else InventoryCard.model_validate(row.card)
 
 
-def _model(row: ModelRow, versions: Sequence[ModelVersionRow]) -> Model:
+def _model(row: ModelRow, versions: Sequence[ModelVersionRow], card: Card | None = None) -> Model:
     known = [
         ModelVersion(
             version=version.version,
@@ -148,7 +169,7 @@ def _model(row: ModelRow, versions: Sequence[ModelVersionRow]) -> Model:
         )
         for version in versions
     ]
-    state, said = ServiceState(row.service_state), _card(row)
+    state, said = ServiceState(row.service_state), card or _card(row)
     if isinstance(said, ModelCard):
         return model_value(said, versions=known, service_state=state)
     return said.model_value(versions=known, service_state=state)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from data_access.log_values import Values
     from monitoring.ports import Texts
 
 # Beyond this a float no longer tells neighbouring integers apart.
@@ -65,12 +67,14 @@ def class_text(value: object) -> str | None:
 
 
 def texts(
-    values: Sequence[Any], *, is_boolean: bool = False, normalise: Callable[[object], str | None] = category_text
+    values: Values, *, is_boolean: bool = False, normalise: Callable[[object], str | None] = category_text
 ) -> Texts:
     """Return the values as normalised text, shape ``(rows,)``; each distinct value is looked at once.
 
     ``is_boolean`` is for engines that keep booleans as 0 and 1.
     """
+    if isinstance(values, pa.Array):
+        return _arrow_texts(values, normalise)
     kinds = set(map(type, values)) - {type(None)}
     result = np.empty(len(values), dtype=object)
     if kinds <= {str} and normalise is category_text:
@@ -81,6 +85,14 @@ def texts(
     else:  # 1, 1.0 and true are one key of a dictionary
         result[:] = [normalise(_as_boolean(value) if is_boolean else value) for value in values]
     return result
+
+
+def _arrow_texts(values: pa.Array, normalise: Callable[[object], str | None]) -> Texts:
+    coded = values.dictionary_encode()
+    names = np.empty(len(coded.dictionary) + 1, dtype=object)
+    names[:-1] = [normalise(value) for value in coded.dictionary.to_pylist()]
+    found: Texts = names[coded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)]
+    return found
 
 
 def _as_boolean(value: object) -> object:

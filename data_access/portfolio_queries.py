@@ -53,12 +53,16 @@ class PortfolioFilter:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How many models stand where; retired models are counted apart and in no verdict."""
+    """How many models stand where; retired models are counted apart and in no verdict.
+
+    ``measured`` are the models judged on labels: those whose loss can be told from chance.
+    """
 
     counts: dict[Verdict, int]
     changes: dict[Verdict, int]
     estimated: dict[Verdict, int]
     not_judged: dict[str, int]
+    measured: int = 0
     retired: int = 0
     suspended: int = 0
     newest_day: date | None = None
@@ -210,6 +214,7 @@ def standing(engine: sa.Engine, *, day: date, wanted: PortfolioFilter) -> Standi
         changes={verdict: counts[verdict] - before[verdict] for verdict in Verdict},
         estimated=_by_verdict(now, basis=Basis.ESTIMATED.value),
         not_judged=reasons,
+        measured=sum(_by_verdict(now, basis=Basis.REALISED.value).values()),
         retired=sum(count for (_, _, state), count in now.items() if state == RETIRED),
         suspended=sum(count for (_, _, state), count in now.items() if state == ServiceState.SUSPENDED.value),
         newest_day=newest.day if newest else None,
@@ -238,6 +243,7 @@ OVERVIEW_COLUMNS = {
     "expected_loss": AssessmentRow.expected_loss,
     "effect": AssessmentRow.effect,
     "estimated_effect": AssessmentRow.estimated_effect,
+    "z_28": AssessmentRow.z_28,
     "decision_id": DecisionRow.id,
     "decision_action": DecisionRow.action,
     "decision_state": DecisionRow.state,
@@ -251,8 +257,8 @@ def overview(
 
     At most ``most_rows`` rows (missing: all of them), one per model: ``model_id``, ``name``, ``tier`` (missing if not set), ``owner``,
     ``owner_name``, ``team``, ``use_case``, ``service_state``, ``has_log``, ``last_error``, ``verdict``, ``basis``, ``reason``,
-    ``sentence``, ``version``, ``day`` and ``in_verdict_since`` (dates), ``expected_loss``, ``effect``, ``estimated_effect``
-    (floats), ``decision_id``, ``decision_action``, ``decision_state`` (newest open decision). Everything from ``basis`` on is
+    ``sentence``, ``version``, ``day`` and ``in_verdict_since`` (dates), ``expected_loss``, ``effect``, ``estimated_effect``,
+    ``z_28`` (floats), ``decision_id``, ``decision_action``, ``decision_state`` (newest open decision). Everything from ``basis`` on is
     missing for a model that was never assessed. Retired models come last.
     """
     statement = (
@@ -305,6 +311,12 @@ def sparklines(
             advantage[at] = np.nan if effect is None else 1.0 - effect
             drift[at] = np.nan if ratio is None else ratio
     return advantage, drift
+
+
+def model_count(engine: sa.Engine) -> int:
+    """Return how many models are registered, retired ones included."""
+    with engine.connect() as connection:
+        return connection.execute(select(func.count()).select_from(ModelRow)).scalar_one()
 
 
 def filter_options(engine: sa.Engine) -> FilterOptions:

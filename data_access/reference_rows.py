@@ -77,6 +77,9 @@ class LogReferences:
         """Return what tells whether a table changed; those of the default store are never changed, only replaced."""
         if source.connection == "default":
             return []
+        of_files = self.connections.fingerprint(source)
+        if of_files is not None:
+            return of_files
         table = self.connections.table(source)
         rows = table.rows("f")
         query = sa.select(sa.func.count()).select_from(rows).where(*table.condition(rows))

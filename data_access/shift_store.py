@@ -227,6 +227,7 @@ def shift_value(row: ShiftRow) -> Shift:
         log10_p=row.log10_p,
         models=tuple(row.models),
         cleared=tuple(row.cleared),
+        confirmed=row.confirmed,
     )
 
 
@@ -244,6 +245,7 @@ def _shift_day_row(found: ShiftDay, *, now: datetime) -> ShiftDayRow:
             log10_p=shift.log10_p,
             models=list(shift.models),
             cleared=list(shift.cleared),
+            confirmed=shift.confirmed,
         )
         for shift in found.shifts
     ]

@@ -26,6 +26,8 @@ def days_replaced(
     Keys compare like tuples. NaT where nothing replaces an entry; entries without an id are never replaced.
     """
     result = np.full(len(ids), NEVER)
+    if not have_several(others):
+        return result
     several = pd.Series(others).dropna()
     several = several[several.duplicated(keep=False)]
     wanted = pd.Series(ids).isin(several.unique()).to_numpy()
@@ -46,6 +48,14 @@ def days_replaced(
 
 def is_repeated(*, ids: Texts, keys: tuple[npt.NDArray[np.datetime64], ...]) -> npt.NDArray[np.bool_]:
     """Return which entries are followed by one with the same id and keys: of equals the last in order counts."""
+    if not have_several(ids):
+        return np.zeros(len(ids), dtype=bool)
     known = np.array([each is not None for each in ids], dtype=bool)
     table = pd.DataFrame({"id": ids} | {f"key_{at}": key for at, key in enumerate(keys)})
     return np.asarray(table.duplicated(keep="last").to_numpy() & known)
+
+
+def have_several(ids: Texts) -> bool:
+    """Whether any id occurs more than once."""
+    known = [each for each in ids.tolist() if each is not None]
+    return len(set(known)) < len(known)

@@ -207,12 +207,25 @@ class AssessmentRow(Table):
     estimated_effect: Mapped[float | None]
     newest_labelled_day: Mapped[date | None]
     against: Mapped[list[Any]]
-    details: Mapped[dict[str, Any]]
+    facts_id: Mapped[int | None] = mapped_column(sa.ForeignKey("assessment_facts.id"))
+    packed_details: Mapped[bytes]
+    facts: Mapped[AssessmentFactsRow | None] = relationship()
     findings: Mapped[list[FindingRow]] = relationship(order_by="FindingRow.id")
     __table_args__ = (
         sa.UniqueConstraint("model_id", "day", "known_on", "recorded_at", name="uq_assessments_day"),
         sa.Index("ix_assessments_day", "day"),
     )
+
+
+class AssessmentFactsRow(Table):
+    """What the details of every day of one reference repeat: names, importances and sources of features, the reference."""
+
+    __tablename__ = "assessment_facts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(sa.ForeignKey("models.id"))
+    content_hash: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+    __table_args__ = (sa.UniqueConstraint("model_id", "content_hash"),)
 
 
 class FindingRow(Table):
@@ -290,6 +303,7 @@ class ShiftRow(Table):
     log10_p: Mapped[float]
     models: Mapped[list[Any]]
     cleared: Mapped[list[Any]]
+    confirmed: Mapped[bool] = mapped_column(default=True)
 
 
 class AssessProgressRow(Table):

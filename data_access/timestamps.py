@@ -12,16 +12,17 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
 
+from data_access.log_values import arrow_micros, as_python
 from monitoring.errors import LogUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
 
     from data_access.log_connections import LogTable
+    from data_access.log_values import Values
     from monitoring.ports import Days
 
     Stamps = npt.NDArray[np.datetime64]
@@ -82,9 +83,11 @@ def localised(wall: Stamps, zone: str) -> Stamps:
     return np.asarray(index.tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy())
 
 
-def parsed(values: Sequence[Any], zone: str) -> Stamps:
+def parsed(values: Values, zone: str) -> Stamps:
     """Return ISO texts (or dates and times) as instants, NaT where one is none; texts without a zone are of ``zone``."""
-    series = pd.Series(list(values), dtype=object).map(lambda value: None if value is None else str(value).strip())
+    series = pd.Series(list(as_python(values)), dtype=object).map(
+        lambda value: None if value is None else str(value).strip()
+    )
     if series.empty or series.isna().all():
         return np.full(len(series), np.datetime64("NaT", "us"))
     has_zone = series.str.slice(10).str.contains(ZONE_SUFFIX, regex=True, na=False).to_numpy(dtype=bool)
@@ -104,8 +107,11 @@ def unit_by_size(value: float) -> str:
     return next(unit for bound, unit in UNIT_BY_SIZE if abs(value) < bound)
 
 
-def from_numbers(values: Sequence[Any], unit: str) -> Stamps:
+def from_numbers(given: Values, unit: str) -> Stamps:
     """Return numbers since 1970 as instants."""
+    if isinstance(given, pa.Array) and unit == "us" and (micros := arrow_micros(given)) is not None:
+        return micros.view("datetime64[us]")
+    values = as_python(given)
     if unit == "us" and None not in values:
         return np.array(values, dtype=np.int64).view("datetime64[us]")
     numbers = np.array([np.nan if value is None else float(value) for value in values]) * UNIT_MICROSECONDS[unit]
@@ -141,8 +147,10 @@ class TimeColumn:
         if name == NO_COLUMN:
             return cls(table, name, "absent", zone)
         column, declared = table.column(name), table.type_of(name)
-        if table.is_postgresql and isinstance(declared, sa.DateTime | sa.Date):
+        if table.is_typed and isinstance(declared, sa.DateTime | sa.Date):
             return cls(table, name, "native", zone, is_zoned=bool(getattr(declared, "timezone", False)))
+        if unit is not None and isinstance(declared, sa.Integer):
+            return cls(table, name, "number", zone, unit=unit)
         rows = table.rows("t")
         column = table.column(name, of=rows)
         with table.engine.connect() as connection:
@@ -158,6 +166,13 @@ class TimeColumn:
         raise LogUnreadableError(
             f"column {name!r} of table {table.words} holds {type(sample).__name__}, not timestamps"
         )
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether ``between`` selects the range and nothing around it."""
+        if self.kind == "native":
+            return self.is_zoned or self.zone == "UTC"
+        return self.kind == "number"
 
     def selected(self, of: sa.FromClause) -> sa.ColumnElement[Any]:
         """Return what to select; ``decoded`` makes instants of it."""
@@ -181,19 +196,19 @@ class TimeColumn:
         return self._exported(sa.func.max(self.table.column(self.name, of=of)))
 
     def _exported(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        if self.kind != "native":
+        if self.kind != "native" or self.table.is_duckdb:  # Arrow says the instant and its unit
             return column
         # Microseconds since 1970 whatever the session's time zone; 'infinity' has none.
         stamp = column if self.is_zoned else sa.cast(column, sa.DateTime())
         micros = sa.cast(sa.cast(sa.extract("epoch", stamp), sa.Numeric()) * 1_000_000, sa.BigInteger())
         return sa.case((sa.func.isfinite(stamp), micros), else_=None)
 
-    def decoded(self, values: Sequence[Any]) -> Stamps:
+    def decoded(self, values: Values) -> Stamps:
         """Return selected values as instants."""
         match self.kind:
             case "absent":
                 stamps = np.zeros(len(values), dtype="datetime64[us]")
-                stamps[[value is None for value in values]] = np.datetime64("NaT")
+                stamps[[value is None for value in as_python(values)]] = np.datetime64("NaT")
                 return stamps
             case "number":
                 return from_numbers(values, self.unit)
@@ -218,6 +233,16 @@ class TimeColumn:
             return sa.true()
         return self._comparable(of) < self._bound(end, slack=DAY)
 
+    def in_range(self, of: sa.FromClause) -> sa.ColumnElement[bool]:
+        """Return the condition for instants from parameter ``start`` to before ``end``, each made by ``bound``."""
+        column = self._comparable(of)
+        kind = None if self.kind == "number" else sa.DateTime(timezone=self.is_zoned)
+        return sa.and_(column >= sa.bindparam("start", type_=kind), column < sa.bindparam("end", type_=kind))
+
+    def bound(self, instant: np.datetime64) -> Any:
+        """Return an instant as the column keeps it, where ``is_exact``."""
+        return self._bound(instant, slack=np.timedelta64(0, "us")).value
+
     def quarter_hours(self, of: sa.FromClause) -> sa.ColumnElement[Any] | None:
         """Return the number of quarter hours since 1970, for grouping (days begin on one); nothing for texts."""
         if self.kind not in {"native", "number"} or self.unit == "ns":
@@ -232,11 +257,11 @@ class TimeColumn:
             column = sa.extract("epoch", sa.cast(column, sa.DateTime()))
         # A literal, for PostgreSQL does not see that a parameter in GROUP BY is the one in SELECT.
         whole = column.op("/")(sa.literal_column(str(size)))
-        return sa.cast(sa.func.floor(whole) if self.table.is_postgresql else whole, sa.BigInteger())
+        return sa.cast(sa.func.floor(whole) if self.table.is_typed else whole, sa.BigInteger())
 
-    def of_quarter_hours(self, values: Sequence[Any]) -> Stamps:
+    def of_quarter_hours(self, values: Values) -> Stamps:
         """Return the beginnings of quarter hours as instants."""
-        begins = (np.array(values, dtype=np.int64) * QUARTER_HOUR).view("datetime64[us]")
+        begins = (np.array(as_python(values), dtype=np.int64) * QUARTER_HOUR).view("datetime64[us]")
         return begins if self.is_zoned else localised(begins, self.zone)
 
     def _comparable(self, of: sa.FromClause) -> sa.ColumnElement[Any]:

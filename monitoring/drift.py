@@ -150,8 +150,13 @@ class NullVariation:
 def null_variation(counts: np.ndarray, *, window_days: int = WINDOW_DAYS, has_days: bool = True) -> NullVariation:
     """Return the day-to-day variation of one column, given its test-bin counts per day, shape ``(days, bins)``."""
     found = null_variations(Columns.of([counts.shape[1]]), counts, window_days=window_days, has_days=has_days)
-    return NullVariation(
-        float(found.extra[0]), float(found.freedom[0]), float(found.factor[0]), bool(found.provisional[0])
+    provisional = bool(found.provisional[0])
+    return replace(
+        found,
+        extra=float(found.extra[0]),
+        freedom=float(found.freedom[0]),
+        factor=float(found.factor[0]),
+        provisional=provisional,
     )
 
 

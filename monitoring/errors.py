@@ -83,3 +83,11 @@ class InvalidPersonError(ModelfolioError):
 
 class AuditChainError(ModelfolioError):
     """The audit trail does not verify; the text names the first bad row."""
+
+
+class NoLogRowsError(ModelfolioError):
+    """Rows are asked for where only day profiles are kept."""
+
+
+class SimulationError(ModelfolioError):
+    """The simulated portfolio cannot be made; the text says why."""

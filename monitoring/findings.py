@@ -40,6 +40,7 @@ WITH_FEW_ROWS = {
     service_findings.superseded,
     service_findings.traffic_gone,
     service_findings.no_traffic,
+    shift_findings.shift,
     service_findings.settling,
     service_findings.traffic,
     service_findings.unannounced,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from monitoring.reference import Reference
 
 COVERAGE_DAYS = 28
-MATERIAL_CHANGE, SIGNIFICANT_CHANGE = 0.10, 4.0
+MATERIAL_CHANGE, CLEARLY = 0.10, 3.0
 ENOUGH_PREDICTIONS = 30
 
 
@@ -38,13 +38,22 @@ class CoverageSeries:
 
     @property
     def changed(self) -> Flags:
-        """Bins whose coverage differs from the reference's by more than 10 points and 4 standard errors, ``(days, bins)``."""
-        p = self.reference_by_score
-        with np.errstate(invalid="ignore", divide="ignore"):
-            se = np.sqrt(np.maximum(p * (1 - p), 0.01) / self.rows_by_score)
-            change = np.abs(self.by_score - p)
-            flags: Flags = (change > MATERIAL_CHANGE) & (change >= SIGNIFICANT_CHANGE * se)
-        return flags & (self.rows_by_score >= ENOUGH_PREDICTIONS)
+        """Bins whose coverage differs from the reference's by clearly more than 10 points, ``(days, bins)``."""
+        return _changed(self.by_score, self.rows_by_score, self.reference_by_score)
+
+    @property
+    def is_changed(self) -> Flags:
+        """Days on which it differs by clearly more than 10 points, over all scores or in any bin."""
+        flags: Flags = _changed(self.share, self.rows, np.asarray(self.reference)) | self.changed.any(axis=-1)
+        return flags
+
+
+def _changed(share: Floats, rows: Floats, reference: Floats) -> Flags:
+    """Return where a share lies more than 10 points from the reference's, by 3 standard errors."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = np.maximum(share * (1 - share), reference * (1 - reference))
+        flags: Flags = np.abs(share - reference) > MATERIAL_CHANGE + CLEARLY * np.sqrt(spread / rows)
+    return flags & (rows >= ENOUGH_PREDICTIONS)
 
 
 def coverage_series(

@@ -32,6 +32,7 @@ SPILL_DAYS = 2
 QUIET_DAYS = 5
 """A model stays new for six days; a group that was among the candidates on one of the days before is still moving, not moving anew."""
 WORLD_DAYS = 21
+DAYS_TO_CONFIRM = 2
 CLEAN_DAYS = 4
 SILENT_DAYS = 28
 OVERLAP_DAYS, OVERLAP_SHARE = 10, 0.5
@@ -93,7 +94,8 @@ class Shift:
 
     ``day`` is the day it was first seen and names it. ``k`` of ``n`` exposed models were new on the day that speaks most clearly for it,
     with ``log10_p`` the decimal logarithm of the chance of that when each moves with the chance ``base``. ``models`` were new in its first days; ``cleared`` are
-    those of them whose features from the source have been normal for four days since (feed only).
+    those of them whose features from the source have been normal for four days since (feed only). A world shift is
+    ``confirmed`` once half of its models are abnormal on a later day: one day may be a holiday.
     """
 
     day: date
@@ -106,6 +108,7 @@ class Shift:
     log10_p: float
     models: tuple[str, ...]
     cleared: tuple[str, ...] = ()
+    confirmed: bool = True
 
     @property
     def p(self) -> float:
@@ -299,7 +302,8 @@ class ShiftWatch:
         old = [shift for shift in before if (day - shift.day).days > SPILL_DAYS]
         going_on = [after for shift in old if (after := self._continued(shift, day)) is not None]
         if young:
-            return (*going_on, *(self._unfolding(shift, day, old) for shift in young))
+            again = (self._unfolding(shift, day, old) for shift in young)
+            return (*going_on, *(shift for shift in again if shift is not None))
         found = strongest(each for each in self._contenders(day, day, old) if not _is_spill_over(each, going_on, day))
         if found is None:
             return tuple(going_on)
@@ -317,10 +321,10 @@ class ShiftWatch:
                     found[each.group] = each.merged(found[each.group]) if each.group in found else each
         return found.values()
 
-    def _unfolding(self, shift: Shift, day: date, old: list[Shift]) -> Shift:
+    def _unfolding(self, shift: Shift, day: date, old: list[Shift]) -> Shift | None:
         """Return a shift of the last two days again: a smaller p takes its place, further models join."""
         found = strongest(self._contenders(shift.day, day, old))
-        return shift if found is None else self._shift(found, began=shift.day, day=day)
+        return self._looked_at_again(shift if found is None else self._shift(found, began=shift.day, day=day), day)
 
     def _shift(self, found: Candidate, *, began: date, day: date) -> Shift:
         rows = self._rows_of(found.group)
@@ -341,7 +345,20 @@ class ShiftWatch:
             base=round(found.base, 4),
             log10_p=round(found.log_p / log(10), 2),
             models=tuple(sorted(models)),
+            confirmed=2 * broken > len(models),
         )
+
+    def _looked_at_again(self, shift: Shift, day: date) -> Shift | None:
+        """Return a world shift, confirmed if it lasted; nothing if on two later days with rows it did not."""
+        if shift.confirmed:
+            return shift
+        rows, window = self._rows_of(Group(shift.grouping, shift.source)), self._window(day, (day - shift.day).days)
+        signs = window[[rows[model_id] for model_id in shift.models if model_id in rows]]
+        exposed, abnormal = (signs >= 0).sum(axis=0), _abnormal(signs).sum(axis=0)
+        seen = 2 * exposed >= len(shift.models)
+        if (seen & (2 * abnormal >= exposed)).any():
+            return replace(shift, confirmed=True)
+        return shift if seen.sum() < DAYS_TO_CONFIRM else None
 
     def _rows_of(self, group: Group) -> dict[str, int]:
         groups, _, _, rows_of = self._members
@@ -350,13 +367,15 @@ class ShiftWatch:
     def _continued(self, shift: Shift, day: date) -> Shift | None:
         """Return a shift as it stands on ``day``; nothing once it is over.
 
-        A world shift lasts 21 days. A feed shift is over when fewer than a quarter of its models had a data-quality finding
-        on their last four days with rows; a model that has had no rows for 28 days does not keep it open.
+        A world shift lasts 21 days, if it is confirmed on one of the two days with rows after it was seen. A feed shift is
+        over when fewer than a quarter of its models had a data-quality finding on their last four days with rows; a model
+        that has had no rows for 28 days does not keep it open.
         """
         joined = [each.models for each in self.candidates(day) if each.group == Group(shift.grouping, shift.source)]
         models = tuple(sorted(set(shift.models).union(*joined)))
         if shift.kind is ShiftKind.WORLD:
-            return replace(shift, models=models) if (day - shift.day).days < WORLD_DAYS else None
+            is_open = (day - shift.day).days < WORLD_DAYS
+            return self._looked_at_again(replace(shift, models=models), day) if is_open else None
         window = self._window(day, min((day - shift.day).days + 1, WINDOW_DAYS))
         rows, faulty, cleared = self._rows_of(Group(shift.grouping, shift.source)), 0, []
         for model_id in models:

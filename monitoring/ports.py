@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date
 
@@ -115,8 +115,13 @@ class PredictionLog(Protocol):
     def extent(self) -> tuple[date, date] | None:
         """Return the first and last local day with rows or labels arriving, or nothing for an empty log."""
 
-    def day_counts(self, *, first: date, last: date) -> dict[date, tuple[int, int]]:
-        """Return per day the raw rows of that day and the labels that arrived on it: cheap, to notice changed days."""
+    def day_counts(
+        self, *, first: date, last: date, known: Mapping[date, tuple[int, int]] | None = None
+    ) -> dict[date, tuple[int, int]]:
+        """Return per day the raw rows of that day and the labels that arrived on it: cheap, to notice changed days.
+
+        ``known`` is what was returned before: its older days may be looked at together, and one by one when that changed.
+        """
 
     def days_replaced(self, *, first: date, last: date) -> set[date]:
         """Return the days that lost a row or a label to a newer one of the same id, on a later day, arriving in the range.

@@ -6,6 +6,7 @@ and many days are one matrix, so that scores for a whole history are a few array
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -25,6 +26,8 @@ FINE_BINS, COARSE_BINS = 40, 10
 SCORE_BINS, SCORE_TEST_BINS = 100, 20
 STORED_LEVELS, MINIMUM_LEVEL_ROWS = 30, 10
 REMEMBERED_RARE_LEVELS = 20_000
+VALUES_AT_ONCE = 100_000
+"""So many numbers are counted at once: they stay near the processor."""
 # After the bins of a numeric feature: missing, below and above the reference's range, values that are not numbers.
 NUMERIC_EXTRAS = ("nulls", "below", "above", "mistyped")
 # After the levels of a categorical feature: levels too rare to be stored, levels the reference never had, missing.
@@ -88,6 +91,17 @@ class NumericBins:
         coarse = coarse_of_fine(self.edges, self.coarse_edges)
         return np.concatenate((coarse, [len(self.coarse_edges) + 1, -1, -1, -1]))
 
+    @cached_property
+    def cuts(self) -> Floats:
+        """Where each bin ends in ascending values; the last one ends where missing values begin."""
+        return np.array([*self.edges, np.nan])
+
+    @property
+    def limits(self) -> tuple[float, float, float, float]:
+        """Lowest and highest value of the reference, end of the first bin, begin of the last one."""
+        first, last = (self.edges[0], self.edges[-1]) if self.edges else (np.inf, -np.inf)
+        return self.lowest, self.highest, first, last
+
     @property
     def can_drift(self) -> bool:
         """Constant features have no drift score."""
@@ -135,6 +149,11 @@ class CategoryBins:
         """Test bin of each count: every stored level, everything else together, missing."""
         n = len(self.levels)
         return np.concatenate((np.arange(n), [n, n, n + 1])).astype(np.intp)
+
+    @cached_property
+    def codes(self) -> dict[str, int]:
+        """Place of each stored level among the counts."""
+        return {level: code for code, level in enumerate(self.levels)}
 
     @property
     def can_drift(self) -> bool:
@@ -349,35 +368,57 @@ def empty_profiles(layout: Layout) -> DayProfiles:
 
 def count_rows(layout: Layout, rows: LogRows, *, counted: Flags | None = None) -> DayProfiles:
     """Return the day profiles of ``rows`` (only those ``counted``), one per day that has any."""
-    chosen = np.ones(len(rows.day), dtype=bool) if counted is None else counted
-    day, index = np.unique(rows.day[chosen], return_inverse=True)
-    n_days = len(day)
-    if not n_days:
+    chosen = np.arange(len(rows.day)) if counted is None else np.flatnonzero(counted)
+    if not len(chosen):
         return empty_profiles(layout)
+    day = rows.day[chosen]
+    if (day[1:] < day[:-1]).any():
+        order = np.argsort(day, kind="stable")
+        chosen, day = chosen[order], day[order]
+    starts = np.flatnonzero(np.concatenate(([True], day[1:] != day[:-1])))
+    n_days, days = len(starts), _Days(starts, np.diff(np.append(starts, len(day))))
+    numeric = (n_days, len(layout.numeric))
     profiles = DayProfiles(
-        day,
-        np.bincount(index, minlength=n_days).astype(np.int64),
+        day[starts],
+        days.rows.astype(np.int64),
         np.zeros((n_days, layout.n_counts), dtype=np.int64),
         np.zeros((n_days, layout.n_sums)),
-        np.full((n_days, len(layout.numeric)), np.nan),
-        np.full((n_days, len(layout.numeric)), np.nan),
+        np.full(numeric, np.nan),
+        np.full(numeric, np.nan),
     )
+    at_once = max(1, VALUES_AT_ONCE // len(chosen))
+    for first in range(0, len(layout.numeric), at_once):
+        _count_numeric(profiles, layout, rows, chosen, days, slice(first, first + at_once))
     for name, bins in layout.features.items():
-        values = rows.features.get(name)
-        if values is None:
-            values = np.full(len(rows.day), np.nan if isinstance(bins, NumericBins) else None)
-        if isinstance(bins, NumericBins):
-            mistyped = rows.mistyped.get(name, np.zeros(len(rows.day), dtype=bool))
-            _count_numeric(profiles, layout, name, values[chosen].astype(np.float64), mistyped[chosen], index)
-        else:
-            codes = _level_codes(bins, np.asarray(values[chosen], dtype=object))
-            profiles.counts[:, layout.counts_at[name]] = _table(index, codes, n_days, bins.width)
-    _count_score(profiles, layout, rows.score[chosen], index)
-    return _with_remarks(profiles, layout, rows, index, chosen)
+        if isinstance(bins, CategoryBins):
+            values = rows.features.get(name)
+            levels = [None] * len(chosen) if values is None else np.asarray(values, dtype=object)[chosen].tolist()
+            profiles.counts[:, layout.counts_at[name]] = _level_counts(bins, levels, days)
+    _count_score(profiles, layout, rows.score[chosen], days)
+    return _with_remarks(profiles, layout, rows, np.repeat(np.arange(n_days), days.rows), chosen)
+
+
+@dataclass(frozen=True)
+class _Days:
+    """Rows in order of their days: where each day starts, and how many rows it has; both ``(days,)``."""
+
+    starts: np.ndarray
+    rows: np.ndarray
+
+    def summed(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum over each day's rows, of arrays ``(..., rows)``."""
+        kind = np.int64 if values.dtype == bool else values.dtype
+        return np.add.reduceat(values, self.starts, axis=-1, dtype=kind)
+
+    def table(self, codes: np.ndarray, width: int) -> np.ndarray:
+        """Return how often each code below ``width`` occurs on each day, given one code per row ``(..., rows)``."""
+        days = len(self.starts)
+        at = codes + np.repeat(np.arange(days) * width, self.rows)
+        return np.bincount(at.reshape(-1), minlength=days * width).reshape(days, width)
 
 
 def _with_remarks(
-    profiles: DayProfiles, layout: Layout, rows: LogRows, index: np.ndarray, chosen: Flags
+    profiles: DayProfiles, layout: Layout, rows: LogRows, index: np.ndarray, chosen: np.ndarray
 ) -> DayProfiles:
     """Return the profiles with what there is to remark about their rows, except which were replaced."""
     missing = [at for at, name in enumerate(layout.features) if name in rows.missing_columns]
@@ -405,64 +446,75 @@ def with_replaced(profiles: DayProfiles, layout: Layout, replaced: Days) -> DayP
     return replace(profiles, remarks=remarks)
 
 
-def _table(index: np.ndarray, codes: np.ndarray, n_days: int, width: int) -> np.ndarray:
-    """Return counts per day and code."""
-    return np.bincount(index * width + codes, minlength=n_days * width).reshape(n_days, width)
-
-
 def _count_numeric(  # noqa: PLR0917 - one private caller, in this order
-    profiles: DayProfiles, layout: Layout, name: str, values: Floats, mistyped: Flags, index: np.ndarray
+    profiles: DayProfiles, layout: Layout, rows: LogRows, chosen: np.ndarray, days: _Days, part: slice
 ) -> None:
-    bins = layout.features[name]
-    assert isinstance(bins, NumericBins)  # noqa: S101 - narrows the type for the checker
-    n_days, n_bins = len(profiles), len(bins.edges) + 1
-    codes = np.searchsorted(bins.edges, values, side="right")
-    missing = np.isnan(values)
-    codes[missing] = n_bins
-    table = _table(index, codes, n_days, bins.width)
-    with np.errstate(invalid="ignore"):
-        table[:, n_bins + 1] = np.bincount(index[values < bins.lowest], minlength=n_days)
-        table[:, n_bins + 2] = np.bincount(index[values > bins.highest], minlength=n_days)
-    table[:, n_bins + 3] = np.bincount(index[mistyped], minlength=n_days)
-    profiles.counts[:, layout.counts_at[name]] = table
+    """Count some of the numeric features at once."""
+    names = layout.numeric[part]
+    values = np.full((len(names), len(chosen)), np.nan)
+    mistyped, limits = np.zeros(values.shape, dtype=bool), np.empty((len(names), 4))
+    for i, name in enumerate(names):
+        if (given := rows.features.get(name)) is not None:
+            values[i] = given[chosen]
+        if (flags := rows.mistyped.get(name)) is not None:
+            mistyped[i] = flags[chosen]
+        bins = layout.features[name]
+        assert isinstance(bins, NumericBins)  # noqa: S101 - narrows the type for the checker
+        profiles.counts[:, layout.counts_at[name]], limits[i] = _bin_counts(bins, values[i], days), bins.limits
+    lowest, highest, first, last = limits.T[..., None]
+    profiles.counts[:, layout.range_at[part]] = days.summed(values < lowest).T
+    profiles.counts[:, layout.range_at[part] + 1] = days.summed(values > highest).T
+    profiles.counts[:, layout.range_at[part] + 2] = days.summed(mistyped).T
     finite = np.isfinite(values)
-    x, day = values[finite], index[finite]
-    sums = [
-        np.bincount(day, minlength=n_days),
-        np.bincount(day, weights=x, minlength=n_days),
-        np.bincount(day, weights=x * x, minlength=n_days),
-        np.bincount(day, weights=x * (codes[finite] == 0), minlength=n_days),
-        np.bincount(day, weights=x * (codes[finite] == n_bins - 1), minlength=n_days),
-    ]
-    profiles.sums[:, layout.sums_at(name)] = np.stack(sums, axis=1)
-    at = layout.numeric.index(name)
-    np.fmin.at(profiles.lows[:, at], day, x)
-    np.fmax.at(profiles.highs[:, at], day, x)
+    x = np.where(finite, values, 0.0)
+    with np.errstate(over="ignore"):
+        sums = (finite, x, x * x, np.where(values < first, x, 0.0), np.where(values >= last, x, 0.0))
+        summed = np.stack([days.summed(each) for each in sums], axis=-1)
+    at = slice(part.start * len(SUMS), (part.start + len(names)) * len(SUMS))
+    profiles.sums[:, at] = np.swapaxes(summed, 0, 1).reshape(len(profiles), -1)
+    values[~finite] = np.nan
+    profiles.lows[:, part] = np.fmin.reduceat(values, days.starts, axis=-1).T
+    profiles.highs[:, part] = np.fmax.reduceat(values, days.starts, axis=-1).T
 
 
-def _level_codes(bins: CategoryBins, values: Texts) -> np.ndarray:
-    n = len(bins.levels)
-    known: dict[object, int] = {level: code for code, level in enumerate(bins.levels)}
-    known[None] = n + 2
-    for level in set(values.tolist()) - known.keys():
-        known[level] = n if level_digest(str(level)) in bins.rare else n + 1
-    return np.fromiter((known[value] for value in values.tolist()), dtype=np.intp, count=len(values))
+def _bin_counts(bins: NumericBins, values: Floats, days: _Days) -> np.ndarray:
+    """Return the counts of a numeric feature's bins and of its missing values, shape ``(days, width)``, the others zero.
+
+    Sorted values are cut at the edges: a third of what it takes to look every value up.
+    """
+    counts, width = np.zeros((len(days.starts), bins.width), dtype=np.int64), len(bins.cuts)
+    for row, start, rows in zip(counts, days.starts.tolist(), days.rows.tolist(), strict=True):
+        ends = np.sort(values[start : start + rows]).searchsorted(bins.cuts)
+        row[:width] = ends
+        row[1:width] -= ends[:-1]
+        row[width] = rows - ends[-1]
+    return counts
 
 
-def _count_score(profiles: DayProfiles, layout: Layout, score: Floats, index: np.ndarray) -> None:
-    bins, n_days = layout.score, len(profiles)
-    n_bins = len(bins.edges) + 1
+def _level_counts(bins: CategoryBins, levels: list[str | None], days: _Days) -> np.ndarray:
+    """Return the counts of a categorical feature, shape ``(days, width)``."""
+    n, counts = len(bins.levels), np.zeros((len(days.starts), bins.width), dtype=np.int64)
+    for i, (start, rows) in enumerate(zip(days.starts.tolist(), days.rows.tolist(), strict=True)):
+        for level, times in Counter(levels[start : start + rows]).items():
+            code = n + 2 if level is None else bins.codes.get(level)
+            if code is None:
+                code = n if level_digest(str(level)) in bins.rare else n + 1
+            counts[i, code] += times
+    return counts
+
+
+def _count_score(profiles: DayProfiles, layout: Layout, score: Floats, days: _Days) -> None:
+    bins, n_bins = layout.score, len(layout.score.edges) + 1
     codes = np.searchsorted(bins.edges, score, side="right")
     codes[np.isnan(score)] = n_bins
-    table = _table(index, codes, n_days, bins.width)
+    table = days.table(codes, bins.width)
     if bins.lowest is not None and bins.highest is not None:
         with np.errstate(invalid="ignore"):
-            outside = (score < bins.lowest) | (score > bins.highest)
-        table[:, n_bins + 1] = np.bincount(index[outside], minlength=n_days)
+            table[:, n_bins + 1] = days.summed((score < bins.lowest) | (score > bins.highest))
     profiles.counts[:, layout.score_at] = table
-    finite = np.isfinite(score)
-    profiles.sums[:, -2] = np.bincount(index[finite], weights=score[finite], minlength=n_days)
-    profiles.sums[:, -1] = np.bincount(index[finite], weights=score[finite] ** 2, minlength=n_days)
+    finite = np.where(np.isfinite(score), score, 0.0)
+    with np.errstate(over="ignore"):
+        profiles.sums[:, -2], profiles.sums[:, -1] = days.summed(finite), days.summed(finite * finite)
 
 
 def fixed_layout(rows: LogRows, *, names: Iterable[str], score: ScoreBins, kinds: dict[str, FeatureKind]) -> Layout:

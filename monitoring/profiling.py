@@ -76,8 +76,8 @@ def profiled(
     extent = log.extent()
     if extent is None:
         return model, []
-    counts = log.day_counts(first=extent[0], last=min(extent[1], last))
     before = store.counted_days(model.id)
+    counts = log.day_counts(first=extent[0], last=min(extent[1], last), known=before)
     changed = {day for day, counted in counts.items() if before.get(day) != counted}
     changed |= {day for day in before if day not in counts and extent[0] <= day <= last}
     if changed and before:

@@ -52,8 +52,8 @@ SEVERAL = {
 SHORT = {
     FindingKind.NULLS: "{value} of {name} is empty",
     FindingKind.STUCK: "{name} shows a single value",
-    FindingKind.UNIT: "{name} changed its scale: unit?",
-    FindingKind.RESCALED: "{name} \u00d7 {factor}: a change of unit?",
+    FindingKind.UNIT: "{name} changed its scale (unit?)",
+    FindingKind.RESCALED: "{name} \u00d7 {factor} (a change of unit?)",
     FindingKind.NEW_LEVEL: "{value} of {name} is unknown levels",
     FindingKind.TYPE_CHANGE: "{value} of {name} is not a number",
     FindingKind.MISSING_COLUMN: "column {name} is missing",
@@ -223,7 +223,9 @@ def whole_log(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
         share, since = percent(float(check.value[last])), segment.day_at(start)
         is_range = check.kind is FindingKind.SCORE_RANGE
         words = (
-            "of its predictions lie outside their range" if is_range else "of its predictions are stamped in the future"
+            "of its predictions have been outside their range"
+            if is_range
+            else "of its predictions have been stamped in the future"
         )
         source = "the range of the model's card; a probability lies between 0 and 1"
         found = evidence(

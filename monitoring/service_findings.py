@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from monitoring.ports import Flags
     from monitoring.segment import Segment
 
 
@@ -26,7 +25,7 @@ def superseded(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     if other is None or other.since > segment.day_at(i):
         return
     rest = int(segment.traffic.rows_7[i])
-    text = f"Superseded by {other.name} since {day_text(other.since)}; {plural(rest, 'prediction')} in the last 7 days."
+    text = f"It has been superseded by {other.name} since {day_text(other.since)}; it had {plural(rest, 'prediction')} in the last 7 days."
     found = _traffic_evidence(
         segment,
         i,
@@ -225,18 +224,18 @@ def label_coverage(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     coverage = segment.coverage
     if coverage is None:
         return
-    changed = coverage.changed[i]
-    if not changed.any():
+    flags = coverage.is_changed
+    if not flags[i] or not coverage.share[i] > 0:
         return
+    changed = coverage.changed[i]
     now, then = float(coverage.share[i]), coverage.reference
-    flags: Flags = np.asarray(coverage.changed.any(axis=1))
     since = segment.day_at(run_start(flags, i))
     text = (
         f"Labels cover {percent(now)} of its predictions, {percent(then)} in the reference: what they say about "
         "performance may not hold for the rest."
     )
-    worst = int(abs(coverage.by_score[i] - coverage.reference_by_score)[changed].argmax())
-    at = int(changed.nonzero()[0][worst])
+    distance = np.abs(coverage.by_score[i] - coverage.reference_by_score)
+    at = int(np.nanargmax(np.where(coverage.rows_by_score[i] > 0, distance, np.nan)))
     found = evidence(
         segment,
         window="28 days of predictions as old as a label usually is",
@@ -244,10 +243,10 @@ def label_coverage(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
         value=stored(now),
         reference_value=stored(then),
         threshold=0.10,
-        threshold_source="a change of 10 points in a bin of the score, and 4 standard errors",
+        threshold_source="a change of 10 points, over all scores or in one of their bins, and 3 standard errors",
         score_bins=int(changed.sum()),
         worst_bin=[at + 1, stored(coverage.by_score[i, at]), stored(coverage.reference_by_score[at])],
-        false_alarms="p < 0.0001 per bin of the score",
+        false_alarms="p < 0.002 per bin of the score",
         days_in_a_row=days_without_break(flags, i),
         ruled_out=data_are_clean(segment, i),
     )

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitoring.assessment import Finding, FindingKind, Verdict
+from monitoring.finding_evidence import evidence, skill_is_not_lost
 from monitoring.portfolio_shift import SPILL_DAYS, Grouping, Shift, ShiftKind
 from monitoring.wording import day_text, number, with_note
 
@@ -20,6 +21,18 @@ CROWDS = {
     Grouping.USE_CASE: "models of the use case {source}",
     Grouping.TEAM: "models of the team {source}",
     Grouping.ALL: "models",
+}
+
+WORLD_WORDS = {
+    (True, True): "No fault was found in the feed: the world changed. Label this model's predictions first.",
+    (
+        False,
+        True,
+    ): "No fault was found in the feed: the world changed. What moved is of minor importance to this model.",
+    (
+        False,
+        False,
+    ): "No fault was found in the feed. One day may be a holiday: it is watched if a later day confirms it.",
 }
 
 
@@ -41,29 +54,34 @@ def shift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
             text = f"{shift_words(found)} The data are broken, not the model: no retraining until they are clean again."
             note = "broken feed"
         else:
-            verdict = Verdict.WATCH
-            text = f"{shift_words(found)} No fault was found in the feed: the world changed. Label this model's predictions first."
-            note = "label first"
-        evidence = {
-            "window": day_text(found.day),
-            "day": found.day.isoformat(),
-            "kind": str(found.kind),
-            "grouping": str(found.grouping),
-            "source": found.source,
-            "models": found.k,
-            "exposed": found.n,
-            "value": round(found.k / found.n, 4),
-            "reference_value": found.base,
-            "threshold": 0.25,
-            "threshold_source": "a quarter of the exposed models, at least 4, and p < 0.00001 against the share abnormal on days t-31 to t-4",
-            "log10_p": found.log10_p,
-            "false_alarms": f"p = 1e{found.log10_p:.0f}",
-            "days_in_a_row": (segment.day_at(i) - found.day).days + 1,
-        }
+            matters = found.confirmed and segment.weighs(found)
+            verdict, note = (Verdict.WATCH, "label first") if matters else (Verdict.KEEP, "")
+            text = f"{shift_words(found)} {WORLD_WORDS[matters, found.confirmed]}"
+        numbers = evidence(
+            segment,
+            window=day_text(found.day),
+            prediction_days=day_text(found.day),
+            day=found.day.isoformat(),
+            kind=str(found.kind),
+            grouping=str(found.grouping),
+            source=found.source,
+            models=found.k,
+            exposed=found.n,
+            rows=int(segment.daily.rows[i]),
+            value=round(found.k / found.n, 4),
+            reference_value=found.base,
+            threshold=0.25,
+            threshold_source="a quarter of the exposed models, at least 4, and p < 0.00001 against the share abnormal on days "
+            "t-31 to t-4",
+            log10_p=found.log10_p,
+            false_alarms=f"p = 1e{found.log10_p:.0f}",
+            days_in_a_row=(segment.day_at(i) - found.day).days + 1,
+            ruled_out=skill_is_not_lost(segment, i),
+        )
         source = found.source if found.grouping is Grouping.SOURCE else None
         kind = FindingKind.PORTFOLIO_SHIFT
         subject = found.source or "portfolio"
-        finding = Finding(kind, verdict, subject, found.day, text, source, evidence)
+        finding = Finding(kind, verdict, subject, found.day, text, source, numbers)
         short = f"{number(found.k)} of {number(found.n)} models on {subject} moved {day_text(found.day)}"
         yield finding, with_note(short, note)
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from monitoring.drift import (
     MINIMUM_ROWS,
     SMALL_REFERENCE_DAYS,
     SMALL_REFERENCE_ROWS,
     TAIL,
-    merged_bins,
-    population_stability_index,
+    MergedBins,
+    null_variations,
+    stability_indices,
 )
 from monitoring.portfolio_shift import ModelSigns, Sign
 from monitoring.scale_change import MINIMUM_ROWS as EXPOSED_ROWS
@@ -22,82 +24,58 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from monitoring.ports import Flags, Floats
+    from monitoring.drift import Columns, NullVariation
+    from monitoring.ports import Flags
     from monitoring.segment import Segment
 
 DAY_PSI_FLOOR = 0.2
 EARLY_DAYS = 28
 
 
-def _day_moves(reference: np.ndarray, current: np.ndarray, *, days: int, has_days: bool) -> Flags:
-    """Return where the PSI of a single day is significant, for features with the same number of bins.
-
-    Args:
-        reference: test-bin counts per reference day, shape ``(features, reference days, bins)``.
-        current: test-bin counts per day in service, shape ``(features, days, bins)``.
-        days: calendar days of the reference.
-        has_days: false when the reference has no days; then the first 28 days in service say how a day varies.
-
-    Source: METHODS sections 3 and 9, windows of one day with floor 0.2.
-    """
-    total = reference.sum(axis=1)
-    n, n_reference, bins = current.sum(axis=-1), total.sum(axis=-1), current.shape[-1]
-    small = (n_reference < SMALL_REFERENCE_ROWS) | (days < SMALL_REFERENCE_DAYS)
-    psi = _psi(total, current)
-    if has_days:
-        extra, freedom = _variation(_psi(total, reference), reference.sum(axis=-1), bins)
-        learnt = np.ones(current.shape[1], dtype=bool)
-    else:
-        extra, freedom = _variation(psi[:, :EARLY_DAYS], n[:, :EARLY_DAYS], bins)
-        learnt = np.arange(current.shape[1]) >= EARLY_DAYS
-    freedom = np.where(learnt, freedom[:, None], max(bins - 1, 1))
-    with np.errstate(divide="ignore"):
-        mean = (bins - 1) * (1 / n + 1 / np.maximum(n_reference, 1)[:, None]) + np.where(learnt, extra[:, None], 0.0)
-    quantile = stats.chi2.ppf(1 - TAIL, freedom) / freedom
-    threshold = np.maximum(DAY_PSI_FLOOR, mean * quantile) * np.where(small, 2.0, 1.0)[:, None]
-    flags: Flags = (psi > threshold) & (n >= MINIMUM_ROWS)
-    return flags
-
-
-def _psi(total: np.ndarray, counts: np.ndarray) -> Floats:
-    return np.stack([population_stability_index(a, b) for a, b in zip(total, counts, strict=True)])
-
-
-def _variation(x: Floats, n: np.ndarray, bins: int) -> tuple[Floats, Floats]:
-    """Return what single days add to the mean PSI beyond sampling, and the degrees of freedom, per feature."""
-    used = n > 0
-    blocks = np.maximum(used.sum(axis=1), 1)
-    mean = np.where(used, x, 0.0).sum(axis=1) / blocks
-    spread = np.where(used, (x - mean[:, None]) ** 2, 0.0).sum(axis=1) / blocks
-    rows = np.maximum(n.sum(axis=1) / blocks, 1)
-    enough = used.sum(axis=1) > 1
-    extra = np.where(enough, 1.5 * np.maximum(0.0, mean - (bins - 1) / rows), 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        freedom = np.where(enough & (spread > 0), 2 * mean**2 / spread, bins - 1)
-    return extra, np.clip(freedom, 1.5, max(bins - 1, 1.5))
-
-
 def moved_features(segment: Segment, *, start: int) -> dict[str, Flags]:
-    """Return per feature on which days from index ``start`` on its one-day PSI is significant."""
+    """Return per feature that can drift on which days from index ``start`` on the PSI of that single day is significant.
+
+    A reference without days says nothing about how a day varies: the first 28 days in service do, once over.
+
+    Source: METHODS sections 3 and 9, windows of one day with floor 0.2. Checked against ``drift_series`` in ``test_shift_signs.py``.
+    """
     layout, reference = segment.reference.layout, segment.reference
-    first = 0 if not reference.has_days else start
-    by_bins: dict[int, list[tuple[str, np.ndarray, np.ndarray]]] = {}
-    for name, bins in layout.features.items():
-        if bins.can_drift:
-            at = layout.counts_at[name]
-            before = merged_bins(reference.profiles.counts[:, at], bins.test_bins)
-            now = merged_bins(segment.daily.counts[first:, at], bins.test_bins)
-            by_bins.setdefault(now.shape[1], []).append((name, before, now))
-    found: dict[str, Flags] = {}
-    for group in by_bins.values():
-        moves = _day_moves(
-            np.stack([before for _, before, _ in group]),
-            np.stack([now for _, _, now in group]),
-            days=reference.days,
-            has_days=reference.has_days,
-        )
-        found |= {name: moves[i, start - first :] for i, (name, _, _) in enumerate(group)}
-    return found
+    names = [name for name, bins in layout.features.items() if bins.can_drift]
+    if not names:
+        return {}
+    merged = MergedBins.of([(layout.counts_at[name].start, layout.features[name].test_bins) for name in names])
+    columns, by_day = merged.columns, merged(reference.profiles.counts)
+    total, current = by_day.sum(axis=0), merged(segment.daily.counts[start:])
+    variation = _variation(columns, by_day, days=reference.days, has_days=reference.has_days)
+    moved = _beyond(columns, total, current, variation)
+    if not reference.has_days:
+        early = merged(segment.daily.counts[:EARLY_DAYS])
+        learnt = replace(variation, **_beyond_sampling(columns, early))
+        later = np.arange(start, start + len(current)) >= EARLY_DAYS
+        moved = np.where(later[:, None], _beyond(columns, total, current, learnt), moved)
+    return dict(zip(names, moved.T, strict=True))
+
+
+def _variation(columns: Columns, by_day: np.ndarray, *, days: int, has_days: bool) -> NullVariation:
+    found = null_variations(columns, by_day, window_days=1, has_days=has_days)
+    small = (columns.summed(by_day.sum(axis=0)) < SMALL_REFERENCE_ROWS) | (days < SMALL_REFERENCE_DAYS)
+    return replace(found, factor=np.where(small, 2.0, 1.0))
+
+
+def _beyond_sampling(columns: Columns, by_day: np.ndarray) -> dict[str, Any]:
+    found = null_variations(columns, by_day, window_days=1)
+    return {"extra": found.extra, "freedom": found.freedom}
+
+
+def _beyond(columns: Columns, total: np.ndarray, current: np.ndarray, variation: NullVariation) -> Flags:
+    """Return where single days ``(days, bins)`` lie beyond the threshold of their column, shape ``(days, columns)``."""
+    n = columns.summed(current)
+    with np.errstate(divide="ignore"):
+        mean = (columns.widths - 1) * (1 / n + 1 / columns.summed(total)) + variation.extra
+    quantile = 2 * special.gammaincinv(variation.freedom / 2, 1 - TAIL) / variation.freedom
+    threshold = np.maximum(DAY_PSI_FLOOR, mean * quantile) * variation.factor
+    flags: Flags = (stability_indices(columns, total, current) > threshold) & (n >= MINIMUM_ROWS)
+    return flags
 
 
 def signs_of(segment: Segment, *, first: date) -> Iterator[ModelSigns]:
@@ -109,7 +87,7 @@ def signs_of(segment: Segment, *, first: date) -> Iterator[ModelSigns]:
     moves = moved_features(segment, start=start)
     faulty = np.zeros((len(names), days), dtype=bool)
     for at, name in enumerate(names):
-        for check in segment.quality[name].breaking:
+        for check in segment.quality[name].raised:
             faulty[at] |= (check.open & check.bad)[start:]
     abnormal = faulty | np.stack([moves.get(name, np.zeros(days, dtype=bool)) for name in names])
     given = [segment.reference.sources.get(name) for name in names]

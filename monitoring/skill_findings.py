@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import erfc, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from monitoring.assessment import Finding, FindingKind, Verdict, stored
+from monitoring.error_control import chance_of
 from monitoring.estimate import WHAT_IT_CANNOT_SEE, labels_needed
 from monitoring.finding_evidence import (
     A_FACT,
@@ -33,11 +33,6 @@ if TYPE_CHECKING:
 
 RANKS, CERTAIN_LABELS = 0.10, 2_000
 PROVISIONAL = " Thresholds are provisional: its reference is small, or early production."
-
-
-def by_chance(z: float) -> float:
-    """Return p = 1 - Phi(z): how often chance alone goes as far."""
-    return 0.5 * erfc(z / sqrt(2))
 
 
 # No better than naive (METHODS section 8)
@@ -297,7 +292,7 @@ def performance(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
         threshold_source=_threshold_words(segment, i),
         cusum=stored(series.cusum[i], digits=2),
         z_28=stored(z, digits=2),
-        p=stored(by_chance(z), digits=6),
+        p=stored(chance_of(z), digits=6),
         arl_days=round(run_length),
         false_alarms=f"one in about {run_length:,.0f} days by chance",
         days_in_a_row=days_without_break(held, i),

@@ -270,7 +270,7 @@ def _performance_details(segment: Segment, i: int) -> dict[str, Any]:
             "misfit": stored(explained.misfit),
             "mean_score": _stored_or_none(explained.mean_score),
             "mean_label": _stored_or_none(explained.mean_label),
-            "calibration": _stored_or_none(explained.calibration),
+            "calibration_in_the_large": _stored_or_none(explained.calibration),
         }
     if "confusion" in layout.slices:
         details["confusion"] = [int(x) for x in sums[layout.slices["confusion"]]]

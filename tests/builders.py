@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from data_access.assessment_details import split_details
 from data_access.audit_key import key_from_file
 from data_access.registry import Registry
 from data_access.schema import upgrade
@@ -187,6 +188,7 @@ def _assessment_row(model: Built, day: date, *, ago: int) -> AssessmentRow:
         effect=None if estimated else effect,
         effect_low=None if estimated or effect is None else effect - 0.09,
         effect_high=None if estimated or effect is None else effect + 0.09,
+        z_28=None if estimated or effect is None else 12 * effect,
         metric="AUC",
         metric_value=0.79,
         metric_reference=0.84,
@@ -198,7 +200,7 @@ def _assessment_row(model: Built, day: date, *, ago: int) -> AssessmentRow:
         against=["4 of the 31 % are a change of mix.", "36 models on bureau scores moved the same day: may settle."]
         if verdict is Verdict.RETRAIN
         else [],
-        details={},
+        packed_details=split_details({})[1],
     )
 
 

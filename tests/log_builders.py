@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from data_access.card_values import log_mapping, model_value
@@ -56,6 +58,9 @@ def log_rows(*rows: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def make_table(url: str, name: str, rows: Sequence[Mapping[str, Any]], **types: Any) -> None:
     """A table with these rows; times are typed on PostgreSQL and ISO text on SQLite, unless ``types`` says otherwise."""
+    if url.startswith("parquet:"):
+        make_parquet(Path(url.removeprefix("parquet://")), name, rows, **types)
+        return
     engine = sa.create_engine(url)
     names = list(dict.fromkeys(key for row in rows for key in row))
     kinds = {key: types.get(key) or _kind([row.get(key) for row in rows]) for key in names}
@@ -76,6 +81,14 @@ def make_table(url: str, name: str, rows: Sequence[Mapping[str, Any]], **types: 
         if said:
             connection.execute(statement, said)
     engine.dispose()
+
+
+def make_parquet(folder: Path, name: str, rows: Sequence[Mapping[str, Any]], **types: Any) -> None:
+    """The same as a Parquet file; ``types`` are Arrow's."""
+    folder.mkdir(exist_ok=True)
+    names = list(dict.fromkeys(key for row in rows for key in row))
+    columns = {key: pa.array([row.get(key) for row in rows], type=types.get(key)) for key in names}
+    pq.write_table(pa.table(columns), folder / f"{name}.parquet")
 
 
 def _kind(values: list[Any]) -> sa.types.TypeEngine[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from data_access import model_import
@@ -102,7 +103,10 @@ class Home:
 
 
 def table_rows(url: str) -> dict[str, int]:
-    """Return the rows of every table of a database."""
+    """Return the rows of every table of a database, or of every Parquet file of a folder."""
+    if url.startswith("parquet:"):
+        files = Path(url.removeprefix("parquet://")).glob("*.parquet")
+        return {file.stem: pq.read_metadata(file).num_rows for file in files}
     engine = sa.create_engine(url)
     with engine.connect() as connection:
         names = sa.inspect(connection).get_table_names()

@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_access import audit_trail, decision_queries, people
+from data_access import audit_trail, decision_queries, model_queries, people
+from data_access.assessment_details import split_details
 from data_access.audit_guards import SQLITE_GUARDS, missing_guards
+from data_access.engine import registry_url, writing_engine
 from data_access.registry import SCHEMA, Registry
 from data_access.schema import alembic_config, upgrade
 from data_access.tables import ApprovalRow, AssessmentRow, AuditEventRow, DecisionRow, FindingRow, ModelRow, Table
@@ -122,7 +125,7 @@ def add_assessment(
             labels_28=2_000,
             effect=effect,
             against=["The data is clean."],
-            details={},
+            packed_details=split_details({})[1],
         )
         session.add(row)
         session.flush()
@@ -237,6 +240,46 @@ class RegistryContract:
         before = audit_trail.verify(office)
         upgrade(address)
         assert audit_trail.verify(office) == before
+
+    def test_details_of_assessments_made_by_the_first_schema_are_kept(self, address: str) -> None:
+        engine = writing_engine(registry_url(address))
+        with engine.begin() as connection:
+            command.upgrade(alembic_config(connection), "0001")
+        old = sa.MetaData()
+        old.reflect(engine, only=["models", "assessments"])
+        details = {"features": {"amount": {"psi": 0.0123, "flags": []}}, "note": "\u00b0F"}
+        model: dict[str, Any] = {
+            "id": "m",
+            "name": "M",
+            "task": "binary",
+            "timezone": "UTC",
+            "service_state": "in_service",
+        }
+        model |= {"has_log": True, "card": {}, "card_hash": "", "created_at": NOW, "updated_at": NOW}
+        said: dict[str, Any] = {
+            "model_id": "m",
+            "version": "v1",
+            "day": DAY,
+            "known_on": DAY,
+            "recorded_at": NOW,
+            "verdict": "keep",
+        }
+        said |= dict.fromkeys(("sentence", "reason", "policy_version", "method_version", "content_hash"), "-")
+        said |= {"basis": "realised", "in_verdict_since": DAY, "expected_loss": 0.0, "against": [], "details": details}
+        said |= {"rows": 1, "rows_7": 7, "labels_28": 0}
+        with engine.begin() as connection:
+            connection.execute(old.tables["models"].insert(), model)
+            for at in range(1_100):
+                day = DAY - timedelta(days=at)
+                connection.execute(old.tables["assessments"].insert(), said | {"day": day, "known_on": day})
+        engine.dispose()
+        upgrade(address)
+        registry = Registry.open(address, audit_key=KEY)
+        for day in (DAY, DAY - timedelta(days=1_099)):
+            found = model_queries.assessment(registry, "m", known_on=day)
+            assert found is not None
+            assert found.details == details
+        registry.close()
 
     def test_upgrades_at_the_same_time_wait_for_each_other(self, address: str) -> None:
         context = multiprocessing.get_context("spawn")

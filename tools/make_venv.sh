@@ -3,17 +3,19 @@
 #
 #   tools/make_venv.sh run     what the product needs
 #   tools/make_venv.sh test    the same, and what its tests and checks need
+#   tools/make_venv.sh bench   the same, and what the benchmarks measure it against
 #
 # Needs a Python 3.11 or newer and its pip. Done before and nothing changed: returns at once.
 # Set PYTHON to choose the interpreter. Where pip looks for packages is left to pip's own configuration.
 set -eu
 cd "$(dirname "$0")/.."
 
-purpose=${1:?run or test}
+purpose=${1:?run, test or bench}
 case $purpose in
-    run) extras=postgres ;;
-    test) extras=postgres,sample-build,test ;;
-    *) echo "usage: tools/make_venv.sh run|test" >&2; exit 2 ;;
+    run) extras=parquet,postgres ;;
+    test) extras=parquet,postgres,sample-build,test ;;
+    bench) extras=bench,parquet,postgres,sample-build,test ;;
+    *) echo "usage: tools/make_venv.sh run|test|bench" >&2; exit 2 ;;
 esac
 venv_python=.venv/bin/python
 log=.venv/install.log
@@ -70,7 +72,7 @@ make_venv() {
     return 1
 }
 
-if installed "$purpose" || { [ "$purpose" = run ] && installed test; }; then
+if installed "$purpose" || { [ "$purpose" != bench ] && installed bench; } || { [ "$purpose" = run ] && installed test; }; then
     exit 0
 fi
 

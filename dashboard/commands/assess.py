@@ -1,13 +1,10 @@
-"""Assess the portfolio and export its verdicts."""
+"""Assess the portfolio."""
 
 from __future__ import annotations
 
-import csv
-import sys
 import time
 from contextlib import contextmanager
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,11 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dashboard.opening import open_registry
-from dashboard.presentation import csv_safe
 from dashboard.settings import load_settings
-from data_access.assess_portfolio import assess_portfolio
-from data_access.verdict_queries import changed_verdicts
-from data_access.verdict_queries import verdicts as stored_verdicts
+from data_access.assess_portfolio import Workers, assess_portfolio
 from monitoring.errors import ModelfolioError
 
 if TYPE_CHECKING:
@@ -31,12 +25,6 @@ if TYPE_CHECKING:
     from data_access.registry import Registry
 
 UNITS = {"m": 60, "h": 3600, "d": 86400}
-
-
-class Format(StrEnum):
-    """How verdicts are written."""
-
-    CSV = "csv"
 
 
 @contextmanager
@@ -66,8 +54,9 @@ def assess_once(
     model: str | None = None,
     first: date | None = None,
     last: date | None = None,
+    workers: int | None = None,
 ) -> AssessRun:
-    """Run assess with a progress bar."""
+    """Run assess with a progress bar; ``workers`` processes share the models (missing: as many as fit)."""
     with progress_bar("Assessing") as report:
         return assess_portfolio(
             registry,
@@ -78,10 +67,12 @@ def assess_once(
             last=last,
             only=model,
             report=report,
+            workers=Workers(workers, settings.lease_seconds, 60 * settings.overdue_minutes),
         )
 
 
 def assess(
+    *,
     model: Annotated[str | None, typer.Option(help="Only this model, by its id.")] = None,
     as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Judge up to this day.")] = None,
     from_: Annotated[
@@ -89,12 +80,17 @@ def assess(
         typer.Option("--from", formats=["%Y-%m-%d"], help="First day to judge, as daily runs would have."),
     ] = None,
     to: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day to judge.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that share the models; by default one for few models, else one per core."),
+    ] = None,
     every: Annotated[str | None, typer.Option(help="Go on for ever, once per this time: 30m, 1h, 1d.")] = None,
 ) -> None:
     """Read what changed in the prediction logs and judge every model.
 
     Without dates each model catches up to its newest complete day. A range gives what daily runs would have given, each day
-    from what was known on it; running it again changes nothing.
+    from what was known on it; running it again changes nothing. Any number of these commands may run at the same time, on one
+    machine or many: they share the work, and one that dies is replaced by the others.
     """
     if as_of and (from_ or to):
         raise typer.BadParameter("--as-of judges up to one day; give it or --from and --to, not both")
@@ -105,7 +101,9 @@ def assess(
     settings = load_settings()
     registry = open_registry(settings)
     while True:
-        run = assess_once(registry, settings, model=model, first=first, last=last.date() if last else None)
+        run = assess_once(
+            registry, settings, model=model, first=first, last=last.date() if last else None, workers=workers
+        )
         for failed, reason in run.failures.items():
             typer.echo(f"{failed}: {reason}", err=True)
         typer.echo(f"{run.models} models assessed, {run.assessments} new assessments, {len(run.failures)} failures.")
@@ -125,24 +123,3 @@ def _seconds(every: str | None) -> float | None:
     if unit is None or not every[:-1].isdigit() or int(every[:-1]) == 0:
         raise typer.BadParameter(f"--every {every!r}: give a number and m, h or d, as in 30m, 1h, 1d")
     return int(every[:-1]) * float(unit)
-
-
-def verdicts(
-    from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
-    to: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")] = None,
-    changed_since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only verdicts that changed on or after this day.")
-    ] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to write them.")] = Format.CSV,
-) -> None:
-    """Write verdicts as model,date,verdict,reason: one line per model and day; without dates the newest of each model."""
-    del format_
-    registry = open_registry(load_settings())
-    if changed_since:
-        lines = changed_verdicts(registry, since=changed_since.date())
-    else:
-        lines = stored_verdicts(registry, first=from_.date() if from_ else None, last=to.date() if to else None)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["model", "date", "verdict", "reason"])
-    for line in lines:
-        writer.writerow([csv_safe(line.model), line.day.isoformat(), line.verdict, csv_safe(line.reason)])

@@ -14,14 +14,15 @@ import typer
 
 from dashboard.commands.assess import assess_once, progress_bar
 from dashboard.commands.serve import LOOPBACK_ADDRESS, refuse_taken_port, serve
+from dashboard.demo_people import add_people
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, load_settings
-from data_access import people
+from dashboard.simulated import Wanted, start, stop
 from data_access.demo_clock import demo_clock, move_demo_clock
 from data_access.model_import import import_folders
 from data_access.schema import upgrade
 from monitoring.errors import ModelfolioError, SettingsError
-from monitoring.people import COMMAND_LINE, Role
+from sample_data.simulate import MODELS, MOST_MODELS
 
 if TYPE_CHECKING:
     from dashboard.settings import Settings
@@ -34,21 +35,6 @@ OPENING_DAY = date(2021, 7, 17)
 LAST_DAY = date(2021, 12, 28)
 SECONDS_TO_START = 4.0
 """A browser is opened on a desktop once the server has had time to listen; anywhere else the address is printed."""
-PEOPLE: dict[str, tuple[str, Role | None]] = {
-    "ada@example.org": ("Ada Berg", None),
-    "grace@example.org": ("Grace Novak", None),
-    "hedy@example.org": ("Hedy Okafor", None),
-    "katherine@example.org": ("Katherine Rao", None),
-    "margaret@example.org": ("Margaret Haddad", None),
-    "mary@example.org": ("Mary Lindqvist", None),
-    "emmy@example.org": ("Emmy Sato", Role.APPROVER),
-    "sofia@example.org": ("Sofia Duarte", Role.APPROVER),
-    "rosalind@example.org": ("Rosalind Meyer", Role.INDEPENDENT_REVIEWER),
-    "lise@example.org": ("Lise Moreau", Role.AUDITOR),
-    "barbara@example.org": ("Barbara Klein", Role.ADMINISTRATOR),
-    "vera@example.org": ("Vera Costa", Role.VIEWER),
-}
-"""Invented people: the owners of the sample's models, and one or two of each role."""
 
 
 def demo(
@@ -57,10 +43,15 @@ def demo(
         typer.Option(formats=["%Y-%m-%d"], help=f"Day the demo's clock stands on, {FIRST_DAY} to {LAST_DAY}."),
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8501,
+    simulated: Annotated[
+        int,
+        typer.Option(min=0, max=MOST_MODELS, help="Models of the simulated portfolio made beside it; 0: none."),
+    ] = MODELS,
 ) -> None:
     """Build the sample portfolio if it is not there, assess its history and serve it on this machine.
 
-    Nobody signs in: in the pages you choose whom you act as. The second start takes seconds.
+    Nobody signs in: in the pages you choose whom you act as. The second start takes seconds. A simulated portfolio is made
+    meanwhile, in the background and in files of its own; the header shows how far it is, and then leads there.
     """
     if at and not FIRST_DAY <= at.date() <= LAST_DAY:
         raise SettingsError(f"The demo's clock goes from {FIRST_DAY} to {LAST_DAY}, not to {at.date()}.")
@@ -80,7 +71,11 @@ def demo(
         opener = threading.Timer(SECONDS_TO_START, webbrowser.open, [f"http://{LOOPBACK_ADDRESS}:{port}"])
         opener.daemon = True
         opener.start()
-    serve(port=port, address=LOOPBACK_ADDRESS)
+    making = start(settings, Wanted(models=simulated)) if simulated else None
+    try:
+        serve(port=port, address=LOOPBACK_ADDRESS)
+    finally:
+        stop(making)
 
 
 def build(registry: Registry, settings: Settings) -> None:
@@ -101,14 +96,3 @@ def build(registry: Registry, settings: Settings) -> None:
         failed = "; ".join(f"{model}: {reason}" for model, reason in run.failures.items())
         raise ModelfolioError(f"The sample portfolio could not be assessed: {failed}")
     move_demo_clock(registry, day=OPENING_DAY, last_day=LAST_DAY)
-
-
-def add_people(registry: Registry) -> None:
-    """Add the demo's people and their roles."""
-    now = datetime.now(UTC)
-    known = {person.email for person in people.everyone(registry)}
-    for email, (name, role) in PEOPLE.items():
-        if email not in known:
-            people.add(registry, email=email, name=name, by=COMMAND_LINE, now=now, is_demo=True)
-        if role:
-            people.grant(registry, email=email, role=role, by=COMMAND_LINE, now=now)

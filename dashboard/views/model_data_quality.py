@@ -39,10 +39,20 @@ def open_findings(assessment: Assessment) -> None:
     if not found:
         counted = plural(len(assessment.details.get("features") or {}), "feature")
         st.markdown(f"**No open finding** {quiet(f'in {counted}')}")
+        replaced(assessment)
         return
     lines = "\n".join(f"- {escape_markdown(finding.sentence, longest=300)}" for finding in found)
     st.markdown(f"**{plural(len(found), 'open finding')}**\n\n{lines}")
+    replaced(assessment)
     st.markdown(quiet("A finding closes by itself after 4 clean days; its days stay out of performance and drift."))
+
+
+def replaced(assessment: Assessment) -> None:
+    """Say how many rows a newer one of the same id replaced; that is ordinary, and no finding."""
+    if rows := assessment.details.get("replaced_rows_7"):
+        st.markdown(
+            quiet(f"{plural(rows, 'row')} of the last 7 days said again under the same id; the last one counts.")
+        )
 
 
 def traffic(view: ModelView, assessment: Assessment) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dashboard.charts import Chart
     from dashboard.model_view import ModelView
+    from data_access.model_queries import Distribution
     from monitoring.assessment import Assessment
 
 
@@ -130,7 +131,20 @@ def one_feature(view: ModelView, assessment: Assessment, features: pd.DataFrame,
     )
     chart = drift_charts.distribution(shares, view.colours, height=264) if shares and shares.current_rows else None
     show_chart(chart, key="m_distribution", missing="No rows are kept for these 7 days.")
-    st.markdown(small("Familiar marks for PSI: 0.1 little, 0.25 a lot; the threshold above is this feature's own."))
+    marks = "Familiar marks for PSI: 0.1 little, 0.25 a lot; the threshold above is this feature's own."
+    others = as_other_tools_say(shares) if shares else ""
+    st.markdown(small(f"As other tools measure these days: {others}. {marks}" if others else marks))
+
+
+def as_other_tools_say(shares: Distribution) -> str:
+    """Return the drift scores of other tools in words, for whoever compares."""
+    words = {
+        "normed_wasserstein": "Wasserstein {} sd",
+        "jensen_shannon": "Jensen-Shannon {}",
+        "kolmogorov_smirnov": "Kolmogorov-Smirnov {}",
+    }
+    said = [text.format(number(shares.scores[name], digits=2)) for name, text in words.items() if name in shares.scores]
+    return ", ".join(said)
 
 
 def feature_map(view: ModelView, days: pd.DataFrame) -> None:

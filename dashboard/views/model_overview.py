@@ -38,7 +38,20 @@ MOST_FINDINGS = 8
 CHART_HEIGHT = 254
 """With the timeline below it the argument fits a screen of 1440 x 900."""
 LONGEST_POINT = 320
-SHARES = {FindingKind.NULLS, FindingKind.NEW_LEVEL, FindingKind.TYPE_CHANGE, FindingKind.NO_BETTER_THAN_NAIVE}
+SHARES = {
+    FindingKind.NULLS,
+    FindingKind.NEW_LEVEL,
+    FindingKind.TYPE_CHANGE,
+    FindingKind.MISSING_COLUMN,
+    FindingKind.SCORE_RANGE,
+    FindingKind.FUTURE_ROWS,
+    FindingKind.PERFORMANCE,
+    FindingKind.NO_BETTER_THAN_NAIVE,
+    FindingKind.LABEL_COVERAGE,
+    FindingKind.TRAFFIC_HALVED,
+    FindingKind.PORTFOLIO_SHIFT,
+}
+"""Kinds whose value is a share (of rows, labels or models) or a skill."""
 
 
 def show(view: ModelView) -> None:
@@ -193,7 +206,7 @@ def findings(assessment: Assessment) -> None:
                     for column, (name, value) in zip(
                         st.columns(per_row, gap="small"), facts[start : start + per_row], strict=False
                     ):
-                        column.markdown(f"{small(name)}  \n{escape_markdown(value, longest=160)}")
+                        column.markdown(f"{small(name)}  \n{escape_markdown(value, longest=LONGEST_POINT)}")
     if len(assessment.findings) > MOST_FINDINGS:
         st.markdown(quiet(f"and {len(assessment.findings) - MOST_FINDINGS} more; see the tabs."))
     st.markdown(
@@ -215,12 +228,15 @@ def evidence_facts(finding: Finding, *, on: date) -> list[tuple[str, str]]:
         ("Where the threshold comes from", text(evidence.get("threshold_source"))),
         ("Window", text(evidence.get("window"))),
         ("Predictions covered", text(evidence.get("prediction_days"))),
+        ("Labels arrived", text(evidence.get("label_days"))),
         ("Rows", count(evidence.get("rows"))),
         ("Labels", count(evidence.get("labels"))),
         ("Days in a row", count(evidence.get("days_in_a_row"))),
         ("By chance", text(evidence.get("false_alarms"))),
         ("Importance", percent(evidence["importance"]) if isinstance(evidence.get("importance"), float) else None),
         ("Ruled out", text(evidence.get("ruled_out"))),
+        ("Portfolio shift", text(evidence.get("shift"))),
+        ("Compared with", text(evidence.get("reference"))),
     ]
     return [(name, value) for name, value in shown if value]
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dashboard.model_view import ModelView
     from monitoring.assessment import Assessment
 
+FEW_CASES = 20
+"""Below so many cases precision and recall are not shown (METHODS section 13)."""
 WINDOW_NAMES = {"7": "last 7 days", "14": "last 14 days", "28": "last 28 days"}
 
 
@@ -85,6 +87,11 @@ def label_coverage(view: ModelView, assessment: Assessment) -> None:
             f"Estimated loss over the last 7 days of predictions: {lost(measures.estimated_effect)}. An estimate sees a harder "
             "population; it cannot see a changed relation between inputs and labels."
         )
+    if coverage := assessment.details.get("label_coverage"):
+        said.append(
+            f"Labels cover {percent(coverage['share'])} of the predictions old enough to have one, "
+            f"{percent(coverage['reference'])} in the reference."
+        )
     st.markdown("**Labels**\n\n" + "\n".join(f"- {escape_markdown(sentence, longest=400)}" for sentence in said))
 
 
@@ -103,7 +110,17 @@ def in_detail(assessment: Assessment) -> None:
         ]
         st.markdown("**Loss by window**")
         st.table(pd.DataFrame(rows).set_index("Window"))
-    said = [point for point in (skill(measured, assessment), level(measured), errors(measured)) if point]
+    said = [
+        point
+        for point in (
+            skill(measured, assessment),
+            parts_of_loss(measured),
+            level(measured),
+            calibrated(measured),
+            errors(measured),
+        )
+        if point
+    ]
     if said:
         st.markdown("\n".join(f"- {escape_markdown(point, longest=300)}" for point in said))
 
@@ -113,6 +130,22 @@ def skill(measured: dict[str, Any], assessment: Assessment) -> str | None:
     if measured.get("skill") is None or then is None:
         return None
     return f"Skill (1 − its loss / naive loss): {percent(measured['skill'])}, {percent(then)} in the reference."
+
+
+def parts_of_loss(measured: dict[str, Any]) -> str | None:
+    """Return how much of the loss is the population's, and how much the model's."""
+    mix, misfit = measured.get("mix"), measured.get("misfit")
+    if mix is None or misfit is None:
+        return None
+    return f"Of the advantage, {percent(mix)} lost to a harder population (mix), {percent(misfit)} to a worse fit (misfit)."
+
+
+def calibrated(measured: dict[str, Any]) -> str | None:
+    """Return calibration in the large."""
+    score, label = measured.get("mean_score"), measured.get("mean_label")
+    if score is None or label is None:
+        return None
+    return f"Mean score {metric_number(score)}, mean label {metric_number(label)}: a difference of {metric_number(score - label)}."
 
 
 def level(measured: dict[str, Any]) -> str | None:
@@ -160,6 +193,9 @@ def confusion(counts: list[int]) -> None:
         (_, false_alarms), (missed, hits) = rows
         said, true = false_alarms + hits, missed + hits
         parts = []
+        if true < FEW_CASES:
+            st.markdown(quiet(f"Only {plural(true, 'case')}: precision and recall would be chance."))
+            return
         if said:
             parts.append(f"Precision {percent(hits / said)}: of {plural(said, 'alarm')}, {number(hits)} came true.")
         if true:

@@ -16,14 +16,17 @@ from dashboard.presentation import (
     number,
     one_line,
     plural,
+    shift_sentence,
     short_date,
     signed,
 )
 from dashboard.propose import propose_button
 from dashboard.widgets import chosen_from_url, colours, empty, remember_in_url, show_notice, small, url_filter
 from data_access import portfolio_queries
-from data_access.portfolio_queries import MOST_ROWS, TIER_NOT_SET, VERDICT_ORDER, PortfolioFilter, Standing
-from monitoring.assessment import Verdict
+from data_access.portfolio_queries import MOST_ROWS, RETIRED, TIER_NOT_SET, VERDICT_ORDER, PortfolioFilter, Standing
+from monitoring.assessment import Basis, Verdict
+from monitoring.error_control import beyond_chance, chance_of, expected_chance_signals
+from monitoring.policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
     from datetime import date
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 STALE_AFTER_DAYS = 2
 FILTER_KEYS = ("pf_verdict", "pf_q", "pf_tier", "pf_team", "pf_use_case", "pf_owner")
 LAST_ADDRESS = "pf_last_address"
-FILTER_NAMES = ("verdict", "q", "tier", "team", "use_case", "owner")
+FILTER_NAMES = ("verdict", "q", "tier", "team", "use_case", "owner", "shift")
 
 
 def heading(standing: Standing, wanted: PortfolioFilter) -> str:
@@ -101,7 +104,34 @@ def asked_in_url() -> PortfolioFilter:
         use_cases=tuple(chosen_from_url("use_case", offered.use_cases)),
         owners=tuple(chosen_from_url("owner", list(offered.owners))),
         text=st.query_params.get("q", ""),
+        model_ids=shift_in_url(),
     )
+
+
+def shift_in_url() -> tuple[str, ...]:
+    """Return the models of the open shift that the address names by its day; a shift that is over filters nothing."""
+    asked = st.query_params.get("shift")
+    return next((shift.models for shift in session.open_shifts() if shift.day.isoformat() == asked), ())
+
+
+def shift_card() -> None:
+    """Show the open portfolio shifts, quietly: what moved since when, whether a feed broke, and which models."""
+    shifts = session.open_shifts()
+    if not shifts:
+        return
+    with st.container(border=True, key="shift", gap="xsmall"):
+        for shift in shifts:
+            words, press = st.columns([4, 1], vertical_alignment="center")
+            words.markdown(shift_sentence(shift))
+            chosen = st.query_params.get("shift") == shift.day.isoformat()
+            press.button(
+                "Show all models" if chosen else f"Show {plural(len(shift.models), 'model')}",
+                key=f"pf_shift_{shift.day.isoformat()}",
+                on_click=remember_in_url,
+                args=("shift", "" if chosen else shift.day.isoformat()),
+                type="tertiary",
+                width="stretch",
+            )
 
 
 def model_filters() -> None:
@@ -178,6 +208,27 @@ def count_line(shown: int, total: int) -> str:
     )
 
 
+def chance_line(rows: pd.DataFrame, standing: Standing) -> str:
+    """Return how many measured losses are more than chance, and how many signals chance alone would give.
+
+    Only for a list of every verdict: what stands out is told against all models that were measured.
+    """
+    if not standing.measured:
+        return ""
+    is_measured = rows["basis"].eq(Basis.REALISED.value) & rows["service_state"].ne(RETIRED)
+    z = rows.loc[is_measured, "z_28"].astype(float).dropna()
+    found = beyond_chance([chance_of(value) for value in z], models=standing.measured)
+    signals = expected_chance_signals(standing.measured, level=DEFAULT_POLICY.cusum_retrain)
+    stands_out = (
+        f"{number(found)} of {plural(standing.measured, 'model')} measured on labels {'has' if found == 1 else 'have'} lost "
+        "more than chance explains, and about one in ten of those is expected to be chance"
+        if found
+        else f"no loss of the {plural(standing.measured, 'model')} measured on labels is more than chance explains"
+    )
+    monthly = f"at most {plural(round(signals), 'retrain signal')}" if signals >= 1 else "fewer than one retrain signal"
+    return f"{stands_out[:1].upper()}{stands_out[1:]} · by chance alone {monthly} a month"
+
+
 def table(rows: pd.DataFrame, advantage: Any, drift: Any) -> list[str]:
     """Show the ranked table and return the ids of the ticked models; a clicked cell opens its model."""
     ids = list(rows["model_id"])
@@ -234,6 +285,7 @@ def page() -> None:
             "ago. Verdicts below are of that day. Run `modelfolio assess`.",
             icon=":material/schedule:",
         )
+    shift_card()
     verdict_counts(wanted)
     model_filters()
     rows, total, advantage, drift = session.overview(wanted)
@@ -244,7 +296,9 @@ def page() -> None:
             st.button("Clear filters", on_click=clear_filters, key="pf_clear_empty")
     else:
         ticked = table(rows, advantage, drift)
-        st.markdown(small(count_line(min(len(rows), MOST_ROWS), total)))
+        chance = "" if wanted.verdicts else chance_line(rows, standing)
+        said = (count_line(min(len(rows), MOST_ROWS), total), chance)
+        st.markdown("  \n".join(small(line) for line in said if line))
     with action_place:
         st.download_button(
             "CSV",

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
 
 from data_access import model_queries
 from data_access.registry import Registry
@@ -126,6 +128,29 @@ def test_distribution_of_numbers_counts_every_row_once(registry: Registry) -> No
     assert shares.bins[0].startswith("<")
 
 
+def test_a_distribution_brings_the_scores_that_other_tools_compute_from_the_rows(registry: Registry) -> None:
+    live = history_builders.binary(days=60, amount_shift=8)
+    judged_model(registry, live)
+
+    amount, channel = (
+        model_queries.distribution(registry, "m", version="v1", feature=name, last=LAST, known_on=LAST)
+        for name in ("amount", "channel")
+    )
+
+    assert amount is not None
+    assert channel is not None
+    used, here = history_builders.past(), live.day > np.datetime64(LAST - timedelta(days=7))
+    before, week = used.features["amount"], live.features["amount"][here]
+    assert amount.scores["wasserstein"] == pytest.approx(stats.wasserstein_distance(before, week), abs=0.2)
+    assert amount.scores["kolmogorov_smirnov"] == pytest.approx(stats.ks_2samp(before, week).statistic, abs=0.01)
+    shares = [
+        [float((drawn == level).mean()) for level in history_builders.CHANNELS]
+        for drawn in (used.features["channel"], live.features["channel"][here])
+    ]
+    assert channel.scores["jensen_shannon"] == pytest.approx(jensenshannon(*shares), abs=1e-9)
+    assert "wasserstein" not in channel.scores
+
+
 def test_distribution_before_the_first_row_is_empty(registry: Registry) -> None:
     judged_model(registry)
 
@@ -135,6 +160,7 @@ def test_distribution_before_the_first_row_is_empty(registry: Registry) -> None:
 
     assert shares is not None
     assert shares.current_rows == 0
+    assert shares.scores == {}
 
 
 def test_unknown_feature_or_version_has_no_distribution(registry: Registry) -> None:

@@ -71,8 +71,11 @@ class MemoryLog:
         days = np.concatenate((rows.day, pairs.arrival))
         return (days.min().astype(object), days.max().astype(object)) if len(days) else None
 
-    def day_counts(self, *, first: date, last: date) -> dict[date, tuple[int, int]]:
+    def day_counts(
+        self, *, first: date, last: date, known: Mapping[date, tuple[int, int]] | None = None
+    ) -> dict[date, tuple[int, int]]:
         """Return rows and arrived labels per day."""
+        del known
         counts: dict[date, list[int]] = {}
         for at, days in enumerate((self._rows().day, self._pairs().arrival)):
             for day, n in zip(*np.unique(days, return_counts=True), strict=True):

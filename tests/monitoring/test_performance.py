@@ -179,6 +179,14 @@ def test_a_day_without_labels_leaves_the_sum_as_it_is() -> None:
     assert gaps.cusum[24] > 0
 
 
+@pytest.mark.parametrize(("rows_a_day", "days_of_a_step"), [(10, 1), (9, 2), (4, 3)])
+def test_a_step_is_as_many_days_as_give_ten_labels(rows_a_day: int, days_of_a_step: int) -> None:
+    few = series(binary(days=42, rows_a_day=rows_a_day, kept=-1.0), against=reference(past(rows_a_day=20)))
+    changed = np.flatnonzero(np.diff(few.cusum) != 0) + 1
+    assert (changed % days_of_a_step == days_of_a_step - 1).all()
+    assert np.diff(changed).min() == days_of_a_step
+
+
 def test_one_label_a_day_is_a_step_every_seventh_day() -> None:
     one = series(binary(days=63, rows_a_day=1, kept=-1.0), against=reference(past(rows_a_day=20)))
     changed = np.flatnonzero(np.diff(one.cusum) != 0) + 1
@@ -265,6 +273,25 @@ def test_the_second_yardstick_takes_over_at_a_skill_of_0_87(noise: float, second
     )
     assert base.skill == pytest.approx(0.87, abs=0.01)
     assert bool(series(regression(days=30), against=base).second_yardstick[-1]) is second
+
+
+def test_better_than_the_reference_is_a_cusum_of_the_other_direction_that_resets_nothing() -> None:
+    worse_reference = reference(past(kept=0.6))
+    better = series(binary(days=60), against=worse_reference)
+    assert better.is_better[-1]
+    assert better.cusum[-1] == pytest.approx(0.0)
+    assert not series(binary(days=60)).is_better.any()
+    lost = series(binary(days=60, kept=0.5))
+    assert not lost.is_better.any()
+    assert lost.improvement.max() < 4
+
+
+def test_what_a_doubled_loss_counts_as_is_the_policy_s() -> None:
+    base, live = reference(of=model(Task.REGRESSION)), regression(days=30, noise=0.14 * 2**0.5)
+    stricter = replace(DEFAULT_POLICY, double_loss_effect=0.30)
+    usual = series(live, against=base)
+    twice = PerformanceSeries(base, usual.sums, policy=stricter)
+    assert twice.window[28].effect[-1] == pytest.approx(2 * usual.window[28].effect[-1])
 
 
 def test_below_a_tenth_of_skill_the_effect_is_measured_by_a_tenth() -> None:

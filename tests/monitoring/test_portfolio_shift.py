@@ -18,7 +18,6 @@ START = date(2026, 3, 1)
 DAYS = 60
 BREAK = 40
 QUIET, MOVED, BROKEN, FAULTY, UNSEEN = Sign.NORMAL, Sign.MOVED, Sign.BROKEN, Sign.FAULTY, Sign.UNSEEN
-SignAt = "Callable[[int, int], Sign]"
 
 
 def on(day: int) -> date:
@@ -44,6 +43,10 @@ def signs(
 
 def broken_from(first: int, *, of: int, sign: Sign = MOVED, until: int = DAYS) -> Callable[[int, int], Sign]:
     return lambda number, day: sign if number < of and first <= day < until else QUIET
+
+
+def by_table(abnormal: np.ndarray) -> Callable[[int, int], Sign]:
+    return lambda number, day: MOVED if abnormal[number, day] else QUIET
 
 
 def timeline(
@@ -126,6 +129,34 @@ def test_most_new_models_with_broken_data_make_it_a_feed() -> None:
 def test_a_world_shift_is_open_for_21_days() -> None:
     found = timeline(signs(8, broken_from(20, of=8)))
     assert (min(found), max(found)) == (20, 40)
+
+
+def test_a_day_of_holiday_is_seen_and_not_confirmed() -> None:
+    found = timeline(signs(8, broken_from(20, of=8, until=21)))
+    assert sorted(found) == [20, 21]
+    assert not any(only(found, day).confirmed for day in found)
+
+
+@pytest.mark.parametrize(("lasting", "day"), [({20, 21}, 21), ({20, 22}, 22)])
+def test_a_second_day_within_two_confirms_a_changed_world(lasting: set[int], day: int) -> None:
+    found = timeline(signs(8, lambda _, on_day: MOVED if on_day in lasting else QUIET))
+    assert [only(found, at).confirmed for at in found] == [at >= day for at in found]
+    assert max(found) == 40
+
+
+def test_a_weekend_without_rows_confirms_nothing_and_ends_nothing() -> None:
+    def sign(_: int, day: int) -> Sign:
+        return UNSEEN if day in {21, 22} else MOVED if day >= 20 else QUIET
+
+    found = timeline(signs(8, sign))
+    assert [only(found, day).confirmed for day in range(20, 25)] == [False, False, False, True, True]
+
+
+def test_fewer_than_half_of_the_models_moving_on_confirm_nothing() -> None:
+    def sign(number: int, day: int) -> Sign:
+        return MOVED if day == 20 or (day > 20 and number < 3) else QUIET
+
+    assert max(timeline(signs(8, sign))) == 21
 
 
 def test_a_feed_shift_is_over_after_four_clean_days() -> None:
@@ -243,23 +274,11 @@ def test_a_second_break_of_the_same_source_is_a_second_shift() -> None:
     assert {shift.day for shifts in found.values() for shift in shifts} == {on(20), on(40)}
 
 
-def _abnormal_on(days: np.ndarray) -> Callable[[int, int], Sign]:
-    return lambda number, day: MOVED if days[number, day] else QUIET
-
-
 def test_chance_alone_finds_nothing_in_a_large_portfolio() -> None:
     """Hundred models of ten sources, each abnormal on one day in fifty."""
     rng = np.random.default_rng(5)
     abnormal = rng.random((10, 10, DAYS)) < 0.02
-    given = [
-        signs(
-            10,
-            _abnormal_on(abnormal[at]),
-            source=f"s{at}",
-            prefix=f"s{at}-",
-        )
-        for at in range(10)
-    ]
+    given = [signs(10, by_table(abnormal[at]), source=f"s{at}", prefix=f"s{at}-") for at in range(10)]
     assert timeline(*given) == {}
 
 

@@ -126,3 +126,57 @@ def test_low_traffic_is_said_once_it_has_not_halved_yet() -> None:
     live = binary(days=31)
     history = segment(live.only((live.since_start < 20) | (np.arange(len(live.day)) % 100 < 20)))
     assert kinds(history, 30) == {FindingKind.TRAFFIC_LOW}
+
+
+def weekly(*, weeks: int, rows_a_day: int = 100) -> TrafficSeries:
+    """Return the traffic of a weekly model that ran for so many weeks and then was asked no more."""
+    base = reference(past(every=7, days=140))
+    rows = np.where((np.arange(400) % 7 == 0) & (np.arange(400) < 7 * weeks), rows_a_day, 0)
+    return traffic_series(base, rows, DEFAULT_POLICY, stretch=2, cadence_days=7)
+
+
+def test_a_weekly_model_is_gone_after_fourteen_weeks_not_fourteen_days() -> None:
+    traffic = weekly(weeks=20)
+    below = 140 + int(np.flatnonzero(traffic.ratio[140:] < 0.05)[0])
+    assert first_day(traffic.gone) == below + 14 * 7 - 1
+
+
+def test_a_weekly_model_has_halved_after_seven_weeks_with_rows() -> None:
+    base = reference(past(every=7, days=140))
+    rows = np.where(np.arange(400) % 7 == 0, np.where(np.arange(400) < 140, 100, 40), 0)
+    traffic = traffic_series(base, rows, DEFAULT_POLICY, stretch=2, cadence_days=7)
+    few = 140 + int(np.flatnonzero(traffic.rows_28[140:] < traffic.expected_28 / 2)[0])
+    counted = [day for day in range(few, 400) if rows[day]]
+    assert first_day(traffic.halved) == counted[6]
+
+
+def test_the_card_s_cadence_stands_above_that_of_the_reference() -> None:
+    history = segment(binary(days=20, every=7), of=model(cadence=Cadence.WEEKLY), days=40)
+    assert history.cadence_days == 7
+    assert first_day(history.traffic.no_traffic) == 14 + 21
+    assert segment(binary(days=20, every=7), days=40).cadence_days == 1
+
+
+def test_a_model_that_stops_for_more_than_sixty_days_is_a_candidate_for_retirement() -> None:
+    history = segment(binary(days=20), days=120)
+    assert first_day(history.traffic.stopped) == 19 + 61
+    found = finding(history, 19 + 61, FindingKind.RETIREMENT_CANDIDATE)
+    assert found.sentence == "Nobody has asked it for 61 days: a candidate for retirement."
+    assert found.argues_for is Verdict.KEEP
+    assert FindingKind.RETIREMENT_CANDIDATE not in kinds(history, 19 + 60)
+
+
+def test_a_model_without_an_owner_is_a_candidate_and_nothing_more() -> None:
+    history = segment(binary(days=9), of=model(owner=None))
+    assert finding(history, 8, FindingKind.RETIREMENT_CANDIDATE).subject == "owner"
+    assert set(verdicts(history)) == {Verdict.KEEP}
+
+
+def test_halved_traffic_needs_four_standard_errors_of_the_reference_s_own_weeks() -> None:
+    used = past()
+    wild = reference(used.only((used.since_start // 7) % 2 == 0))
+    spread = traffic_series(wild, np.full(60, 20), DEFAULT_POLICY)
+    calm = traffic_series(reference(past(rows_a_day=50)), np.full(60, 20), DEFAULT_POLICY)
+    assert calm.halved.any()
+    assert spread.expected_28 == pytest.approx(calm.expected_28, rel=0.1)
+    assert not spread.halved.any()

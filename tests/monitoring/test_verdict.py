@@ -61,7 +61,7 @@ def test_a_superseded_model_is_retired_from_that_day_even_with_broken_data() -> 
     assert verdicts(history)[10:15] == [FIX_DATA] * 5
     assert verdicts(history)[15:] == [RETIRE] * 15
     found = finding(history, 15, FindingKind.SUPERSEDED)
-    assert found.sentence == "Superseded by m-2 since 15 Apr; 700 predictions in the last 7 days."
+    assert found.sentence == "It has been superseded by m-2 since 15 Apr; it had 700 predictions in the last 7 days."
 
 
 def test_a_model_whose_traffic_is_gone_is_unknown_first_and_retired_after_its_fortnight() -> None:

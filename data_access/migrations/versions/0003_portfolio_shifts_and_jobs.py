@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.Column("log10_p", sa.Double(), nullable=False),
         sa.Column("models", sa.JSON(), nullable=False),
         sa.Column("cleared", sa.JSON(), nullable=False),
+        sa.Column("confirmed", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["shift_day_id"], ["shift_days.id"], name=op.f("fk_shifts_shift_day_id_shift_days")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shifts")),
     )

@@ -161,6 +161,19 @@ def test_model_with_one_feature_opens_on_every_tab(people: Registry, open_page: 
         assert page.selectbox(key="m_feature_amount").options == ["amount"]
 
 
+def test_a_feature_in_detail_says_what_other_tools_would_measure(people: Registry, open_page: Open) -> None:
+    judged_model(people, history_builders.binary(days=60, amount_shift=20))
+
+    amount = texts(open_page("model", model="m", tab="Drift", feature="amount"))
+    channel = texts(open_page("model", model="m", tab="Drift", feature="channel"))
+
+    said = re.search(r"Wasserstein (\d\.\d\d) sd, Jensen-Shannon (\d\.\d\d), Kolmogorov-Smirnov (\d\.\d\d)\.", amount)
+    assert said is not None
+    assert [float(score) for score in said.groups()] == pytest.approx([1.0, 0.31, 0.38], abs=0.1)
+    assert "Jensen-Shannon" in channel
+    assert "Wasserstein" not in channel
+
+
 def test_three_hundred_features_are_ranked_and_none_is_hidden(people: Registry, open_page: Open) -> None:
     judged_model(people, features=many_features(300))
 

@@ -32,6 +32,17 @@ def test_coverage_says_why_models_are_not_judged_and_what_rests_on_estimates(
     assert "1 retired." in text
 
 
+def test_the_list_says_how_many_losses_are_more_than_chance_and_how_many_signals_are_chance(
+    registry: Registry, open_page: Open
+) -> None:
+    text = texts(open_page())
+
+    assert "3 of 7 models measured on labels have lost more than chance explains" in text
+    assert "about one in ten of those is expected to be chance" in text
+    assert "by chance alone fewer than one retrain signal a month" in text
+    assert "chance" not in texts(open_page(verdict=["retrain"])).replace("by chance, since", "")
+
+
 def test_worst_expected_loss_comes_first_and_retired_models_last(registry: Registry, open_page: Open) -> None:
     models = shown(open_page())
 

@@ -1,0 +1,255 @@
+"""Selecting from a model's log and its labels: the mapped columns, their times, and which label belongs to which row."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from data_access.fetching import fetched
+from data_access.log_connections import unreadable
+from data_access.log_entries import Entries
+from data_access.normal_text import texts
+from data_access.timestamps import TimeColumn
+
+if TYPE_CHECKING:
+    from data_access.log_connections import LogConnections, LogTable
+    from data_access.log_mapping import LabelTable, LogMapping
+    from data_access.log_values import Values
+    from monitoring.portfolio import Model
+
+    Conditions = list[sa.ColumnElement[bool]]
+    Selected = dict[str, sa.ColumnElement[Any]]
+
+
+class LogReader:
+    """The tables of one mapped log.
+
+    The database selects by bounds an index can answer, possibly some rows too many; the caller keeps those it asked for.
+    """
+
+    def __init__(self, connections: LogConnections, model: Model, mapping: LogMapping) -> None:
+        self.model = model
+        self.mapping = mapping
+        self._connections = connections
+
+    @cached_property
+    def log(self) -> LogTable:
+        """The table of predictions."""
+        return self._connections.table(self.mapping.log)
+
+    @cached_property
+    def labels(self) -> LogTable | None:
+        """The table of labels, where they have one of their own."""
+        return self._connections.table(self.mapping.labels.source) if self.mapping.labels else None
+
+    @property
+    def label_part(self) -> LabelTable:
+        """How the table of labels is mapped."""
+        if self.mapping.labels is None:
+            raise TypeError("the labels are in the log itself")
+        return self.mapping.labels
+
+    @cached_property
+    def stamp(self) -> TimeColumn:
+        """When a row was predicted."""
+        return self._time(self.log, self.mapping.columns.timestamp)
+
+    @cached_property
+    def arrived(self) -> TimeColumn | None:
+        """When a row arrived, where that is mapped."""
+        name = self.mapping.columns.arrived_at
+        return self._time(self.log, name) if name else None
+
+    @cached_property
+    def label_stamp(self) -> TimeColumn | None:
+        """When a label arrived, where that is mapped."""
+        if self.mapping.labels is not None and self.labels is not None:
+            name = self.mapping.labels.label_timestamp
+            return self._time(self.labels, name) if name else None
+        name = self.mapping.columns.label_timestamp
+        return self._time(self.log, name) if name and self.log.own_name(name) else None
+
+    @property
+    def row_times(self) -> list[TimeColumn]:
+        """The times of a row that are mapped."""
+        return [column for column in (self.stamp, self.arrived) if column is not None]
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether rows of the same id can be told."""
+        return self.mapping.columns.prediction_id is not None
+
+    @property
+    def delay(self) -> np.timedelta64:
+        """The usual time from a row to its label."""
+        days = self.model.label_delay_days or 0.0
+        return np.timedelta64(round(days * 86_400_000_000), "us")
+
+    def _time(self, table: LogTable, name: str) -> TimeColumn:
+        try:
+            columns = self.mapping.columns
+            return TimeColumn.of(table, name, zone=columns.timezone, unit=columns.time_unit)
+        except sa.exc.DBAPIError as error:
+            raise unreadable(f"table {table.words} cannot be read", error) from None
+
+    def entries(
+        self,
+        rows: sa.FromClause,
+        conditions: Conditions,
+        *,
+        features: bool = False,
+        label: bool = False,
+        joined: sa.FromClause | None = None,
+    ) -> Entries:
+        """Return rows of the log, or with ``joined`` labels the pairs of both."""
+        parts = self._parts(features=features, label=label)
+        selected = {part: value_of(self.log, name, rows) for part, name in parts.items()}
+        times = {"stamp": (self.stamp, rows), "arrived": (self.arrived, rows)}
+        if joined is not None and self.labels is not None:
+            selected["label"] = value_of(self.labels, self.label_part.label, joined)
+        if label:
+            times["label_stamp"] = (self.label_stamp, rows if joined is None else joined)
+        for part, (column, of) in times.items():
+            if column is not None:
+                selected[part] = column.selected(of)
+        if self.has_ids:
+            selected["id"] = self.id_of(rows)
+        query = _selecting(selected).where(*self.log.condition(rows), *conditions)
+        if joined is not None and self.labels is not None:
+            query = query.select_from(rows.join(joined, self.same_id(rows, joined)))
+            query = query.where(*self.labels.condition(joined))
+        return self._as_entries(dict(zip(selected, self.fetched(query, len(selected)), strict=True)))
+
+    def times_of(self, rows: sa.FromClause, ids: sa.Select[Any], further: Conditions) -> Entries:
+        """Return id and time of the rows with these ids."""
+        selected: Selected = {"id": self.id_of(rows), "stamp": self.stamp.selected(rows)}
+        if self.arrived is not None:
+            selected["arrived"] = self.arrived.selected(rows)
+        query = _selecting(selected).where(*self.log.condition(rows), *further)
+        query = query.where(self.id_of(rows).in_(first_column(ids)))
+        return self._as_entries(dict(zip(selected, self.fetched(query, len(selected)), strict=True)))
+
+    def fetched(self, query: sa.Select[Any] | sa.CompoundSelect[Any], width: int) -> list[Values]:
+        """Return the selected columns."""
+        return fetched(self.log, query, width)
+
+    def id_of(self, of: sa.FromClause) -> sa.ColumnElement[Any]:
+        """Return a row's id, to be selected and compared."""
+        name = self.mapping.columns.prediction_id
+        if name is None:
+            raise TypeError("the log has no column with ids")
+        column, declared = self.log.column(name, of=of), self.log.type_of(name)
+        plain = isinstance(declared, sa.Integer) or is_text(declared) or not self.log.is_typed
+        return column if plain else sa.cast(column, sa.Text())
+
+    def same_id(self, rows: sa.FromClause, labels: sa.FromClause) -> sa.ColumnElement[bool]:
+        """Return how labels find their prediction; ids kept as number here and text there are compared as text."""
+        name = self.mapping.columns.prediction_id or ""
+        table = self.labels or self.log
+        left, right = self.log.column(name, of=rows), table.column(self.label_part.prediction_id, of=labels)
+        return left == right if self.ids_alike else sa.cast(left, sa.Text()) == sa.cast(right, sa.Text())
+
+    @cached_property
+    def ids_alike(self) -> bool:
+        """Whether predictions and labels keep ids as the same type."""
+        if self.labels is None:
+            return True
+        types = (
+            self.log.type_of(self.mapping.columns.prediction_id or ""),
+            self.labels.type_of(self.label_part.prediction_id),
+        )
+        kinds = [next((kind for kind in (sa.Integer, sa.String) if isinstance(t, kind)), type(t)) for t in types]
+        return kinds[0] is kinds[1]
+
+    def undated(self) -> tuple[sa.FromClause, sa.FromClause, sa.FromClause, Conditions]:
+        """Return rows, labels, both joined, and the condition for labels that do not say when they came."""
+        rows = self.log.rows("r")
+        of_labels = self.labels or self.log
+        labels = rows if self.labels is None else self.labels.rows("l")
+        both: sa.FromClause = rows if self.labels is None else rows.join(labels, self.same_id(rows, labels))
+        conditions = [*self.log.condition(rows), *(of_labels.condition(labels) if labels is not rows else [])]
+        conditions.append(of_labels.column(self.mapping.label_column or "", of=labels).is_not(None))
+        if self.label_stamp is not None:
+            conditions.append(of_labels.column(self.label_stamp.name, of=labels).is_(None))
+        return rows, labels, both, conditions
+
+    @cached_property
+    def has_undated(self) -> bool:
+        """Whether any label does not say when it came, so that it comes with its row and the usual delay."""
+        if self.mapping.label_column is None or self.label_stamp is None:
+            return self.mapping.label_column is not None
+        table = self.label_stamp.table
+        labels = table.rows("u")
+        conditions = [*table.condition(labels), table.column(self.mapping.label_column, of=labels).is_not(None)]
+        conditions.append(table.column(self.label_stamp.name, of=labels).is_(None))
+        found = self.fetched(sa.select(sa.literal_column("1")).select_from(labels).where(*conditions).limit(1), 1)
+        return len(found[0]) > 0
+
+    def _parts(self, *, features: bool, label: bool) -> dict[str, str]:
+        """Return what to select: the part a column plays, and its name."""
+        columns = self.mapping.columns
+        parts = {"prediction": columns.prediction, "probability": columns.probability, "version": columns.version}
+        parts |= {f"probability_{at}": name for at, name in enumerate(columns.probabilities)}
+        if label and self.mapping.labels is None:
+            parts["label"] = columns.label
+        if features:
+            parts |= {
+                f"feature_{at}": feature.name
+                for at, feature in enumerate(self.model.features)
+                if self.log.own_name(feature.name) is not None
+            }
+        return {part: name for part, name in parts.items() if name is not None}
+
+    def _as_entries(self, given: dict[str, Values]) -> Entries:
+        stamp = self.stamp.decoded(given.pop("stamp"))
+        count = len(stamp)
+        arrived = stamp
+        if self.arrived is not None:
+            said = self.arrived.decoded(given.pop("arrived"))
+            arrived = np.where(np.isnat(said), stamp, said)
+        label_stamp = stamp + self.delay
+        if self.label_stamp is not None and "label_stamp" in given:
+            said = self.label_stamp.decoded(given.pop("label_stamp"))
+            label_stamp = np.where(np.isnat(said), label_stamp, said)
+        ids = texts(given.pop("id")) if "id" in given else np.full(count, None, dtype=object)
+        return Entries(given, ids, stamp, arrived, label_stamp)
+
+
+def value_of(table: LogTable, name: str, of: sa.FromClause) -> sa.ColumnElement[Any]:
+    """Return a column such that the driver gives numbers, booleans or texts."""
+    column = table.column(name, of=of)
+    if not table.is_typed:
+        return column
+    declared = table.type_of(name)
+    if is_text(declared):
+        return column
+    match declared:
+        case sa.Double() | sa.Integer() | sa.Boolean():
+            return column
+        case sa.Numeric():  # what PostgreSQL keeps in four bytes would be printed as a decimal it is not
+            return sa.cast(column, sa.Double())
+    return sa.cast(column, sa.Text())
+
+
+def is_text(declared: sa.types.TypeEngine[Any]) -> bool:
+    """Whether a type is plain text; enumerations and padded text are not."""
+    return isinstance(declared, sa.Text | sa.VARCHAR) or type(declared) is sa.String
+
+
+def first_column(query: sa.Select[Any]) -> sa.Select[Any]:
+    """Return a query of one column as what ``IN`` takes."""
+    named = query.subquery()
+    return sa.select(next(iter(named.c)))
+
+
+def as_text(query: sa.Select[Any]) -> sa.Select[Any]:
+    """Return the one column of a query as text."""
+    named = query.subquery()
+    return sa.select(sa.cast(next(iter(named.c)), sa.Text()))
+
+
+def _selecting(columns: Selected) -> sa.Select[Any]:
+    return sa.select(*(column.label(f"c{at}") for at, column in enumerate(columns.values())))
