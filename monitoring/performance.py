@@ -354,7 +354,7 @@ class PerformanceSeries:
         """Days on which the level "retrain" of METHODS section 4 is crossed and the model is still bad now.
 
         A population that got harder loses skill as well, but no retraining brings it back: the part that the score mix does
-        not explain must be proven too (docs/decisions/0008).
+        not explain must be proven too (docs/decisions/0009).
         """
         policy, day = self.policy, np.arange(len(self.n))
         with np.errstate(invalid="ignore"):
