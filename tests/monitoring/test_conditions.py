@@ -122,7 +122,7 @@ def test_a_model_with_labels_is_not_retrained_on_an_estimate() -> None:
 
 def test_an_estimated_loss_is_watched_on_the_third_day_while_no_label_covers_it() -> None:
     calm = np.zeros(DAYS)
-    assert on(unlabelled(calm, effect=0.15).estimated_watch) == list(range(22, 41))
+    assert on(unlabelled(calm, effect=0.15).estimated_watch) == list(range(22, 47))
     assert on(unlabelled(calm, effect=0.1499).estimated_watch) == []
     assert on(unlabelled(calm, effect=0.15, labels_end=59).estimated_watch) == []
     uncertain = unlabelled(calm, effect=0.15)
@@ -133,8 +133,8 @@ def test_an_estimated_loss_is_watched_on_the_third_day_while_no_label_covers_it(
 # Drift (METHODS section 3)
 
 
-def test_drift_is_watched_from_its_third_day_until_seven_days_below() -> None:
-    assert on(history(drift_score=spell(20, 22, inside=0.10, outside=0.0)).drift_watch) == list(range(22, 23 + 6))
+def test_drift_is_watched_from_its_third_day_until_fourteen_days_below() -> None:
+    assert on(history(drift_score=spell(20, 22, inside=0.10, outside=0.0)).drift_watch) == list(range(22, 23 + 13))
     assert on(history(drift_score=spell(20, 21, inside=0.10, outside=0.0)).drift_watch) == []
     assert on(history(drift_score=spell(20, 25, inside=0.10 - 1e-9, outside=0.0)).drift_watch) == []
 
@@ -143,7 +143,7 @@ def test_days_without_rows_do_not_exist_for_drift_and_for_clearing() -> None:
     live = np.ones(DAYS, dtype=bool)
     live[[21, 25, 26]] = False
     found = history(drift_score=spell(20, 23, inside=0.10, outside=0.0), live=live)
-    assert on(found.drift_watch) == list(range(23, 24 + 6 + 2))
+    assert on(found.drift_watch) == list(range(23, 24 + 13 + 2))
 
 
 # No better than naive (METHODS section 8)

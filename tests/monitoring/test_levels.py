@@ -41,7 +41,12 @@ def series_of(day: Day, *, against: Reference | None = None) -> PerformanceSerie
         7: WindowTest(n=each(100), mean=each(day.z_7), se=each(1.0), effect=each(day.effect_7)),
         28: WindowTest(n=each(400), mean=each(0.0), se=each(1.0), effect=each(day.effect_28)),
     }
-    series.__dict__["z_28"] = each(day.z_28)
+    series.__dict__ |= {
+        "z_28": each(day.z_28),
+        "misfit_28": each(day.effect_28),
+        "onset_misfit": each(day.onset_effect),
+    }
+    series.onset_se, series.scale = each(1e-9), each(1e6)
     return series
 
 
@@ -70,6 +75,23 @@ def test_retrain_needs_more_of_both_and_a_week_that_is_still_bad(day: Day) -> No
     assert retrained(still)
     names = ("cusum", "onset_effect") if day.cusum else ("z_28", "effect_28")
     assert not any(retrained(lower(still, name)) for name in (*names, "z_7", "effect_7"))
+
+
+def test_a_retraining_needs_a_proven_misfit_of_half_what_is_material() -> None:
+    by_cusum, by_window = series_of(Day(cusum=6.0, onset_effect=0.15)), series_of(Day(z_28=4.0, effect_28=0.15))
+    for series, name in ((by_cusum, "onset_misfit"), (by_window, "misfit_28")):
+        series.__dict__[name] = np.full(40, 0.075)
+        assert series._is_misfit(series.__dict__[name], np.full(40, 0.008)).all()
+        assert not series._is_misfit(series.__dict__[name], np.full(40, 0.009)).any()
+        series.__dict__[name] = np.full(40, 0.075 - BELOW)
+        assert not series.retrain_condition.any()
+
+
+def test_the_cusum_watches_only_what_stands_three_errors_beyond_the_tolerance() -> None:
+    for error, stands in ((0.0099, True), (0.0101, False)):
+        series = series_of(Day(cusum=4.0, onset_effect=0.08))
+        series.onset_se = np.full(40, error)
+        assert series.watch_condition.all() == stands
 
 
 def test_watch_does_not_ask_how_the_last_week_was() -> None:
