@@ -274,7 +274,7 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
 def shift_sentence(shift: Shift) -> str:
     """Return a portfolio shift as markdown: what kind it is, what moved, and what follows."""
     if shift.kind is ShiftKind.FEED:
-        kind, follows = "A feed is broken.", "Fix the data; no retraining of these models until they are clean again."
+        kind, follows = "A feed is broken.", "Fix the data before any retraining."
     else:
         kind, follows = "The world changed.", "No fault was found in the feed; label these models first."
         if not shift.confirmed:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from data_access.registry import Registry
+from data_access.shift_store import set_judged
 from data_access.tables import AssessJobRow, AssessRunRow, ShiftProgressRow
 from monitoring.errors import LostLeaseError
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy.orm import Session
+
+    from monitoring.assess import Judged
 
 MOST_JOBS_AT_ONCE = 16
 MOST_ATTEMPTS = 6
@@ -84,11 +87,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a job."""
+    """What became of a job; ``judged``: how far the model's verdicts go now, to be stored with it."""
 
     job: Job
     assessments: int = 0
     error: str | None = None
+    judged: Judged | None = None
 
 
 @dataclass
@@ -242,6 +246,8 @@ class JobBoard:
                 )
                 if settled.rowcount == 1:  # type: ignore[attr-defined]  # an UPDATE has a row count
                     accepted.append(each)
+                    if each.judged is not None and each.job.model_id is not None:
+                        set_judged(session, each.job.model_id, each.judged)
         return accepted
 
     def counts(self, run: Run, phase: Phase) -> dict[JobState, int]:

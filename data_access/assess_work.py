@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from data_access.assess_jobs import Job, JobBoard, Run
+    from monitoring.assess import Judged
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Work:
     lease_seconds: float
     shifts: RegistryShifts = field(init=False)
     logs: LogConnections = field(init=False)
+    _settled_run: int = 0
 
     def __post_init__(self) -> None:
         self.shifts = RegistryShifts(self.registry)
@@ -51,8 +53,11 @@ class Work:
         """Do a job and return what became of it; one model's failure is its own."""
         now = datetime.now(UTC)
         fenced = FencedRegistry(self.registry, job, lease_seconds=self.lease_seconds)
-        self.shifts.records()
-        shifts = replace(self.shifts, registry=fenced)
+        if job.phase is Phase.VERDICTS and self._settled_run != run.id:
+            self.shifts.records()
+            self._settled_run = run.id
+        put_off: dict[str, Judged] = {}
+        shifts = replace(self.shifts, registry=fenced, put_off=put_off, is_settled=job.phase is Phase.VERDICTS)
         try:
             if job.model_id is None:
                 search_shifts(crowds(self.registry), shifts=shifts, last=run.asked.last, now=now)
@@ -63,10 +68,11 @@ class Work:
         except ModelfolioError as error:
             return Settled(job, error=str(error))
         except sa.exc.DBAPIError as error:
-            return Settled(job, error=f"The database of its log says: {str(error.orig).strip().splitlines()[0]}")
+            whose = "The database of its log" if job.phase is Phase.FINDINGS else "The registry's database"
+            return Settled(job, error=f"{whose} says: {str(error.orig).strip().splitlines()[0]}")
         except Exception as error:  # noqa: BLE001 - one model's failure must not stop the others; it is shown on its page
             return Settled(job, error=f"Unexpected {type(error).__name__}: {error}")
-        return Settled(job, assessments=new)
+        return Settled(job, assessments=new, judged=put_off.get(job.model_id))
 
     def _model(self, job: Job, run: Run, fenced: Registry, shifts: RegistryShifts, *, now: datetime) -> int:
         assert job.model_id is not None  # noqa: S101 - the only caller has checked

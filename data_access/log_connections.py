@@ -24,7 +24,10 @@ SHOWN_NAMES = 12
 
 @dataclass(frozen=True, slots=True)
 class LogTable:
-    """A table as the database describes it; ``stands_for`` is what a query calls it where that is not its name."""
+    """A table as the database describes it; ``stands_for`` is what a query calls it where that is not its name.
+
+    ``counts`` chooses the executor: the engine counts, or (by default) rows are fetched and counted here.
+    """
 
     engine: sa.Engine
     name: str
@@ -32,6 +35,7 @@ class LogTable:
     types: dict[str, sa.types.TypeEngine[Any]]
     where: tuple[tuple[str, Scalar], ...] = ()
     stands_for: str | None = None
+    counts: bool = False
     _clause: sa.TableClause = field(init=False)
     _aliases: dict[str, sa.FromClause] = field(init=False)
 
@@ -119,7 +123,9 @@ class LogConnections:
     """The named connections of one process; ``default`` is the store that ``import`` and ``ingest`` fill."""
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
-        self._addresses = {name.lower(): address for name, address in addresses.items()}
+        said = {name.lower(): split_executor(address, name=name) for name, address in addresses.items()}
+        self._addresses = {name: address for name, (address, _) in said.items()}
+        self._counting = {name for name, (_, counts) in said.items() if counts}
         self._engines: dict[str, sa.Engine] = {}
         self._folders: dict[str, ParquetFolder] = {}
         self._tables: dict[tuple[str, str | None, str], LogTable] = {}
@@ -154,7 +160,7 @@ class LogConnections:
         if key not in self._tables:
             self._tables[key] = self._looked_up(source)
         found = self._tables[key]
-        return replace(found, where=source.where)
+        return replace(found, where=source.where, counts=source.connection in self._counting)
 
     def fingerprint(self, source: TableSource) -> list[object] | None:
         """Return what tells whether a table of Parquet files changed, nothing where only its rows can tell."""
@@ -255,6 +261,23 @@ def unreadable(what: str, error: Exception) -> LogUnreadableError:
     said = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     lines = str(said).strip().splitlines() or [type(said).__name__]
     return LogUnreadableError(f"{what}: {lines[0]}")
+
+
+def split_executor(address: str, *, name: str) -> tuple[str, bool]:
+    """Return an address without its executor, and whether that is the engine's own counting.
+
+    >>> split_executor("postgresql://host/db?executor=aggregate", name="warehouse")
+    ('postgresql://host/db', True)
+    >>> split_executor("sqlite:///log.db", name="warehouse")
+    ('sqlite:///log.db', False)
+    """
+    base, mark, query = address.partition("?")
+    parts = query.split("&") if mark else []
+    said = [part.partition("=")[2] for part in parts if part.partition("=")[0] == "executor"]
+    if not set(said) <= {"fetch", "aggregate"}:
+        raise LogUnreadableError(f"the executor of connection {name!r} is fetch or aggregate, not {said[0]!r}")
+    rest = "&".join(part for part in parts if part.partition("=")[0] != "executor")
+    return (f"{base}?{rest}" if rest else base), "aggregate" in said
 
 
 def database_url(address: str, *, name: str) -> sa.URL:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 RECENT_DAYS = 8
 """Days that are counted one by one each time; older ones in one sum, while it stays what it was."""
 
+FEW_ROWS = 100_000
+"""DuckDB takes longer to plan a query than to count so many: one query for all days beats two for older and recent ones."""
+
 NO_SHIFT = np.timedelta64(0, "us")
 ONE_DAY = timedelta(days=1)
 
@@ -67,7 +70,7 @@ class LogDays:
         Days before the last ``RECENT_DAYS`` of ``known`` are taken from it, as long as all of them together have as many rows
         and labels as it says.
         """
-        if not known:
+        if not known or (self._reader.log.is_duckdb and sum(rows for rows, _ in known.values()) < FEW_ROWS):
             return self._counted(first, last)
         recent = max(first, max(known) - timedelta(days=RECENT_DAYS - 1))
         older = {day: counted for day, counted in known.items() if day < recent}

@@ -229,7 +229,7 @@ def value_of(table: LogTable, name: str, of: sa.FromClause) -> sa.ColumnElement[
     match declared:
         case sa.Double() | sa.Integer() | sa.Boolean():
             return column
-        case sa.Numeric():  # what PostgreSQL keeps in four bytes would be printed as a decimal it is not
+        case sa.Numeric() | sa.Float():  # what PostgreSQL keeps in four bytes would be printed as a decimal it is not
             return sa.cast(column, sa.Double())
     return sa.cast(column, sa.Text())
 

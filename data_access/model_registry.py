@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from data_access.database import Database
     from data_access.log_mapping import LogMapping
-    from monitoring.ports import PredictionLog
+    from monitoring.counting import CountingLog
 
 Card = ModelCard | InventoryCard
 NEW, CHANGED, UNCHANGED = "new", "changed", "unchanged"
@@ -120,7 +120,7 @@ def mapping(registry: Database, model_id: str) -> LogMapping:
 @contextmanager
 def open_log(
     registry: Database, model_id: str, *, connections: Mapping[str, str] | LogConnections
-) -> Iterator[PredictionLog]:
+) -> Iterator[CountingLog]:
     """Give a model's prediction log, opened for reading.
 
     ``connections`` are SQLAlchemy URLs by name, or connections that are open already and stay so: one run for many models

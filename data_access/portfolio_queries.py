@@ -55,7 +55,8 @@ class PortfolioFilter:
 class Standing:
     """How many models stand where; retired models are counted apart and in no verdict.
 
-    ``measured`` are the models judged on labels: those whose loss can be told from chance.
+    ``measured`` are the models judged on labels: those whose loss can be told from chance. ``failed`` counts models whose last assessment
+    failed.
     """
 
     counts: dict[Verdict, int]
@@ -65,6 +66,7 @@ class Standing:
     measured: int = 0
     retired: int = 0
     suspended: int = 0
+    failed: int = 0
     newest_day: date | None = None
     assessed_at: datetime | None = None
 
@@ -209,6 +211,9 @@ def standing(engine: sa.Engine, *, day: date, wanted: PortfolioFilter) -> Standi
             .limit(1)
         ).one_or_none()
         reasons = _not_judged(connection, day, wanted) if counts[Verdict.UNKNOWN] else {}
+        failed = connection.scalar(
+            _filtered(wanted, func.count()).where(ModelRow.last_error.is_not(None), ModelRow.service_state != RETIRED)
+        )
     return Standing(
         counts=counts,
         changes={verdict: counts[verdict] - before[verdict] for verdict in Verdict},
@@ -217,6 +222,7 @@ def standing(engine: sa.Engine, *, day: date, wanted: PortfolioFilter) -> Standi
         measured=sum(_by_verdict(now, basis=Basis.REALISED.value).values()),
         retired=sum(count for (_, _, state), count in now.items() if state == RETIRED),
         suspended=sum(count for (_, _, state), count in now.items() if state == ServiceState.SUSPENDED.value),
+        failed=failed or 0,
         newest_day=newest.day if newest else None,
         assessed_at=newest.recorded_at if newest else None,
     )

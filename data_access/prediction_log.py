@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sqlalchemy as sa
 
+from data_access.log_counting import SqlCounting
 from data_access.log_days import LogDays
 from data_access.log_entries import NO_TEXTS, Entries, joined
 from data_access.log_reader import LogReader, as_text, first_column
@@ -16,6 +17,7 @@ from data_access.normal_text import texts
 from data_access.reference_rows import LogReferences
 from data_access.supersession import days_replaced, is_repeated
 from data_access.timestamps import LocalDays, as_date
+from monitoring.counting import FetchedRows
 from monitoring.portfolio import FeatureKind, Model
 from monitoring.ports import LabelledRows, LogRows, ReferenceRows, ReplacedRows
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from data_access.log_connections import LogConnections
     from data_access.log_mapping import LogMapping
     from data_access.log_reader import Conditions
+    from monitoring.counting import LogCounting
     from monitoring.ports import Days, Flags, Floats, Texts
 
     Bounds = tuple[np.datetime64, np.datetime64]
@@ -77,9 +80,9 @@ class SqlPredictionLog:
         bounds = self.days.bounds(first, last)
         low, high = np.datetime64(first, "D"), np.datetime64(last, "D")
         days, ids = np.empty(0, dtype="datetime64[D]"), []
-        if self._have_several_rows(bounds):
+        if self.have_several_rows(bounds):
             several = self._several_rows(self._arriving(bounds))
-            entries = self.reader.times_of(self.reader.log.rows("o"), several, [])
+            entries = self.rows_of_several(bounds)
             arrived = np.maximum(self.days.of(entries.stamp), self.days.of(entries.arrived))
             valid_to = self._row_ends(entries, entries)
             days = self.days.of(entries.stamp)[(valid_to >= low) & (valid_to <= high) & (valid_to > arrived)]
@@ -115,6 +118,12 @@ class SqlPredictionLog:
         found, *newer = self._in_log(bounds) if self.reader.labels is None else self._in_table(bounds)
         return self._pairs(found, *newer, first=first, last=last)
 
+    def counting(self, *, first: date, last: date) -> LogCounting:
+        """Return the days on their way to profiles, by the connection's executor: fetched rows, or counts of the engine."""
+        if self.reader.log.counts:
+            return SqlCounting(self, first=first, last=last)
+        return FetchedRows(self.rows(first=first, last=last), self.labelled(first_arrival=first, last_arrival=last))
+
     def reference(self, version: str) -> ReferenceRows | None:
         """Return the reference of ``version`` (its own or the one it inherits), or nothing while there is none."""
         return self._references.reference(version)
@@ -138,13 +147,37 @@ class SqlPredictionLog:
         rows = self.reader.log.rows("r")
         return [sa.or_(*(column.between(rows, *bounds) for column in self.reader.row_times))]
 
-    def _have_several_rows(self, bounds: Bounds) -> bool:
+    def have_several_rows(self, bounds: Bounds) -> bool:
         """Whether any id of the rows arriving in the range occurs more than once in the log."""
         key = ("rows", bounds)
         if key not in self._several:
             query = self._several_rows(self._arriving(bounds)).limit(1)
             self._several[key] = len(self.reader.fetched(query, 1)[0]) > 0
         return self._several[key]
+
+    def rows_of_several(self, bounds: Bounds) -> Entries:
+        """Return id and time of all rows whose id occurs more than once and has a row arriving in the range."""
+        return self.reader.times_of(self.reader.log.rows("o"), self._several_rows(self._arriving(bounds)), [])
+
+    def odd_arrivals(self, bounds: Bounds) -> set[date]:
+        """Return the days on which labels arrive that say when, but of an id with several rows or labels, or before their row."""
+        reader, stamp = self.reader, self.reader.label_stamp
+        if stamp is None:
+            raise TypeError("labels do not say when they came")
+        rows = reader.log.rows("r")
+        labels = rows if reader.labels is None else reader.labels.rows("l")
+        said = stamp.table.column(self.mapping.label_column or "", of=labels).is_not(None)
+        of_rows = [reader.stamp.between(rows, *bounds), stamp.before(labels, bounds[0]), said]
+        joined_to = None if reader.labels is None else labels
+        odd = [reader.entries(rows, of_rows, label=True, joined=joined_to)]
+        if reader.has_ids:
+            several = self._several_rows([stamp.between(labels, *bounds), said], joined_to)
+            if len(reader.fetched(several.limit(1), 1)[0]):
+                odd.append(self._pairs_of(several))
+        if self._have_several_labels(bounds):
+            odd.append(self._pairs_of(self._several_labels(bounds)))
+        days = np.concatenate([self._pair_days(entries)[0] for entries in odd])
+        return {as_date(day) for day in np.unique(days)}
 
     def _several_rows(self, within: Conditions, joined_to: sa.FromClause | None = None) -> sa.Select[Any]:
         """Return the ids that occur more than once in the log and have a row (or pair) ``within``."""

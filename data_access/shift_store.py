@@ -44,6 +44,10 @@ class RegistryShifts:
     """The shift store of a registry; what was said about shifts is read once and again when it grew."""
 
     registry: Database
+    put_off: dict[str, Judged] | None = None
+    """Where ``keep_judged`` leaves its values when somebody else is to store them."""
+    is_settled: bool = False
+    """Whether what was read about shifts cannot change any more: the search of the run is over."""
     _records: ShiftRecords = field(default_factory=ShiftRecords)
     _newest_row: int = 0
     _taken_in: list[tuple[str, datetime]] = field(default_factory=list)
@@ -109,15 +113,16 @@ class RegistryShifts:
 
     def keep_judged(self, model_id: str, judged: Judged) -> None:
         """Remember how far a model's verdicts go."""
+        if self.put_off is not None:
+            self.put_off[model_id] = judged
+            return
         with self.registry.write() as session:
-            session.execute(
-                sa.update(AssessProgressRow)
-                .where(AssessProgressRow.model_id == model_id)
-                .values(judged_to=judged.last, shift_days=judged.shift_days, shifts_to=judged.searched_to)
-            )
+            set_judged(session, model_id, judged)
 
     def records(self) -> ShiftRecords:
         """Return everything said about shifts."""
+        if self.is_settled:
+            return self._records
         with self.registry.read() as session:
             searched_to = session.scalar(sa.select(ShiftProgressRow.searched_to))
             newest = session.scalar(sa.select(sa.func.max(ShiftDayRow.id))) or 0
@@ -207,6 +212,15 @@ class RegistrySigns:
                 if letters not in signs:
                     signs[letters] = tuple(SIGNS[letter] for letter in letters)
                 yield ModelSigns(model_id, day, known_on, sources[names], signs[letters])
+
+
+def set_judged(session: Session, model_id: str, judged: Judged) -> None:
+    """Store how far a model's verdicts go."""
+    session.execute(
+        sa.update(AssessProgressRow)
+        .where(AssessProgressRow.model_id == model_id)
+        .values(judged_to=judged.last, shift_days=judged.shift_days, shifts_to=judged.searched_to)
+    )
 
 
 def shift_day(row: ShiftDayRow) -> ShiftDay:

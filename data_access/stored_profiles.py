@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from data_access.tables import LogDayRow
+from monitoring.counting import FetchedRows
 from monitoring.errors import NoLogRowsError
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ class StoredProfilesLog:
         """Refuse: there are no rows."""
         del first_arrival, last_arrival
         raise NoLogRowsError(SENTENCE)
+
+    def counting(self, *, first: date, last: date) -> FetchedRows:
+        """Return the rows of a stretch of days."""
+        return FetchedRows(self.rows(first=first, last=last), self.labelled(first_arrival=first, last_arrival=last))
 
     def reference(self, version: str) -> ReferenceRows | None:
         """Return nothing: a reference is kept, or there is none."""

@@ -189,6 +189,11 @@ class TimeColumn:
         ends = (sa.func.min(column), sa.func.max(column))
         return [sa.select(self._exported(end)).where(*conditions).scalar_subquery() for end in ends]
 
+    def ends(self, of: sa.FromClause) -> list[sa.ColumnElement[Any]]:
+        """Return the first and the last timestamp of a selection, to be ``decoded``."""
+        column = self.table.column(self.name, of=of)
+        return [self._exported(end) for end in (sa.func.min(column), sa.func.max(column))]
+
     def latest(self, of: sa.FromClause) -> sa.ColumnElement[Any]:
         """Return the last timestamp of a selection, to be ``decoded``."""
         if self.kind == "absent":
@@ -242,6 +247,23 @@ class TimeColumn:
     def bound(self, instant: np.datetime64) -> Any:
         """Return an instant as the column keeps it, where ``is_exact``."""
         return self._bound(instant, slack=np.timedelta64(0, "us")).value
+
+    def exact_bounds(self, instants: Stamps) -> list[sa.BindParameter[Any]] | None:
+        """Return instants such that what is before each of them is exactly what the column has before it, if there are.
+
+        Times of a zone without saying so have none where a clock is set back over the instant, texts never.
+        """
+        if self.is_exact:
+            return [self._bound(each, slack=np.timedelta64(0, "us")) for each in instants]
+        if self.kind != "native":
+            return None
+        wall = pd.DatetimeIndex(instants).tz_localize("UTC").tz_convert(self.zone).tz_localize(None).as_unit("us")
+        walls = np.asarray(wall.to_numpy())
+        step = np.timedelta64(1, "us")
+        if (localised(walls, self.zone) != instants).any() or (localised(walls - step, self.zone) >= instants).any():
+            return None
+        kind = sa.DateTime(timezone=False)
+        return [sa.bindparam("bound", moment, kind, unique=True) for moment in walls.astype(object).tolist()]
 
     def quarter_hours(self, of: sa.FromClause) -> sa.ColumnElement[Any] | None:
         """Return the number of quarter hours since 1970, for grouping (days begin on one); nothing for texts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from monitoring.history import ProfileKind, StoredProfile, VersionHistory, changes_known_later, segments_known_on
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from monitoring.shift_search import ShiftDay, SignSource
 
 EARLY_PRODUCTION_DAYS = 28
+ASSESSMENTS_AT_ONCE = 200
+"""Kept in one transaction; whoever goes on after a kill goes on after the last day kept, so they come in the order of knowledge."""
 DAY = timedelta(days=1)
 
 
@@ -203,7 +205,9 @@ def judge(
         _before_judging(model, histories, extent=found.extent, first=begin, last=last, policy=policy),
         judged(model, histories, store=store, first=begin, last=last, policy=policy, records=records),
     )
-    new = store.keep_assessments(assessments, now=now)
+    new = 0
+    while some := list(islice(assessments, ASSESSMENTS_AT_ONCE)):
+        new += store.keep_assessments(some, now=now)
     judged_now = Judged(max(assessed or last, last), len(records.days), records.searched_to)
     if judged_now != judged_before:
         shifts.keep_judged(model.id, judged_now)

@@ -10,7 +10,7 @@ import numpy as np
 
 from monitoring.assessment import FindingKind
 from monitoring.drift import MergedBins
-from monitoring.profile import NUMERIC_EXTRAS, CategoryBins
+from monitoring.profile import NUMERIC_EXTRAS, CategoryBins, NumericBins
 from monitoring.scale_change import ENOUGH_ROWS, MINIMUM_ROWS, SIGNIFICANT, Moments, scale_changes
 
 if TYPE_CHECKING:
@@ -103,9 +103,14 @@ class FeatureQuality:
         return tuple(check for check in self.checks if check.kind is not FindingKind.LEVEL_CHANGE)
 
     @cached_property
+    def seen(self) -> tuple[QualitySeries, ...]:
+        """The checks whose condition holds on any day: only they can be open."""
+        return tuple(check for check in self.checks if check.bad.any())
+
+    @cached_property
     def raised(self) -> tuple[QualitySeries, ...]:
-        """Those checks that say so on any day."""
-        return tuple(check for check in self.breaking if check.bad.any())
+        """Those of them that say the data are broken."""
+        return tuple(check for check in self.seen if check.kind is not FindingKind.LEVEL_CHANGE)
 
     @cached_property
     def flagged_from(self) -> Days:
@@ -230,6 +235,12 @@ def _check_numeric(
         moments, normals.moments, outside=outside, broken=broken, moved=_moved(reference, profiles)
     )
     for at, name in enumerate(layout.numeric):
+        bins = layout.features[name]
+        if isinstance(bins, NumericBins) and bins.lowest == bins.highest:
+            checks[name].extend(
+                _constant_checks(mistyped[:, at], normals.mistyped[at], beyond[:, at], many[:, at], profiles)
+            )
+            continue
         found = [
             (FindingKind.STUCK, profiles.lows, float("nan"), stuck),
             (FindingKind.TYPE_CHANGE, mistyped, float(normals.mistyped[at]), many),
@@ -239,6 +250,21 @@ def _check_numeric(
             QualitySeries(kind, value[:, at], normal, bad[:, at], profiles.day, rows)
             for kind, value, normal, bad in found[bool(normals.often_single[at]) :]
         )
+
+
+def _constant_checks(
+    mistyped: Floats, normal: float, other: np.ndarray, many: Flags, profiles: DayProfiles
+) -> list[QualitySeries]:
+    """Return the checks of a feature that is one number in the whole reference: any other is a new level (METHODS section 13)."""
+    rows = profiles.rows
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = other / rows
+    none = np.zeros(1)
+    new = _share_check(share[:, None], rows, normal=none, variance=none, rise=np.full(1, NEW_LEVEL_SHARE))
+    return [
+        QualitySeries(FindingKind.TYPE_CHANGE, mistyped, float(normal), many, profiles.day, rows),
+        QualitySeries(FindingKind.NEW_LEVEL, share, 0.0, new[:, 0], profiles.day, rows),
+    ]
 
 
 def _stuck(reference: Reference, profiles: DayProfiles, moments: Moments) -> Flags:

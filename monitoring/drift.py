@@ -244,20 +244,15 @@ def drift_series(
 ) -> DriftSeries:
     """Return the drift of one column for every day; ``reference`` ``(bins,)`` and ``counts`` ``(days, bins)`` are its own."""
     columns = Columns.of([len(reference)])
-    (series,) = drift_of_columns(columns, reference, counts, variation, floor=floor, window_days=window_days)
+    indices = window_indices(columns, reference, counts, window_days=window_days)
+    (series,) = drift_of_columns(columns, reference, indices, variation, floor=floor)
     return series
 
 
-def drift_of_columns(
-    columns: Columns,
-    reference: np.ndarray,
-    counts: np.ndarray,
-    variation: NullVariation,
-    *,
-    floor: float,
-    window_days: int = WINDOW_DAYS,
-) -> list[DriftSeries]:
-    """Return the drift of each column for every day.
+def window_indices(
+    columns: Columns, reference: np.ndarray, counts: np.ndarray, *, window_days: int = WINDOW_DAYS
+) -> tuple[Floats, Floats]:
+    """Return the PSI of each column's window and its rows, both ``(days, columns)``; PSI is NaN on fewer than 30 rows.
 
     Windows of 7 days; with fewer than 30 rows they widen to 28, then to 91 days.
 
@@ -265,8 +260,6 @@ def drift_of_columns(
         columns: what stands side by side.
         reference: test-bin counts of the whole reference, shape ``(bins,)``.
         counts: test-bin counts per calendar day, shape ``(days, bins)``, days to be left out are zero.
-        variation: what the reference's own days do.
-        floor: a rule of thumb that may only raise the threshold.
         window_days: length of the first window.
     """
     window, rows = columns.rolling(counts, days=window_days)
@@ -275,12 +268,34 @@ def drift_of_columns(
         if few.any():
             wider, wider_rows = columns.rolling(counts, days=days)
             window, rows = np.where(columns.spread(few), wider, window), np.where(few, wider_rows, rows)
-    n = rows.astype(np.float64)
+    psi = np.where(rows >= MINIMUM_ROWS, stability_indices(columns, reference, window), np.nan)
+    return psi, rows.astype(np.float64)
+
+
+def drift_of_columns(
+    columns: Columns,
+    reference: np.ndarray,
+    indices: tuple[Floats, Floats],
+    variation: NullVariation,
+    *,
+    floor: float,
+) -> list[DriftSeries]:
+    """Return the drift of each column for every day.
+
+    Args:
+        columns: what stands side by side.
+        reference: test-bin counts of the whole reference, shape ``(bins,)``.
+        indices: PSI and rows of each day's window (``window_indices``).
+        variation: what the reference's own days do.
+        floor: a rule of thumb that may only raise the threshold.
+    """
+    psi, n = indices
+    # Most days share their degrees of freedom: the inverse of the distribution is the costly part.
+    freedoms, at = np.unique(variation.freedom, return_inverse=True)
+    quantiles = (2 * special.gammaincinv(freedoms / 2, 1 - TAIL) / freedoms)[at].reshape(np.shape(variation.freedom))
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (columns.widths - 1) * (1 / n + 1 / columns.summed(reference)) + variation.extra
-        quantile = 2 * special.gammaincinv(variation.freedom / 2, 1 - TAIL) / variation.freedom
-        threshold = np.maximum(floor, mean * quantile) * variation.factor
-        psi = np.where(n >= MINIMUM_ROWS, stability_indices(columns, reference, window), np.nan)
+        threshold = np.maximum(floor, mean * quantiles) * variation.factor
         excess = np.where(psi > threshold, np.clip(psi - mean, 0.0, LARGEST_EXCESS), 0.0)
     provisional = np.broadcast_to(variation.provisional, len(columns)).tolist()
     by_column = (np.ascontiguousarray(values.T) for values in (psi, threshold, excess, n))

@@ -156,12 +156,13 @@ class PerformanceSeries:
         self._set_cusum()
 
     def _rolled(self, days: int) -> Floats:
-        return rolling_sum(self.sums, days=days * self.stretch)
+        """Return the sums over the last days, of the fields before the score bins: those the tests need."""
+        return rolling_sum(self.sums[:, : self.layout.slices["bin_n"].start], days=days * self.stretch)
 
     @cached_property
     def sums_28(self) -> Floats:
         """Label sums over the last 28 days."""
-        return self._rolled(28)
+        return rolling_sum(self.sums, days=28 * self.stretch)
 
     def _u(self, sums: Floats) -> Floats:
         """Return the sum of u under this yardstick."""
@@ -353,7 +354,7 @@ class PerformanceSeries:
         """Days on which the level "retrain" of METHODS section 4 is crossed and the model is still bad now.
 
         A population that got harder loses skill as well, but no retraining brings it back: the part that the score mix does
-        not explain must be proven too (docs/decisions/0008).
+        not explain must be proven too (docs/decisions/0009).
         """
         policy, day = self.policy, np.arange(len(self.n))
         with np.errstate(invalid="ignore"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from hashlib import sha256
 from json import dumps
 
@@ -39,8 +40,13 @@ class Policy:
     @property
     def configuration_hash(self) -> str:
         """Return a short hash of every threshold and the version of the methods."""
-        text = dumps(asdict(self) | {"method": METHOD_VERSION}, sort_keys=True)
-        return sha256(text.encode()).hexdigest()[:12]
+        return _configuration_hash(self)
+
+
+@lru_cache(maxsize=64)
+def _configuration_hash(policy: Policy) -> str:
+    text = dumps(asdict(policy) | {"method": METHOD_VERSION}, sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 DEFAULT_POLICY = Policy()

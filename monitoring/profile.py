@@ -18,7 +18,7 @@ from monitoring.errors import IncompatibleProfilesError
 from monitoring.portfolio import FeatureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from monitoring.ports import Days, Flags, Floats, LogRows, Texts
 
@@ -421,16 +421,29 @@ def _with_remarks(
     profiles: DayProfiles, layout: Layout, rows: LogRows, index: np.ndarray, chosen: np.ndarray
 ) -> DayProfiles:
     """Return the profiles with what there is to remark about their rows, except which were replaced."""
-    missing = [at for at, name in enumerate(layout.features) if name in rows.missing_columns]
+    profiles = with_missing(profiles, layout, rows.missing_columns)
     ahead = np.zeros(0, dtype=bool) if rows.ahead is None else rows.ahead[chosen]
-    if not missing and not ahead.any():
+    if not ahead.any():
         return profiles
-    remarks = np.zeros((len(profiles), REMARKS + len(layout.features)), dtype=np.int64)
-    if len(ahead):
-        remarks[:, 0] = np.bincount(index[ahead], minlength=len(profiles))
+    remarks = _remarks_so_far(profiles, layout)
+    remarks[:, 0] = np.bincount(index[ahead], minlength=len(profiles))
+    return replace(profiles, remarks=remarks)
+
+
+def with_missing(profiles: DayProfiles, layout: Layout, columns: Sequence[str]) -> DayProfiles:
+    """Return the profiles of a log that lacks the columns of some features altogether."""
+    missing = [at for at, name in enumerate(layout.features) if name in columns]
+    if not missing:
+        return profiles
+    remarks = _remarks_so_far(profiles, layout)
     for at in missing:
         remarks[:, REMARKS + at] = profiles.rows
     return replace(profiles, remarks=remarks)
+
+
+def _remarks_so_far(profiles: DayProfiles, layout: Layout) -> np.ndarray:
+    remarks = np.zeros((len(profiles), REMARKS + len(layout.features)), dtype=np.int64)
+    return remarks if profiles.remarks is None else remarks + profiles.remarks
 
 
 def with_replaced(profiles: DayProfiles, layout: Layout, replaced: Days) -> DayProfiles:
@@ -439,9 +452,7 @@ def with_replaced(profiles: DayProfiles, layout: Layout, replaced: Days) -> DayP
     here = np.isin(days, profiles.day)
     if not here.any():
         return profiles
-    remarks = np.zeros((len(profiles), REMARKS + len(layout.features)), dtype=np.int64)
-    if profiles.remarks is not None:
-        remarks += profiles.remarks
+    remarks = _remarks_so_far(profiles, layout)
     remarks[np.searchsorted(profiles.day, days[here]), 1] = counts[here]
     return replace(profiles, remarks=remarks)
 

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from monitoring.counting import counting_of
 from monitoring.history import ProfileKind, StoredProfile
 from monitoring.label_profile import count_labels
 from monitoring.packing import pack_day, pack_labels
 from monitoring.policy import METHOD_VERSION
 from monitoring.portfolio import ModelVersion
-from monitoring.profile import count_rows, with_replaced
+from monitoring.profile import count_rows, with_missing, with_replaced
 from monitoring.reference import reference_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from monitoring.counting import CountedDays
+    from monitoring.label_profile import LabelProfiles
     from monitoring.portfolio import Model
     from monitoring.ports import Days, Flags, LabelledRows, LogRows, PredictionLog
     from monitoring.profile import DayProfiles
@@ -87,13 +90,14 @@ def profiled(
     if renewed:
         changed, before = set(counts), {}
     for start, end in _stretches(changed):
-        rows, labelled = log.rows(first=start, last=end), log.labelled(first_arrival=start, last_arrival=end)
-        model = _with_seen_versions(model, rows, store)
+        counting = counting_of(log, first=start, last=end)
+        model = _with_seen_versions(model, counting.versions, store)
         _references(model, log=log, store=store, now=now, into=references)
         here = {day for day in changed if start <= day <= end}
         new = []
         for version, kept in references.items():
-            profiles = _profiles(kept.reference, version, rows, labelled, last=last, before=before, changed=here)
+            counted_days = counting.counted(version, kept.reference)
+            profiles = _profiles(kept.reference, version, counted_days, last=last, before=before, changed=here)
             new.append(NewProfiles(kept.id, version, tuple(profiles)))
         complete = all(version.version in references for version in model.versions)
         counted = {day: counts.get(day, (0, 0)) for day in here} if complete else {}
@@ -148,16 +152,14 @@ def _stretches(days: set[date]) -> Iterator[tuple[date, date]]:
         yield start, end
 
 
-def _with_seen_versions(model: Model, rows: LogRows, store: ProfileStore) -> Model:
+def _with_seen_versions(model: Model, seen: Mapping[str, date], store: ProfileStore) -> Model:
     """Register versions seen in the log but not announced, in service from the day they were seen."""
     known = {version.version for version in model.versions}
-    seen = {str(name) for name in set(rows.version.tolist()) if name is not None} - known
-    if not seen:
-        return model
     found = tuple(
-        ModelVersion(name, active_from=rows.day[rows.version == name].min().astype(object), announced=False)
-        for name in sorted(seen)
+        ModelVersion(name, active_from=day, announced=False) for name, day in sorted(seen.items()) if name not in known
     )
+    if not found:
+        return model
     store.add_versions(model.id, found)
     return replace(model, versions=(*model.versions, *found))
 
@@ -165,8 +167,7 @@ def _with_seen_versions(model: Model, rows: LogRows, store: ProfileStore) -> Mod
 def _profiles(
     reference: Reference,
     version: str,
-    rows: LogRows,
-    labelled: LabelledRows,
+    counted: CountedDays,
     *,
     last: date,
     before: Mapping[date, tuple[int, int]],
@@ -177,9 +178,14 @@ def _profiles(
     Of a day that was profiled before and has changed since, only its new form is of interest, known from ``last`` on.
     """
     seen: set[tuple[ProfileKind, date]] = set()
+    days = counted.profiles
+    if days is not None:
+        days = with_missing(days, reference.layout, counted.rows.missing_columns)
     for profile in (
-        *_row_profiles(reference, version, rows, last=last),
-        *_label_profiles(reference, version, labelled, last=last),
+        *_of_days(days, last=last),
+        *_row_profiles(reference, version, counted.rows, last=last),
+        *_of_arrivals(reference, counted.labels, last=last),
+        *_label_profiles(reference, version, counted.labelled, last=last),
     ):
         if profile.day in before and not profile.is_final:
             continue
@@ -204,13 +210,31 @@ class _Counted:
     is_final: bool
 
 
+def _of_days(counted: DayProfiles | None, *, last: date) -> Iterator[_Counted]:
+    """Yield the days that were never changed after their end."""
+    for i, day in enumerate(counted.day if counted is not None else ()):
+        at = day.astype(object)
+        if counted is not None and at <= last:
+            yield _Counted(ProfileKind.ROWS, at, at, int(counted.rows[i]), pack_day(counted, i), is_final=True)
+
+
+def _of_arrivals(reference: Reference, counted: LabelProfiles | None, *, last: date) -> Iterator[_Counted]:
+    """Yield the days of arrival that were never changed after their end."""
+    if counted is None:
+        return
+    n = reference.label_layout.field(counted.vectors, "n")
+    for day in np.unique(counted.arrival):
+        here = np.flatnonzero(counted.arrival == day)
+        at = day.astype(object)
+        if at <= last:
+            yield _Counted(ProfileKind.LABELS, at, at, int(n[here].sum()), pack_labels(counted, here), is_final=True)
+
+
 def _row_profiles(reference: Reference, version: str, rows: LogRows, *, last: date) -> Iterator[_Counted]:
     chosen = (rows.version == version) & (rows.day <= np.datetime64(last))
     plain, changing = _split(rows.day, rows.valid_from, rows.valid_to, chosen, last=last)
     counted = _with_replaced(reference, count_rows(reference.layout, rows, counted=plain), rows, version)
-    for i, day in enumerate(counted.day):
-        at = day.astype(object)
-        yield _Counted(ProfileKind.ROWS, at, at, int(counted.rows[i]), pack_day(counted, i), is_final=True)
+    yield from _of_days(counted, last=last)
     for state in changing:
         profiles = count_rows(reference.layout, rows, counted=state.counted)
         profiles = _with_replaced(reference, profiles, rows, version, known_on=state.known_on)
@@ -235,11 +259,7 @@ def _label_profiles(reference: Reference, version: str, labelled: LabelledRows, 
     plain, changing = _split(labelled.arrival, labelled.arrival, labelled.valid_to, chosen, last=last)
     layout = reference.label_layout
     counted = count_labels(layout, labelled, counted=plain, losses_by_score=False)
-    n = layout.field(counted.vectors, "n")
-    for day in np.unique(counted.arrival):
-        here = np.flatnonzero(counted.arrival == day)
-        at = day.astype(object)
-        yield _Counted(ProfileKind.LABELS, at, at, int(n[here].sum()), pack_labels(counted, here), is_final=True)
+    yield from _of_arrivals(reference, counted, last=last)
     for state in changing:
         labels = count_labels(layout, labelled, counted=state.counted, losses_by_score=False)
         rows = int(layout.field(labels.vectors, "n").sum()) if len(labels) else 0

@@ -118,8 +118,8 @@ def _open(segment: Segment, i: int, *, level_changes: bool) -> list[Broken]:
     """Return the open checks of features, the most important first; a missing column is not also called empty."""
     found = []
     for name, quality in segment.quality.items():
-        kinds = {check.kind for check in quality.checks if check.open[i]}
-        for check in quality.checks:
+        kinds = {check.kind for check in quality.seen if check.open[i]}
+        for check in quality.seen:
             is_level = check.kind is FindingKind.LEVEL_CHANGE
             is_said = check.kind is FindingKind.NULLS and FindingKind.MISSING_COLUMN in kinds
             if check.open[i] and is_level == level_changes and not is_said:

@@ -89,7 +89,7 @@ def misfits(reference: Reference, sums: Floats, effect: Floats, *, c: float, sca
         c: ratio of loss and naive loss in the reference.
         scale: what an effect of 1 is in units of the loss, shape ``(days,)``.
 
-    Source: METHODS section 4 and docs/decisions/0008.
+    Source: METHODS section 4 and docs/decisions/0009.
     """
     layout, known = reference.label_layout, ReferenceByScore.of(reference)
     every = np.vstack((reference.totals[None], sums))

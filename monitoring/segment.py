@@ -17,6 +17,7 @@ from monitoring.drift import (
     MergedBins,
     drift_of_columns,
     null_variations,
+    window_indices,
 )
 from monitoring.estimate import EstimateSeries, estimate_series, smallest_detectable_effect
 from monitoring.explanation import Explanation, explanation
@@ -190,24 +191,24 @@ class Segment:
     @cached_property
     def minor_quality(self) -> Flags:
         """Days whose open findings together weigh less than the gate: a watch, the days stay in the windows."""
-        return self._open_importance_below_gate([q.open for q in self.quality.values()])
+        return self._open_importance_below_gate(np.array([q.open for q in self.quality.values()]))
 
-    def _open_importance_below_gate(self, flags: list[Flags]) -> Flags:
+    def _open_importance_below_gate(self, flags: Flags) -> Flags:
+        """Return the days on which the features flagged, of ``flags`` ``(features, days)``, weigh less than the gate together."""
         shares = np.array([self.reference.importance[name] for name in self.quality])
-        if not self.reference.has_importance or not flags:
+        if not self.reference.has_importance or not flags.any():
             return np.zeros(len(self.days), dtype=bool)
-        weight = (np.array(flags) * shares[:, None]).sum(axis=0)
+        weight = (flags * shares[:, None]).sum(axis=0)
         below: Flags = np.any(flags, axis=0) & (weight < self.policy.data_quality_gate)
         return below
 
     @cached_property
     def left_out_from(self) -> dict[str, Days]:
         """Per feature and day: since when the day is known to be broken (NaT: it is not, or it hardly matters)."""
-        flagged = {name: quality.flagged_from for name, quality in self.quality.items()}
-        minor = self._open_importance_below_gate([~np.isnat(days) for days in flagged.values()])
-        for days in flagged.values():
-            days[minor] = np.datetime64("NaT")
-        return flagged
+        flagged = np.array([quality.flagged_from for quality in self.quality.values()], dtype="datetime64[D]")
+        if flagged.size:
+            flagged[:, self._open_importance_below_gate(~np.isnat(flagged))] = np.datetime64("NaT")
+        return dict(zip(self.quality, flagged, strict=True))
 
     @cached_property
     def days_left_out_from(self) -> Days:
@@ -249,18 +250,18 @@ class Segment:
         variation = null_variations(columns, per_day, window_days=window, has_days=reference.has_days)
         if self.small_reference:
             variation = replace(variation, factor=2.0, provisional=True)
-        found = drift_of_columns(columns, total, current, variation, floor=floor, window_days=window)
+        indices = window_indices(columns, total, current, window_days=window)
         if len(current) > YEAR_DAYS:
             last_year = np.full((len(current), len(columns)), np.nan)
-            last_year[YEAR_DAYS:] = np.stack([series.psi for series in found], axis=1)[:-YEAR_DAYS]
-            seasonal = variation.with_block(last_year)
-            found = drift_of_columns(columns, total, current, seasonal, floor=floor, window_days=window)
+            last_year[YEAR_DAYS:] = indices[0][:-YEAR_DAYS]
+            variation = variation.with_block(last_year)
+        found = drift_of_columns(columns, total, indices, variation, floor=floor)
         if reference.has_days or len(current) <= first_days:
             return found
         learnt = replace(
             null_variations(columns, current[:first_days], window_days=window), provisional=np.ones(len(columns), bool)
         )
-        later = drift_of_columns(columns, total, current, learnt, floor=floor, window_days=window)
+        later = drift_of_columns(columns, total, indices, learnt, floor=floor)
         return [first.followed_by(then, at=first_days) for first, then in zip(found, later, strict=True)]
 
     @cached_property

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitoring.assessment import Finding, FindingKind, Verdict
-from monitoring.finding_evidence import evidence, skill_is_not_lost
-from monitoring.portfolio_shift import SPILL_DAYS, Grouping, Shift, ShiftKind
+from monitoring.finding_evidence import BEYOND_CHANCE, evidence, skill_is_not_lost
+from monitoring.portfolio_shift import LEAST_SHARE, SPILL_DAYS, Grouping, Shift, ShiftKind
 from monitoring.wording import day_text, number, with_note
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ CROWDS = {
     Grouping.ALL: "models",
 }
 
+BILLIONTH = -9
+NO_FAULT = ("Most of the models show no broken data in this source.",)
 WORLD_WORDS = {
     (True, True): "No fault was found in the feed: the world changed. Label this model's predictions first.",
     (
@@ -44,6 +46,11 @@ def shift_words(shift: Shift) -> str:
     return f"{number(shift.k)} of {number(shift.n)} {crowd} moved on the same days, from {day_text(shift.day)} ({chance} would be chance)."
 
 
+def _chance_words(found: Shift) -> str:
+    """Return how often chance alone would do this."""
+    return BEYOND_CHANCE if found.log10_p < BILLIONTH else f"one in {10.0**-found.log10_p:,.0f} on an ordinary day"
+
+
 def shift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give the portfolio shifts that touch the model: fix the data of a broken feed, watch a changed world."""
     for found in segment.shifts_on(i):
@@ -57,31 +64,31 @@ def shift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
             matters = found.confirmed and segment.weighs(found)
             verdict, note = (Verdict.WATCH, "label first") if matters else (Verdict.KEEP, "")
             text = f"{shift_words(found)} {WORLD_WORDS[matters, found.confirmed]}"
-        numbers = evidence(
+        given = evidence(
             segment,
             window=day_text(found.day),
             prediction_days=day_text(found.day),
+            threshold_source="a quarter of the exposed models, at least 4, and a chance below 1 in 100,000 by their share of "
+            "abnormal days from 31 to 4 days before",
+            false_alarms=_chance_words(found),
+            days_in_a_row=(segment.day_at(i) - found.day).days + 1,
+            ruled_out=(*(() if found.kind is ShiftKind.FEED else NO_FAULT), *skill_is_not_lost(segment, i)),
+            rows=int(segment.daily.rows[i]),
+            value=round(found.k / found.n, 4),
+            reference_value=found.base,
+            threshold=LEAST_SHARE,
             day=found.day.isoformat(),
             kind=str(found.kind),
             grouping=str(found.grouping),
             source=found.source,
             models=found.k,
             exposed=found.n,
-            rows=int(segment.daily.rows[i]),
-            value=round(found.k / found.n, 4),
-            reference_value=found.base,
-            threshold=0.25,
-            threshold_source="a quarter of the exposed models, at least 4, and p < 0.00001 against the share abnormal on days "
-            "t-31 to t-4",
             log10_p=found.log10_p,
-            false_alarms=f"p = 1e{found.log10_p:.0f}",
-            days_in_a_row=(segment.day_at(i) - found.day).days + 1,
-            ruled_out=skill_is_not_lost(segment, i),
         )
         source = found.source if found.grouping is Grouping.SOURCE else None
         kind = FindingKind.PORTFOLIO_SHIFT
         subject = found.source or "portfolio"
-        finding = Finding(kind, verdict, subject, found.day, text, source, numbers)
+        finding = Finding(kind, verdict, subject, found.day, text, source, given)
         short = f"{number(found.k)} of {number(found.n)} models on {subject} moved {day_text(found.day)}"
         yield finding, with_note(short, note)
 

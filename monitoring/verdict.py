@@ -202,7 +202,7 @@ def details_on(segment: Segment, i: int) -> dict[str, Any]:
             "rows": int(segment.daily.rows[i]),
             "nulls": stored(quality.null_share[i]) if segment.daily.rows[i] else None,
             "nulls_reference": stored(segment.reference.counts[null_at] / max(segment.reference.rows, 1)),
-            "flags": [str(check.kind) for check in quality.checks if check.open[i]],
+            "flags": [str(check.kind) for check in quality.seen if check.open[i]],
             "source": segment.reference.sources.get(name),
             "kind": str(CategoryBins.kind if isinstance(bins, CategoryBins) else NumericBins.kind),
         }

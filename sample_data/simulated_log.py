@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_access.stored_profiles import reference_key
+from monitoring.counting import FetchedRows
 from monitoring.portfolio import FeatureKind
 from monitoring.ports import LabelledRows, LogRows, ReferenceOrigin, ReferenceRows
 from monitoring.profiling import KeptReference, NewProfiles, ProfileStore
@@ -69,6 +70,10 @@ class SimulatedLog:
         """Return the pairs whose label arrived in the range."""
         arrival = self.live.arrival
         return self._labelled(self.live.chosen((arrival >= day_of(first_arrival)) & (arrival <= day_of(last_arrival))))
+
+    def counting(self, *, first: date, last: date) -> FetchedRows:
+        """Return the rows of a stretch of days."""
+        return FetchedRows(self.rows(first=first, last=last), self.labelled(first_arrival=first, last_arrival=last))
 
     def reference(self, version: str) -> ReferenceRows | None:
         """Return the version's own reference; a version that was not announced inherits that of the first."""

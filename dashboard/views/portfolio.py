@@ -59,6 +59,8 @@ def coverage(standing: Standing) -> str:
         parts.append(f"Of those performing well, {estimated:,} on estimates.")
     if estimated := standing.estimated[Verdict.RETRAIN]:
         parts.append(f"Of those to retrain, {estimated:,} on estimates.")
+    if standing.failed:
+        parts.append(f"The last assessment of {plural(standing.failed, 'model')} failed; the reason is on its page.")
     aside = [
         f"{count:,} {word}"
         for count, word in ((standing.suspended, "suspended"), (standing.retired, "retired"))

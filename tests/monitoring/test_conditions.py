@@ -11,6 +11,7 @@ from monitoring.estimate import EstimateSeries
 from monitoring.performance import PerformanceSeries, WindowTest
 from monitoring.policy import DEFAULT_POLICY
 from monitoring.segment import Segment
+from monitoring.skill_findings import _hardly_ranks
 from tests.monitoring.history_builders import binary, model, reference, segment
 
 DAYS = 60
@@ -122,11 +123,13 @@ def test_a_model_with_labels_is_not_retrained_on_an_estimate() -> None:
 
 def test_an_estimated_loss_is_watched_on_the_third_day_while_no_label_covers_it() -> None:
     calm = np.zeros(DAYS)
-    assert on(unlabelled(calm, effect=0.15).estimated_watch) == list(range(22, 47))
+    assert on(unlabelled(calm, effect=0.15).estimated_watch) == list(range(22, 41 + 6))
     assert on(unlabelled(calm, effect=0.1499).estimated_watch) == []
     assert on(unlabelled(calm, effect=0.15, labels_end=59).estimated_watch) == []
     uncertain = unlabelled(calm, effect=0.15)
-    uncertain.__dict__["estimate"] = EstimateSeries(uncertain.estimate.effect, np.full(DAYS, 0.1), np.full(DAYS, 700.0))
+    uncertain.__dict__["estimate"] = EstimateSeries(
+        uncertain.estimate.effect, np.full(DAYS, 0.0501), np.full(DAYS, 700.0)
+    )
     assert on(uncertain.estimated_watch) == []
 
 
@@ -144,6 +147,12 @@ def test_days_without_rows_do_not_exist_for_drift_and_for_clearing() -> None:
     live[[21, 25, 26]] = False
     found = history(drift_score=spell(20, 23, inside=0.10, outside=0.0), live=live)
     assert on(found.drift_watch) == list(range(23, 24 + 13 + 2))
+
+
+def test_a_watch_of_last_year_is_remembered_within_a_week_of_the_same_day_52_weeks_later() -> None:
+    found = segment(binary(days=DAYS), days=460)
+    found.__dict__["drift_watch"] = np.arange(460) == 50
+    assert on(found.moved_last_year) == list(range(50 + 364 - 7, 50 + 364 + 7 + 1))
 
 
 # No better than naive (METHODS section 8)
@@ -173,3 +182,20 @@ def test_days_that_do_not_count_neither_raise_nor_clear_it() -> None:
     counted = np.ones(DAYS, dtype=bool)
     counted[[21, 30]] = False
     assert on(naive(upper, skill, counted=counted).no_better_than_naive) == list(range(23, 28 + 6 + 1))
+
+
+@pytest.mark.parametrize(
+    ("skill", "ranks", "hardly"),
+    [
+        (0.01, 0.0199, True),
+        (0.01, 0.02, False),
+        (-0.11, 0.099, True),
+        (-0.10, 0.05, False),
+        (-0.5, 0.10, False),
+    ],
+)
+def test_a_score_hardly_ranks_below_two_percent_or_below_ten_when_its_skill_is_below_minus_ten(
+    skill: float, ranks: float, hardly: bool
+) -> None:
+    assert reference().label_rows >= 2_000
+    assert _hardly_ranks(history(), skill, ranks) is hardly

@@ -149,6 +149,17 @@ def test_the_excess_is_what_lies_above_the_null_mean_and_is_capped() -> None:
     assert series.excess[-1] == pytest.approx(series.psi[-1] - 9 * (1 / 910 + 1 / 2_000))
 
 
+def test_there_is_no_excess_below_the_threshold() -> None:
+    tilted = np.tile([12, 10, 10, 10, 10, 10, 10, 10, 10, 8], (7, 1))
+    series = drift_series(EQUAL, tilted, NullVariation(0.0, 9.0), floor=0.1)
+    assert 9 * (1 / 700 + 1 / 2_000) < 0.1
+    assert 0 < series.psi[-1] < series.threshold[-1]
+    assert series.excess[-1] == 0.0
+    shifted = drift_series(EQUAL, tilted * 100, NullVariation(0.0, 9.0), floor=0.1)
+    assert shifted.psi[-1] > 9 * (1 / 70_000 + 1 / 2_000)
+    assert shifted.excess[-1] == 0.0
+
+
 def test_bins_that_are_no_part_of_the_test_are_left_out() -> None:
     assert merged_bins(np.array([[1, 2, 3, 9]]), np.array([0, 0, 1, -1])).tolist() == [[3, 3]]
 

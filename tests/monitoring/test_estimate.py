@@ -5,6 +5,7 @@ import pytest
 
 from monitoring.assessment import Basis, FindingKind, Verdict
 from monitoring.estimate import estimate_series, expected_losses
+from monitoring.label_profile import count_labels
 from monitoring.portfolio import Task
 from tests.monitoring.history_builders import (
     Predictions,
@@ -72,6 +73,22 @@ def test_without_reference_labels_or_without_a_gain_there_is_no_estimate() -> No
     assert np.isnan(bare.estimate.effect).all()
     useless = replace(past(), score=np.random.default_rng(0).random(len(past().day)))
     assert expected_losses(reference(useless)) is None
+
+
+def test_scores_in_bins_without_reference_labels_are_left_out_of_the_estimate() -> None:
+    used, base = past(), reference()
+    approved = count_labels(base.label_layout, replace(used.only(used.score > 0.5), delay_days=0).as_labels())
+    partial = replace(base, labels=approved)
+    expected = expected_losses(partial)
+    assert expected is not None
+    assert np.isnan(expected[:9]).all()
+    counts = np.zeros((7, base.layout.score.width), dtype=np.int64)
+    counts[:, 80] = 100
+    alone = estimate_series(partial, counts, window_days=7)
+    counts[:, 5] = 900
+    beside = estimate_series(partial, counts, window_days=7)
+    assert beside.effect[-1] == pytest.approx(alone.effect[-1])
+    assert beside.rows[-1] == 700
 
 
 def test_fewer_than_thirty_rows_are_not_estimated() -> None:

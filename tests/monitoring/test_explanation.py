@@ -8,7 +8,7 @@ from monitoring.explanation import explanation
 from monitoring.finding_evidence import share_of_mix
 from monitoring.label_profile import count_labels
 from monitoring.portfolio import Task
-from monitoring.score_mix import ReferenceByScore
+from monitoring.score_mix import ReferenceByScore, rows_by_score
 from monitoring.segment import Segment
 from tests.monitoring.history_builders import (
     MAKERS,
@@ -112,7 +112,10 @@ def test_bins_without_labels_in_the_reference_are_left_out() -> None:
     assert series is not None
     found = explanation(known, series, 39, mean_score=None)
     assert found is not None
-    assert np.isfinite(found.mix)
+    rows = rows_by_score(series.layout, series.sums_28[39][None])[0][known.covered]
+    q, mean = rows / rows.sum(), float(rows @ known.rates[known.covered, 0] / rows.sum())
+    by_hand = q @ known.loss[known.covered] - series.yardstick.c * mean * (1 - mean)
+    assert found.mix == pytest.approx(by_hand / series.scale[39])
 
 
 def test_calibration_in_the_large_is_mean_score_minus_mean_label() -> None:

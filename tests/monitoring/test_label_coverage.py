@@ -62,5 +62,12 @@ def test_a_few_predictions_in_a_bin_warn_of_nothing() -> None:
     assert not history.coverage.changed[4][history.coverage.rows_by_score[4] < 30].any()
 
 
+def test_labels_that_come_earlier_than_usual_count_with_their_prediction_day() -> None:
+    live = binary(days=60)
+    history = segment(live, of=model(label_delay_days=9.0))
+    assert history.coverage is not None
+    assert history.coverage.share[9:] == pytest.approx(1.0)
+
+
 def test_without_a_known_delay_coverage_is_unknown() -> None:
     assert segment(binary(days=20), of=model(label_delay_days=None)).coverage is None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from monitoring.assessment import FindingKind, Verdict
+from monitoring.counting import rows_together
 from monitoring.packing import pack_day, pack_reference, unpack_days, unpack_reference
 from monitoring.ports import ReplacedRows
 from monitoring.profile import count_rows, with_replaced
@@ -143,3 +144,17 @@ def test_clean_days_are_counted_until_the_finding_clears() -> None:
     history = segment(binary(days=40).with_feature("amount", np.nan, since=20, until=25))
     assert finding(history, 27, FindingKind.NULLS).sentence.endswith("Clean for 2 of the 4 days that clear it.")
     assert FindingKind.NULLS not in kinds(history, 29)
+
+
+def test_reads_put_together_keep_their_remarks() -> None:
+    live = binary(days=4)
+    first, second = live.only(live.since_start < 2).as_rows(), live.only(live.since_start >= 2).as_rows()
+    replaced = ReplacedRows(second.day[:1], second.version[:1], second.day[:1])
+    marked = replace(second, ahead=np.arange(200) < 3, replaced=replaced)
+    both = rows_together([first, marked])
+    assert both.ahead is not None
+    assert np.flatnonzero(both.ahead).tolist() == [200, 201, 202]
+    assert both.replaced is not None
+    assert both.replaced.day.tolist() == replaced.day.tolist()
+    assert rows_together([first, second]).ahead is None
+    assert rows_together([first, second]).replaced is None

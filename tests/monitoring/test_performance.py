@@ -179,7 +179,7 @@ def test_a_day_without_labels_leaves_the_sum_as_it_is() -> None:
     assert gaps.cusum[24] > 0
 
 
-@pytest.mark.parametrize(("rows_a_day", "days_of_a_step"), [(10, 1), (9, 2), (4, 3)])
+@pytest.mark.parametrize(("rows_a_day", "days_of_a_step"), [(11, 1), (6, 2), (4, 3)])
 def test_a_step_is_as_many_days_as_give_ten_labels(rows_a_day: int, days_of_a_step: int) -> None:
     few = series(binary(days=42, rows_a_day=rows_a_day, kept=-1.0), against=reference(past(rows_a_day=20)))
     changed = np.flatnonzero(np.diff(few.cusum) != 0) + 1

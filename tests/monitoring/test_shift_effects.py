@@ -54,7 +54,8 @@ def test_the_sentence_says_what_moved_what_chance_would_be_and_that_this_model_i
     assert assessment.reason == "9 of 12 models on core feed moved 20 Apr; label first."
     found = assessment.findings[0]
     assert found.kind is FindingKind.PORTFOLIO_SHIFT
-    assert found.evidence["false_alarms"] == "p = 1e-14"
+    assert found.evidence["false_alarms"] == "less than one in a billion on an ordinary day"
+    assert found.evidence["method_version"]
     assert (found.evidence["models"], found.evidence["exposed"], found.evidence["kind"]) == (9, 12, "world")
 
 

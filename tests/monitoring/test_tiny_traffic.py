@@ -34,6 +34,15 @@ def test_the_smallest_effect_that_would_show_by_hand() -> None:
     assert smallest_detectable_effect(reference(labelled=False), 100, policy=DEFAULT_POLICY) is None
 
 
+def test_below_a_tenth_of_skill_what_would_show_is_measured_by_a_tenth_too() -> None:
+    used = past(kept=0.42)
+    weak = reference(used)
+    sd = ((used.score - used.label) ** 2).std()
+    assert 0 < weak.skill < 0.10
+    shown = smallest_detectable_effect(weak, 100, policy=DEFAULT_POLICY)
+    assert shown == pytest.approx(4 * sd / 10 / (0.10 * weak.naive_loss))
+
+
 def test_the_labels_needed_show_just_a_material_loss() -> None:
     needed = labels_needed(reference(), policy=DEFAULT_POLICY)
     assert needed is not None
@@ -59,6 +68,11 @@ def test_where_not_even_a_loss_of_all_skill_would_show_a_model_is_not_judged() -
     assert last.sentence.startswith("It cannot be judged at this traffic: on 91 predictions in 91 days")
     enough = segment(binary(days=100, rows_a_day=1), against=reference(past(rows_a_day=20)))
     assert not enough.beyond_detection[-1]
+    week_of_35 = segment(binary(days=100, kept=0.42, rows_a_day=5), against=weak)
+    shown = smallest_detectable_effect(weak, float(week_of_35.traffic.rows_91[-1]), policy=DEFAULT_POLICY)
+    assert shown is not None
+    assert shown > 1
+    assert not week_of_35.beyond_detection[-1]
 
 
 def test_below_thirty_rows_in_91_days_only_traffic_registry_nulls_and_stuck_are_looked_at() -> None:

@@ -1,6 +1,8 @@
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from data_access.assessment_store import RegistryAssessments
 from data_access.registry import Registry
 from monitoring.assessment import Verdict
 from tests import builders
@@ -43,6 +45,12 @@ def test_the_list_says_how_many_losses_are_more_than_chance_and_how_many_signals
     assert "chance" not in texts(open_page(verdict=["retrain"])).replace("by chance, since", "")
 
 
+def test_a_model_whose_last_assessment_failed_is_counted(registry: Registry, open_page: Open) -> None:
+    assert "failed" not in texts(open_page())
+    RegistryAssessments(registry).keep_failure("card-churn", "no table", now=builders.NOW)
+    assert "The last assessment of 1 model failed; the reason is on its page." in texts(open_page())
+
+
 def test_worst_expected_loss_comes_first_and_retired_models_last(registry: Registry, open_page: Open) -> None:
     models = shown(open_page())
 
@@ -55,6 +63,17 @@ def test_verdict_is_shown_with_mark_and_word(registry: Registry, open_page: Open
 
     assert table.loc[0, "Verdict"] == "▲\u2002Retrain"
     assert list(table["Verdict"])[-1] == "Retired"
+
+
+def test_sparklines_are_sent_once_and_a_byte_a_point(registry: Registry, open_page: Open) -> None:
+    sent = open_page().dataframe[0]
+
+    lines = [line for name in ("Advantage kept", "Drift") for line in sent.value[name] if line is not None]
+    assert lines
+    assert {line.dtype.name for line in lines} == {"uint8"}
+    assert max(line.max() for line in lines) <= 200
+    words = pa.ipc.open_stream(sent.proto.arrow_data.styler.display_values).read_pandas()
+    assert not words.iloc[:, [3, 5]].to_numpy().any()
 
 
 def test_estimated_advantage_is_called_estimated(registry: Registry, open_page: Open) -> None:
