@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WINDOWS = (7, 14, 28)
 WIDER_WINDOWS = (14, 28, 56, 91)
 MINIMUM_LABELS = 20
-STEP_LABELS, STEP_RARER_LABELS, STEP_DAYS = 10, 5, 7
+STEP_LABELS, STEP_RARER_LABELS, STEP_DAYS = 10, 4, 7
 CLIP, SLACK, HIGHEST_CUSUM = 4.0, 0.5, 30.0
 SMALLEST_SKILL = 0.10
 SMALLEST_LOSS_RATIO, SMALLEST_NAIVE_SHARE = 1e-4, 0.01
@@ -271,7 +271,7 @@ class PerformanceSeries:
         self.onset_first = onset_first
 
     def _step_labels(self) -> float:
-        """Return the labels that make a step: 10, and so many that 5 of the rarer class are expected (binary).
+        """Return the labels that make a step: 10, and so many that 4 of the rarer class are expected (binary).
 
         The mean of a few rows among which a positive is rare is far from normal.
         """

@@ -194,13 +194,13 @@ def test_one_label_a_day_is_a_step_every_seventh_day() -> None:
     assert len(changed) >= 3
 
 
-def test_a_step_waits_for_five_labels_of_the_rarer_class() -> None:
+def test_a_step_waits_for_four_labels_of_the_rarer_class() -> None:
     rare = past(level=-4.0)
     daily = series(binary(days=60, rows_a_day=30, level=-4.0, kept=0.0), against=reference(rare))
     share = rare.label.mean()
     changed = np.flatnonzero(np.diff(daily.cusum) != 0)
-    assert 5 / share / 30 > 2
-    assert np.diff(changed).min() >= min(5 / share / 30, 7) - 1e-9
+    assert 4 / share / 30 > 2
+    assert np.diff(changed).min() >= min(4 / share / 30, 7) - 1e-9
 
 
 def test_a_lucky_reference_of_few_labels_does_not_accuse_the_model_day_after_day() -> None:
