@@ -15,6 +15,7 @@ from monitoring.finding_evidence import (
     prediction_span,
     skill_is_not_lost,
 )
+from monitoring.segment import DRIFT_CLEAR_DAYS
 from monitoring.window import run_start
 from monitoring.wording import day_text, joined, number, reason
 
@@ -40,7 +41,7 @@ def drift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
 def _moved_back(segment: Segment, i: int) -> tuple[Finding, str]:
     since, d = segment.day_at(run_start(segment.drift_watch, i)), float(segment.drift_score[i])
     score = number(d) if np.isfinite(d) else "unknown"
-    text = f"Inputs moved until a few days ago (drift score {score} now); not yet 14 days clear."
+    text = f"Inputs moved until a few days ago (drift score {score} now); not yet {DRIFT_CLEAR_DAYS} days clear."
     days = 7 * segment.stretch
     found = evidence(
         segment,
@@ -56,7 +57,7 @@ def _moved_back(segment: Segment, i: int) -> tuple[Finding, str]:
         ruled_out=(*data_are_clean(segment, i), *skill_is_not_lost(segment, i)),
     )
     finding = Finding(FindingKind.DRIFT, Verdict.WATCH, "inputs", since, text, evidence=found)
-    return finding, "Inputs moved and came back; not yet 14 days clear."
+    return finding, f"Inputs moved and came back; not yet {DRIFT_CLEAR_DAYS} days clear."
 
 
 def _moved(segment: Segment, i: int, moved: list[str]) -> tuple[Finding, str]:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 CLEAR_DAYS = 7
 DRIFT_DAYS = 3
-DRIFT_CLEAR_DAYS = 14
+DRIFT_CLEAR_DAYS = 10
 UNLABELLED_DAYS = 7
 NOT_HELPED_CLEAR_DAYS = 10
 HELPED_DAYS = 28
@@ -275,7 +275,7 @@ class Segment:
 
     @cached_property
     def drift_watch(self) -> Flags:
-        """D at or above the level on three days in a row, held until 14 days without: a score about the level would come and go."""
+        """D at or above the level on three days in a row, held until 10 days without: a score about the level would come and go."""
         with np.errstate(invalid="ignore"):
             moved = in_a_row(self.drift_score >= self.policy.drift_watch, counted=self.live) >= DRIFT_DAYS
         return latched(moved, clear_days=DRIFT_CLEAR_DAYS, counted=self.live)

@@ -166,7 +166,8 @@ def _against_performance(segment: Segment, i: int, verdict: Verdict, kinds: set[
         elif effect <= 0:
             yield f"Performance is no worse than in its reference, on {labels} labels of the last 28 days."
         else:
-            yield f"Performance did not move beyond its tolerance: lost {interval(effect, low, high)}, on {labels} labels."
+            lost = interval(effect, low, high)
+            yield f"A loss of performance is not proven beyond its tolerance: {lost} of the advantage, on {labels} labels."
     if verdict in {Verdict.RETRAIN, Verdict.WATCH} and FindingKind.PERFORMANCE in kinds:
         recent = float(week.effect[i])
         if np.isfinite(recent) and recent < segment.policy.effect_retrain / 2:

@@ -136,8 +136,8 @@ def test_an_estimated_loss_is_watched_on_the_third_day_while_no_label_covers_it(
 # Drift (METHODS section 3)
 
 
-def test_drift_is_watched_from_its_third_day_until_fourteen_days_below() -> None:
-    assert on(history(drift_score=spell(20, 22, inside=0.10, outside=0.0)).drift_watch) == list(range(22, 23 + 13))
+def test_drift_is_watched_from_its_third_day_until_ten_days_below() -> None:
+    assert on(history(drift_score=spell(20, 22, inside=0.10, outside=0.0)).drift_watch) == list(range(22, 23 + 9))
     assert on(history(drift_score=spell(20, 21, inside=0.10, outside=0.0)).drift_watch) == []
     assert on(history(drift_score=spell(20, 25, inside=0.10 - 1e-9, outside=0.0)).drift_watch) == []
 
@@ -146,7 +146,7 @@ def test_days_without_rows_do_not_exist_for_drift_and_for_clearing() -> None:
     live = np.ones(DAYS, dtype=bool)
     live[[21, 25, 26]] = False
     found = history(drift_score=spell(20, 23, inside=0.10, outside=0.0), live=live)
-    assert on(found.drift_watch) == list(range(23, 24 + 13 + 2))
+    assert on(found.drift_watch) == list(range(23, 24 + 9 + 2))
 
 
 def test_a_watch_of_last_year_is_remembered_within_a_week_of_the_same_day_52_weeks_later() -> None:
