@@ -71,11 +71,13 @@ class NumericBins:
 
     @classmethod
     def of(cls, values: Floats) -> NumericBins:
-        """Fix bins by the reference's values."""
+        """Fix bins by the reference's values; a column that is nearly always the same keeps what is above its usual value apart."""
         finite = values[np.isfinite(values)]
+        above = finite[finite > finite.min()] if len(finite) else finite
+        edges = quantile_edges(values, bins=FINE_BINS) or ((float(above.min()),) if len(above) else ())
         return cls(
-            edges=quantile_edges(values, bins=FINE_BINS),
-            coarse_edges=quantile_edges(values, bins=COARSE_BINS),
+            edges=edges,
+            coarse_edges=quantile_edges(values, bins=COARSE_BINS) or edges[:1],
             lowest=float(finite.min()) if len(finite) else float("nan"),
             highest=float(finite.max()) if len(finite) else float("nan"),
         )

@@ -92,6 +92,15 @@ def test_a_constant_feature_does_not_drift() -> None:
     assert not CategoryBins.of(np.full(100, "web", dtype=object)).can_drift
 
 
+@pytest.mark.parametrize("share", [0.08, 0.01])
+def test_a_column_that_is_rarely_anything_but_zero_has_a_bin_for_the_rest(share: float) -> None:
+    values = np.zeros(1_000)
+    values[: round(1_000 * share)] = 1.0
+    bins = NumericBins.of(values)
+    assert bins.coarse_edges == (1.0,)
+    assert set(bins.coarse_edges) <= set(bins.edges)
+
+
 def test_an_empty_reference_column_still_counts_rows() -> None:
     fixed = layout([np.nan, np.nan], [None, None])
     counted = count_rows(fixed, rows([1.0, np.nan], ["web", None]))
