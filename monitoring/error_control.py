@@ -44,7 +44,7 @@ def beyond_chance(p_values: Sequence[float], *, models: int | None = None, share
     are covered by the run length of the CUSUM. Checked against SciPy in ``test_error_control.py``.
 
     >>> beyond_chance([0.001, 0.5, 0.04, 0.9])
-    1
+    2
     """
     known = sorted(p for p in p_values if isfinite(p))
     tested = max(len(known), models or 0)

@@ -139,17 +139,16 @@ FATES = (
 def fates_of(models: int) -> list[Fate]:
     """Return one fate per model: in proportion to the weights, each at least once where there is room for all.
 
-    The two portfolio shifts get enough models to be seen as such (a source needs four), from 30 models on.
+    The two portfolio shifts get enough models to be seen as such (a source needs four) as soon as there is room for them too.
     """
     if models <= len(FATES):
         return list(FATES[:models])
     least = {fate.name: 1 for fate in FATES}
-    if models >= len(FATES) + 12:
-        least |= {
-            fate.name: 5 if fate.exposure is Exposure.FEED else 3
-            for fate in FATES
-            if fate.exposure is not Exposure.NONE
-        }
+    seen = least | {
+        fate.name: 5 if fate.exposure is Exposure.FEED else 3 for fate in FATES if fate.exposure is not Exposure.NONE
+    }
+    if sum(seen.values()) <= models:
+        least = seen
     rest, total = models - sum(least.values()), sum(fate.weight for fate in FATES)
     exact = {fate.name: rest * fate.weight / total for fate in FATES}
     counts = {name: least[name] + int(share) for name, share in exact.items()}
