@@ -212,7 +212,13 @@ def test_two_processes_share_a_run_and_one_that_stops_is_replaced(place: Place, 
     assert workers[0].exitcode == 0
     assert differences(place.stored(), undisturbed) == {}
     with place.registry.read() as session:
-        assert [run.state for run in session.scalars(sa.select(AssessRunRow))] == ["finished"]
+        # One that is stopped before it could join finds a run with nothing to do when it wakes up.
+        runs = [
+            (run.state, run.assessments) for run in session.scalars(sa.select(AssessRunRow).order_by(AssessRunRow.id))
+        ]
+        assert runs in ([runs[0]], [runs[0], ("finished", 0)])
+        assert runs[0][0] == "finished"
+        assert runs[0][1] > 0
 
 
 def deadly(name: str) -> Any:
