@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from secrets import token_hex
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from data_access.assessment_store import keep_failure
 from data_access.registry import Registry
-from data_access.shift_store import set_judged
-from data_access.tables import AssessJobRow, AssessRunRow, ShiftProgressRow
+from data_access.tables import AssessJobRow, AssessRunRow, ShiftProgressRow, Table
 from monitoring.errors import LostLeaseError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from monitoring.assess import Judged
+    from data_access.assessment_store import Write
 
 MOST_JOBS_AT_ONCE = 16
 MOST_ATTEMPTS = 6
@@ -87,12 +87,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a job; ``judged``: how far the model's verdicts go now, to be stored with it."""
+    """What became of a job; ``writes`` are to be stored with it, ``is_stored`` says that all of it is."""
 
     job: Job
     assessments: int = 0
     error: str | None = None
-    judged: Judged | None = None
+    writes: tuple[Write, ...] = ()
+    is_stored: bool = False
 
 
 @dataclass
@@ -235,19 +236,27 @@ class JobBoard:
                 session.execute(_held(job).values(state=JobState.WAITING, lease_until=None, owner=None, attempts=0))
 
     def settle(self, found: Iterable[Settled]) -> list[Settled]:
-        """Store what became of jobs and return those; a job that somebody else has taken over is theirs to settle."""
-        accepted = []
-        with self.registry.keep_books() as session:
-            for each in found:
-                state = JobState.FAILED if each.error else JobState.DONE
-                total = AssessJobRow.assessments + each.assessments
-                settled = session.execute(
-                    _held(each.job).values(state=state, error=each.error, assessments=total, lease_until=None)
-                )
-                if settled.rowcount == 1:  # type: ignore[attr-defined]  # an UPDATE has a row count
-                    accepted.append(each)
-                    if each.judged is not None and each.job.model_id is not None:
-                        set_judged(session, each.job.model_id, each.judged)
+        """Store what became of jobs, in one transaction, and return those; one that somebody has taken over is theirs to settle."""
+        given, accepted = list(found), []
+        if not given:
+            return []
+        is_shown = any(each.writes or (each.error and each.job.model_id) for each in given)
+        with self.registry.write() if is_shown else self.registry.keep_books() as session:
+            _let_go_after(session, self.lease_seconds)
+            for each in given:
+                values = {
+                    "state_now": JobState.FAILED if each.error else JobState.DONE,
+                    "error_now": each.error,
+                    "more": each.assessments,
+                }
+                settled = session.execute(_SETTLE, {"of_job": each.job.id, "held": each.job.fence} | values)
+                if settled.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE has a row count
+                    continue
+                for write in each.writes:
+                    write(session)
+                if each.error and each.job.model_id:
+                    keep_failure(session, each.job.model_id, each.error, now=datetime.now(UTC))
+                accepted.append(replace(each, writes=(), is_stored=True))
         return accepted
 
     def counts(self, run: Run, phase: Phase) -> dict[JobState, int]:
@@ -333,6 +342,18 @@ class JobBoard:
         return done, 2 * sum(number for *_, number in rows)
 
 
+JOBS = Table.metadata.tables["assess_jobs"]
+_HELD = sa.update(JOBS).where(
+    JOBS.c.id == sa.bindparam("of_job"), JOBS.c.fence == sa.bindparam("held"), JOBS.c.state == JobState.LEASED
+)
+_SETTLE = _HELD.values(
+    state=sa.bindparam("state_now"),
+    error=sa.bindparam("error_now"),
+    assessments=JOBS.c.assessments + sa.bindparam("more"),
+    lease_until=None,
+)
+
+
 class FencedRegistry(Registry):
     """A registry for the holder of a lease: every transaction that writes renews it, and is refused once it is lost."""
 
@@ -349,6 +370,7 @@ class FencedRegistry(Registry):
             LostLeaseError: somebody else has taken over.
         """
         with super().write() as session:
+            _let_go_after(session, self._lease_seconds)
             until = _now(session) + timedelta(seconds=self._lease_seconds)
             renewed = session.execute(_held(self._job).values(lease_until=until))
             if renewed.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE has a row count
@@ -360,6 +382,12 @@ def _held(job: Job) -> sa.Update:
     return sa.update(AssessJobRow).where(
         AssessJobRow.id == job.id, AssessJobRow.fence == job.fence, AssessJobRow.state == JobState.LEASED
     )
+
+
+def _let_go_after(session: Session, seconds: float) -> None:
+    """End the transaction of a worker that stands still in it, where the database can: its locks would outlast its leases."""
+    if session.connection().dialect.name == "postgresql":
+        session.execute(sa.text(f"SET LOCAL idle_in_transaction_session_timeout = {int(seconds * 1000)}"))
 
 
 def _now(session: Session) -> datetime:

@@ -144,7 +144,7 @@ class _Worker:
             leased = self.board.lease(self.run, phase, workers=self.processes)
             if leased:
                 self._tell(names.get(leased[0].model_id or "", "portfolio shifts"))
-                self._settle(self._done(leased, pool))
+                self.board.settle(each for each in self._done(leased, pool) if not each.is_stored)
                 continue
             counts = self.board.counts(self.run, phase)
             if not counts[JobState.LEASED] and not counts[JobState.WAITING]:
@@ -157,16 +157,10 @@ class _Worker:
             with renewed(self.board, leased):
                 if pool:
                     return pool.done(leased, self.run)
-                return [self.jobs.done(job, self.run) for job in leased]
+                return self.jobs.done(leased, self.run)
         except BaseException:
             self.board.give_back(leased)
             raise
-
-    def _settle(self, found: Sequence[Settled]) -> None:
-        store = RegistryAssessments(self.jobs.registry)
-        for each in self.board.settle(found):
-            if each.error and each.job.model_id:
-                store.keep_failure(each.job.model_id, each.error, now=datetime.now(UTC))
 
     def _tell(self, what: str) -> None:
         if self.report:

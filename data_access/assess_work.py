@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from data_access import model_registry
-from data_access.assess_jobs import FencedRegistry, Phase, Settled
+from data_access.assess_jobs import FencedRegistry, JobBoard, Phase, Settled
 from data_access.assessment_store import RegistryAssessments
 from data_access.log_connections import LogConnections
+from data_access.read_ahead import ReadAhead
 from data_access.registry import Registry
 from data_access.shift_store import RegistryShifts, crowds
 from monitoring.assess import find, judge, search_shifts
@@ -26,8 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
-    from data_access.assess_jobs import Job, JobBoard, Run
-    from monitoring.assess import Judged
+    from data_access.assess_jobs import Job, Run
+    from data_access.assessment_store import Write
+    from monitoring.history import KnownInputs
+    from monitoring.profiling import KeptReference
+
+
+KEPT_BYTES = 192 * 1024 * 1024
+"""What a process keeps from the first phase for the third, at most."""
 
 
 @dataclass
@@ -40,6 +47,8 @@ class Work:
     shifts: RegistryShifts = field(init=False)
     logs: LogConnections = field(init=False)
     _settled_run: int = 0
+    _kept: dict[str, tuple[dict[str, KnownInputs], list[KeptReference]]] = field(default_factory=dict)
+    _kept_bytes: int = 0
 
     def __post_init__(self) -> None:
         self.shifts = RegistryShifts(self.registry)
@@ -49,39 +58,101 @@ class Work:
         """Give the connections to the logs back."""
         self.logs.close()
 
-    def done(self, job: Job, run: Run) -> Settled:
-        """Do a job and return what became of it; one model's failure is its own."""
-        now = datetime.now(UTC)
-        fenced = FencedRegistry(self.registry, job, lease_seconds=self.lease_seconds)
-        if job.phase is Phase.VERDICTS and self._settled_run != run.id:
+    def done(self, jobs: Sequence[Job], run: Run) -> list[Settled]:
+        """Do jobs of a phase and return what became of each, stored; one model's failure is its own.
+
+        What is small is put off and stored for all of them at once, each behind its fence.
+        """
+        try:
+            ahead = self._read_ahead(jobs, run)
+        except (ModelfolioError, sa.exc.DBAPIError):
+            ahead = ReadAhead()  # each asks for itself, and the one that cannot be read fails alone
+        return self._stored([self._found(job, run, ahead) for job in jobs])
+
+    def _read_ahead(self, jobs: Sequence[Job], run: Run) -> ReadAhead:
+        models = [job.model_id for job in jobs if job.model_id is not None]
+        if not models:
+            return ReadAhead()
+        if jobs[0].phase is Phase.FINDINGS:
+            return ReadAhead.for_findings(self.registry, models)
+        if self._settled_run != run.id:
             self.shifts.records()
             self._settled_run = run.id
-        put_off: dict[str, Judged] = {}
-        shifts = replace(self.shifts, registry=fenced, put_off=put_off, is_settled=job.phase is Phase.VERDICTS)
+        return ReadAhead.for_verdicts(self.registry, models)
+
+    def _stored(self, found: Sequence[Settled]) -> list[Settled]:
+        """Settle jobs at once; if that cannot be done, one by one, so that it is the failure of one."""
+        board = JobBoard(self.registry, lease_seconds=self.lease_seconds)
+        try:
+            board.settle(found)
+        except sa.exc.DBAPIError:
+            for each in found:
+                try:
+                    board.settle([each])
+                except sa.exc.DBAPIError as error:
+                    board.settle([Settled(each.job, error=_said(each.job, error))])
+        return [replace(each, writes=(), is_stored=True) for each in found]
+
+    def _found(self, job: Job, run: Run, ahead: ReadAhead) -> Settled:
+        """Do a job and return what became of it, with what is still to be stored."""
+        now = datetime.now(UTC)
+        fenced = FencedRegistry(self.registry, job, lease_seconds=self.lease_seconds)
+        put_off: list[Write] = []
+        is_settled = job.phase is Phase.VERDICTS
+        shifts = replace(self.shifts, registry=fenced, ahead=ahead, put_off=put_off, is_settled=is_settled)
+        store = RegistryAssessments(fenced, ahead, put_off)
         try:
             if job.model_id is None:
                 search_shifts(crowds(self.registry), shifts=shifts, last=run.asked.last, now=now)
                 return Settled(job)
-            new = self._model(job, run, fenced, shifts, now=now)
+            new = self._model(job.model_id, run, store, shifts, now=now)
         except LostLeaseError:
             return Settled(job)
         except ModelfolioError as error:
             return Settled(job, error=str(error))
         except sa.exc.DBAPIError as error:
-            whose = "The database of its log" if job.phase is Phase.FINDINGS else "The registry's database"
-            return Settled(job, error=f"{whose} says: {str(error.orig).strip().splitlines()[0]}")
+            return Settled(job, error=_said(job, error))
         except Exception as error:  # noqa: BLE001 - one model's failure must not stop the others; it is shown on its page
             return Settled(job, error=f"Unexpected {type(error).__name__}: {error}")
-        return Settled(job, assessments=new, judged=put_off.get(job.model_id))
+        return Settled(job, assessments=new, writes=tuple(put_off))
 
-    def _model(self, job: Job, run: Run, fenced: Registry, shifts: RegistryShifts, *, now: datetime) -> int:
-        assert job.model_id is not None  # noqa: S101 - the only caller has checked
-        model, store, asked = model_registry.model(self.registry, job.model_id), RegistryAssessments(fenced), run.asked
-        if job.phase is Phase.VERDICTS:
-            return judge(model, store=store, shifts=shifts, first=asked.first, last=asked.last, now=now)
-        with model_registry.open_log(self.registry, model.id, connections=self.logs) as log:
-            find(model, log=log, store=store, shifts=shifts, first=asked.first, last=asked.last, now=now)
+    def _model(
+        self, model_id: str, run: Run, store: RegistryAssessments, shifts: RegistryShifts, *, now: datetime
+    ) -> int:
+        ahead, asked = store.ahead or ReadAhead(), run.asked
+        known = ahead.models.get(model_id)
+        model = known[0] if known else model_registry.model(self.registry, model_id)
+        if shifts.is_settled:
+            inputs, references = self._taken(model_id)
+            ahead.unpacked.update({kept.id: kept for kept in references})
+            return judge(model, store=store, shifts=shifts, first=asked.first, last=asked.last, now=now, inputs=inputs)
+        counted = ahead.counted.get(model_id)
+        opened = model_registry.open_log(self.registry, model_id, connections=self.logs, known=known, counted=counted)
+        found: dict[str, KnownInputs] = {}
+        with opened as log:
+            find(model, log=log, store=store, shifts=shifts, first=asked.first, last=asked.last, now=now, inputs=found)
+        self._keep(model_id, found, ahead)
         return 0
+
+    def _keep(self, model_id: str, found: dict[str, KnownInputs], ahead: ReadAhead) -> None:
+        """Keep what the third phase needs again, as much as fits: it comes by in the same order."""
+        self._taken(model_id)
+        size = sum(each.size_bytes for each in found.values())
+        if self._kept_bytes + size > KEPT_BYTES:
+            return
+        used = {id(each.segment.reference) for each in found.values()}
+        references = [kept for kept in ahead.unpacked.values() if id(kept.reference) in used]
+        self._kept[model_id], self._kept_bytes = (found, references), self._kept_bytes + size
+
+    def _taken(self, model_id: str) -> tuple[dict[str, KnownInputs], list[KeptReference]]:
+        inputs, references = self._kept.pop(model_id, ({}, []))
+        self._kept_bytes -= sum(each.size_bytes for each in inputs.values())
+        return inputs, references
+
+
+def _said(job: Job, error: sa.exc.DBAPIError) -> str:
+    whose = "The database of its log" if job.phase is Phase.FINDINGS else "The registry's database"
+    return f"{whose} says: {str(error.orig).strip().splitlines()[0]}"
 
 
 @contextmanager
@@ -113,7 +184,7 @@ def _begin(address: str, audit_key: bytes, connections: Mapping[str, str], lease
 
 def _done(jobs: Sequence[Job], run: Run) -> list[Settled]:
     assert _work is not None  # noqa: S101 - the pool begins each process with it
-    return [_work.done(job, run) for job in jobs]
+    return _work.done(jobs, run)
 
 
 class Pool:

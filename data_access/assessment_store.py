@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,12 +17,12 @@ from data_access.tables import (
     AssessmentFactsRow,
     AssessmentRow,
     AssessRunRow,
-    FindingRow,
     LogDayRow,
     ModelRow,
     ModelVersionRow,
     ProfileRow,
     ReferenceRow,
+    Table,
 )
 from monitoring.assessment import Measures, Verdict
 from monitoring.history import ProfileKind, StoredProfile
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from data_access.read_ahead import ReadAhead
     from data_access.registry import Registry
     from monitoring.assessment import Assessment, Finding
     from monitoring.portfolio import ModelVersion
@@ -39,6 +43,22 @@ if TYPE_CHECKING:
     from monitoring.reference import Reference
 
 
+Write = Callable[["Session"], object]
+"""Something to be stored in a transaction of somebody else."""
+FEW_ASSESSMENTS = 32
+"""So many are a model's last: before them they come in larger parts."""
+PROFILES, ASSESSMENTS, FINDINGS = (Table.metadata.tables[name] for name in ("profiles", "assessments", "findings"))
+PROFILES_OF = (
+    sa.select(PROFILES.c.kind, PROFILES.c.day, PROFILES.c.known_on, PROFILES.c.rows, PROFILES.c.payload)
+    .where(
+        PROFILES.c.reference_id == sa.bindparam("reference_id"),
+        PROFILES.c.version == sa.bindparam("version"),
+        PROFILES.c.kind.in_(sa.bindparam("kinds", expanding=True)),
+    )
+    .order_by(PROFILES.c.recorded_at, PROFILES.c.id)
+)
+ADDING = sa.insert(ASSESSMENTS).returning(ASSESSMENTS.c.id, sort_by_parameter_order=True)
+ADDING_FINDINGS = sa.insert(FINDINGS)
 MEASURES = tuple(field.name for field in fields(Measures))
 
 
@@ -68,9 +88,15 @@ class RegistryAssessments:
     """The assessment store of a registry."""
 
     registry: Registry
+    ahead: ReadAhead | None = None
+    """What was read of the models before."""
+    put_off: list[Write] | None = None
+    """Where the last few assessments of a model are left when somebody else is to store them."""
 
     def reference(self, model_id: str, version: str, key: str) -> KeptReference | None:
         """Return the reference kept under this key."""
+        if self.ahead and (found := self.ahead.reference(model_id, version, key)):
+            return found
         wanted = (ReferenceRow.model_id == model_id, ReferenceRow.version == version, ReferenceRow.key == key)
         with self.registry.read() as session:
             row = session.execute(sa.select(ReferenceRow.id, ReferenceRow.payload).where(*wanted)).one_or_none()
@@ -109,6 +135,8 @@ class RegistryAssessments:
 
     def counted_days(self, model_id: str) -> dict[date, tuple[int, int]]:
         """Return rows and labels per day when it was last profiled."""
+        if self.ahead and model_id in self.ahead.counted:
+            return dict(self.ahead.counted[model_id])
         query = sa.select(LogDayRow.day, LogDayRow.rows, LogDayRow.labels).where(LogDayRow.model_id == model_id)
         with self.registry.read() as session:
             return {row.day: (row.rows, row.labels) for row in session.execute(query)}
@@ -155,27 +183,31 @@ class RegistryAssessments:
                     ],
                 )
 
-    def profiles(self, reference_id: int, version: str) -> list[StoredProfile]:
-        """Return every profile kept, in the order of recording."""
-        query = (
-            sa.select(ProfileRow.kind, ProfileRow.day, ProfileRow.known_on, ProfileRow.rows, ProfileRow.payload)
-            .where(ProfileRow.reference_id == reference_id, ProfileRow.version == version)
-            .order_by(ProfileRow.recorded_at, ProfileRow.id)
-        )
+    def profiles(self, reference_id: int, version: str, kind: ProfileKind | None = None) -> list[StoredProfile]:
+        """Return every profile kept, or those of a kind, in the order of recording."""
+        if self.ahead and kind is None and (found := self.ahead.profiles(reference_id, version)) is not None:
+            return found
+        kinds = list(ProfileKind) if kind is None else [kind]
         with self.registry.read() as session:
+            given = {"reference_id": reference_id, "version": version, "kinds": [str(each) for each in kinds]}
             return [
-                StoredProfile(ProfileKind(row.kind), row.day, row.known_on, row.rows, row.payload)
-                for row in session.execute(query)
+                StoredProfile(ProfileKind(said), day, known_on, rows, payload)
+                for said, day, known_on, rows, payload in session.execute(PROFILES_OF, given)
             ]
 
     def last_assessed(self, model_id: str) -> date | None:
         """Return the newest day assessed."""
+        if self.ahead and model_id in self.ahead.said:
+            return self.ahead.last_assessed(model_id)
         query = sa.select(sa.func.max(AssessmentRow.day)).where(AssessmentRow.model_id == model_id)
         with self.registry.read() as session:
             return session.execute(query).scalar_one()
 
     def verdict_run(self, model_id: str, *, day: date, known_on: date) -> tuple[Verdict, date] | None:
         """Return the verdict of a day as known on another, and since when it holds; nothing if the day was not assessed."""
+        if self.ahead and model_id in self.ahead.said and day == self.ahead.last_assessed(model_id):
+            said = [row for row in self.ahead.said[model_id] if row.known_on <= known_on]
+            return (Verdict(said[-1].verdict), said[-1].in_verdict_since) if said else None
         query = (
             sa.select(AssessmentRow.verdict, AssessmentRow.in_verdict_since)
             .where(AssessmentRow.model_id == model_id, AssessmentRow.day == day, AssessmentRow.known_on <= known_on)
@@ -187,23 +219,45 @@ class RegistryAssessments:
         return (Verdict(row.verdict), row.in_verdict_since) if row else None
 
     def keep_assessments(self, assessments: Iterable[Assessment], *, now: datetime) -> int:
-        """Append a model's assessments that say something new about their day; return how many."""
+        """Append a model's assessments that say something new about their day; return how many.
+
+        Where they may be put off, a few are: they have to be a model's last, for it would not see them.
+        """
         said = [_Said.of(assessment) for assessment in assessments]
-        with self.registry.read() as session:
-            if not _news(session, said):
-                return 0
+        if not said:
+            return 0
+        model_id = said[0].columns["model_id"]
+        if self._are_later(said):
+            news = said
+        else:
+            with self.registry.read() as session:
+                news = _news(session, said)
+        if not news:
+            return 0
+        if self.put_off is not None and len(said) <= FEW_ASSESSMENTS:
+            facts = self.ahead.facts_ids(model_id) if self.ahead else {}
+            self.put_off.append(partial(_append, news=news, now=now, facts=facts))
+            return len(news)
         with self.registry.write() as session:
             news = _news(session, said)
             if news:
                 _append(session, news, now=now)
+        if self.ahead:
+            self.ahead.forget(model_id)
         return len(news)
+
+    def _are_later(self, said: list[_Said]) -> bool:
+        """Return whether the days are later than every one assessed, and one of each: then all of them are news."""
+        model_id, days = said[0].columns["model_id"], [each.columns["day"] for each in said]
+        if not self.ahead or model_id not in self.ahead.said or len(set(days)) < len(days):
+            return False
+        assessed = self.ahead.last_assessed(model_id)
+        return assessed is None or min(days) > assessed
 
     def keep_failure(self, model_id: str, message: str, *, now: datetime) -> None:
         """Remember why a model could not be assessed, until it can be again."""
         with self.registry.write() as session:
-            session.execute(
-                sa.update(ModelRow).where(ModelRow.id == model_id).values(last_error=message, last_error_at=now)
-            )
+            keep_failure(session, model_id, message, now=now)
 
     def clear_failures(self, assessed: Iterable[str]) -> None:
         """Forget why models could not be assessed, now that they were."""
@@ -219,6 +273,11 @@ class RegistryAssessments:
         """Remember one run of assess."""
         with self.registry.write() as session:
             session.add(AssessRunRow(started_at=started, finished_at=finished, models=models, failures=failures))
+
+
+def keep_failure(session: Session, model_id: str, message: str, *, now: datetime) -> None:
+    """Remember why a model could not be assessed, until it can be again."""
+    session.execute(sa.update(ModelRow).where(ModelRow.id == model_id).values(last_error=message, last_error_at=now))
 
 
 def _newest_payloads(session: Session, reference_id: int, version: str) -> dict[tuple[ProfileKind, date], bytes]:
@@ -245,17 +304,19 @@ def _news(session: Session, said: list[_Said]) -> list[_Said]:
     return news
 
 
-def _append(session: Session, news: list[_Said], *, now: datetime) -> None:
-    """Insert assessments with their findings, many rows a statement."""
-    facts = _facts_ids(session, news[0].columns["model_id"], {each.facts_hash: each.facts for each in news})
+def _append(
+    session: Session, news: list[_Said], *, now: datetime, facts: Mapping[str, int] = MappingProxyType({})
+) -> None:
+    """Insert assessments with their findings, many rows a statement; ``facts`` are the numbers of those known already."""
+    added = {each.facts_hash: each.facts for each in news if each.facts_hash not in facts}
+    facts = {**facts, **(_facts_ids(session, news[0].columns["model_id"], added) if added else {})}
     rows = [each.columns | {"facts_id": facts[each.facts_hash], "recorded_at": now} for each in news]
-    adding = sa.insert(AssessmentRow).returning(AssessmentRow.id, sort_by_parameter_order=True)
-    ids = session.execute(adding, rows).scalars().all()
+    ids = session.execute(ADDING, rows).scalars().all()
     findings = [
         finding | {"assessment_id": at} for at, each in zip(ids, news, strict=True) for finding in each.findings
     ]
     if findings:
-        session.execute(sa.insert(FindingRow), findings)
+        session.execute(ADDING_FINDINGS, findings)
 
 
 def _facts_ids(session: Session, model_id: str, facts: dict[str, dict[str, Any]]) -> dict[str, int]:

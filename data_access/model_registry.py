@@ -24,7 +24,7 @@ from monitoring.portfolio import Model, ModelVersion, ServiceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from sqlalchemy.orm import Session
 
@@ -99,6 +99,18 @@ def model(registry: Database, model_id: str) -> Model:
         return _model(row, session.scalars(query.order_by(ModelVersionRow.position, ModelVersionRow.id)).all())
 
 
+def registered(session: Session, model_ids: Iterable[str]) -> dict[str, tuple[Model, Card]]:
+    """Return those of the models that there are, with their cards, by id."""
+    wanted = list(model_ids)
+    rows = session.scalars(sa.select(ModelRow).where(ModelRow.id.in_(wanted))).all()
+    query = sa.select(ModelVersionRow).where(ModelVersionRow.model_id.in_(wanted))
+    versions: dict[str, list[ModelVersionRow]] = {}
+    for version in session.scalars(query.order_by(ModelVersionRow.position, ModelVersionRow.id)):
+        versions.setdefault(version.model_id, []).append(version)
+    cards = [(row, _card(row)) for row in rows]
+    return {row.id: (_model(row, versions.get(row.id, []), said), said) for row, said in cards}
+
+
 def card(registry: Database, model_id: str) -> Card:
     """Return a model's card as it is registered; that of an imported model points at the default store."""
     with registry.read() as session:
@@ -119,28 +131,33 @@ def mapping(registry: Database, model_id: str) -> LogMapping:
 
 @contextmanager
 def open_log(
-    registry: Database, model_id: str, *, connections: Mapping[str, str] | LogConnections
+    registry: Database,
+    model_id: str,
+    *,
+    connections: Mapping[str, str] | LogConnections,
+    known: tuple[Model, Card] | None = None,
+    counted: Mapping[date, tuple[int, int]] | None = None,
 ) -> Iterator[CountingLog]:
     """Give a model's prediction log, opened for reading.
 
     ``connections`` are SQLAlchemy URLs by name, or connections that are open already and stay so: one run for many models
     connects and looks at a table once. A card that describes a log but names no table is that of a model of which only day
-    profiles are kept.
+    profiles are kept. ``known`` is the model with its card and ``counted`` its days, where they were read before.
     """
     opened = connections if isinstance(connections, LogConnections) else LogConnections(connections)
     try:
-        with registry.read() as session:
-            row = _row(session, model_id)
-            query = sa.select(ModelVersionRow).where(ModelVersionRow.model_id == model_id)
-            versions = session.scalars(query.order_by(ModelVersionRow.position, ModelVersionRow.id)).all()
-            said = _card(row)
-            if not isinstance(said, ModelCard):
-                raise UnknownModelError(f"Model {model_id!r} has no log: import or map one.")
-            known = _model(row, versions, said)
+        if known is None:
+            with registry.read() as session:
+                known = registered(session, [model_id]).get(model_id)
+        if known is None:
+            raise UnknownModelError(f"There is no model {model_id!r}.")
+        found, said = known
+        if not isinstance(said, ModelCard):
+            raise UnknownModelError(f"Model {model_id!r} has no log: import or map one.")
         if said.log is None:
-            yield StoredProfilesLog(registry, model_id)
+            yield StoredProfilesLog(registry, model_id, counted=counted)
         else:
-            yield SqlPredictionLog(opened, known, log_mapping(said))
+            yield SqlPredictionLog(opened, found, log_mapping(said))
     finally:
         if opened is not connections:
             opened.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from data_access.tables import (
     ShiftRow,
     SignRow,
     SourceSetRow,
+    Table,
 )
 from monitoring.assess import Findings, Judged
 from monitoring.packing import unpack_reference
@@ -31,12 +33,22 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from data_access.assessment_store import Write
     from data_access.database import Database
+    from data_access.read_ahead import ReadAhead
     from monitoring.portfolio import Model
 
 LETTERS = {Sign.UNSEEN: "-", Sign.NORMAL: ".", Sign.MOVED: "m", Sign.BROKEN: "b", Sign.FAULTY: "f"}
 SIGNS = {letter: sign for sign, letter in LETTERS.items()}
 MODELS_AT_ONCE = 400
+PROGRESS, SOURCES, SIGN_ROWS = (
+    Table.metadata.tables[name] for name in ("assess_progress", "source_sets", "shift_signs")
+)
+PROGRESS_OF = sa.select(PROGRESS).where(PROGRESS.c.model_id == sa.bindparam("of_model"))
+SOURCES_OF = sa.select(SOURCES.c.id).where(SOURCES.c.names == sa.bindparam("names"))
+ADDING = sa.insert(SIGN_ROWS)
+OF_MODEL_CHANGED = sa.update(PROGRESS).where(PROGRESS.c.model_id == sa.bindparam("of_model"))
+TAKEN_IN = OF_MODEL_CHANGED.where(PROGRESS.c.signed_at == sa.bindparam("at")).values(signs_from=None)
 
 
 @dataclass
@@ -44,8 +56,10 @@ class RegistryShifts:
     """The shift store of a registry; what was said about shifts is read once and again when it grew."""
 
     registry: Database
-    put_off: dict[str, Judged] | None = None
-    """Where ``keep_judged`` leaves its values when somebody else is to store them."""
+    ahead: ReadAhead | None = None
+    """What was read of the models before."""
+    put_off: list[Write] | None = None
+    """Where what is kept last of a model is left when somebody else is to store it."""
     is_settled: bool = False
     """Whether what was read about shifts cannot change any more: the search of the run is over."""
     _records: ShiftRecords = field(default_factory=ShiftRecords)
@@ -54,6 +68,8 @@ class RegistryShifts:
 
     def findings(self, model: Model) -> Findings | None:
         """Return what the last first phase of a model left."""
+        if self.ahead and model.id in self.ahead.progress:
+            return self._found_before(model, self.ahead)
         with self.registry.read() as session:
             row = session.get(AssessProgressRow, model.id)
             if row is None:
@@ -71,8 +87,20 @@ class RegistryShifts:
             )
         return Findings(references, extent)
 
+    def _found_before(self, model: Model, ahead: ReadAhead) -> Findings | None:
+        row = ahead.progress[model.id]
+        if row is None:
+            return None
+        by_name = {version.version: version for version in model.versions}
+        kept = [(by_name[name], ahead.kept(number)) for name, number in row.reference_ids.items() if name in by_name]
+        extent = (row.log_first, row.log_last) if row.log_first and row.log_last else None
+        return Findings(tuple((version, reference) for version, reference in kept if reference), extent)
+
     def signed_to(self, model_id: str) -> date | None:
         """Return the last day with signs."""
+        if self.ahead and model_id in self.ahead.progress:
+            row = self.ahead.progress[model_id]
+            return row.signed_to if row else None
         query = sa.select(AssessProgressRow.signed_to).where(AssessProgressRow.model_id == model_id)
         with self.registry.read() as session:
             return session.execute(query).scalar_one_or_none()
@@ -80,33 +108,34 @@ class RegistryShifts:
     def keep_findings(
         self, model_id: str, found: Findings, signs: Iterable[ModelSigns], *, signed_to: date, now: datetime
     ) -> None:
-        """Keep what the first phase found, in one transaction; signs equal to those known are left out."""
+        """Keep what the first phase found, in one transaction; signs equal to those known are left out.
+
+        Where it may be put off, it is.
+        """
         given = list(signs)
         extent = found.extent or (None, None)
         values: dict[str, Any] = {
-            "references": {version.version: kept.id for version, kept in found.references},
+            "reference_ids": {version.version: kept.id for version, kept in found.references},
             "log_first": extent[0],
             "log_last": extent[1],
         }
         with self.registry.read() as session:
-            row = session.get(AssessProgressRow, model_id)
+            row = session.execute(PROGRESS_OF, {"of_model": model_id}).one_or_none()
             same = row is not None and all(getattr(row, name) == value for name, value in values.items())
             if same and row is not None and row.signed_to and row.signed_to >= signed_to and not _news(session, given):
                 return
+        keep = partial(_keep_signs, model_id=model_id, values=values, given=given, signed_to=signed_to, now=now)
+        if self.put_off is not None:
+            self.put_off.append(keep)
+            return
         with self.registry.write() as session:
-            row = session.get(AssessProgressRow, model_id) or AssessProgressRow(model_id=model_id)
-            news = _news(session, given)
-            session.add(row)
-            for name, value in values.items():
-                setattr(row, name, value)
-            row.signed_to = max(row.signed_to or signed_to, signed_to)
-            row.signed_at = now
-            row.signs_from = min((each for each in (row.signs_from, *(n.known_on for n in news)) if each), default=None)
-            session.flush()
-            _insert_signs(session, news, now=now)
+            keep(session)
 
     def judged(self, model_id: str) -> Judged:
         """Return how far a model's verdicts go."""
+        if self.ahead and model_id in self.ahead.progress:
+            row = self.ahead.progress[model_id]
+            return Judged(row.judged_to, row.shift_days, row.shifts_to) if row else Judged()
         with self.registry.read() as session:
             row = session.get(AssessProgressRow, model_id)
             return Judged(row.judged_to, row.shift_days, row.shifts_to) if row else Judged()
@@ -114,7 +143,7 @@ class RegistryShifts:
     def keep_judged(self, model_id: str, judged: Judged) -> None:
         """Remember how far a model's verdicts go."""
         if self.put_off is not None:
-            self.put_off[model_id] = judged
+            self.put_off.append(partial(set_judged, model_id=model_id, judged=judged))
             return
         with self.registry.write() as session:
             set_judged(session, model_id, judged)
@@ -160,12 +189,9 @@ class RegistryShifts:
             for row in rows:
                 session.add(row)
                 session.flush()  # ids in the order of recording
-            for model_id, signed_at in self._taken_in:
-                session.execute(
-                    sa.update(AssessProgressRow)
-                    .where(AssessProgressRow.model_id == model_id, AssessProgressRow.signed_at == signed_at)
-                    .values(signs_from=None)
-                )
+            if self._taken_in:
+                taken_in = [{"of_model": model_id, "at": signed_at} for model_id, signed_at in self._taken_in]
+                session.connection().execute(TAKEN_IN, taken_in)
             before = session.scalar(sa.select(ShiftProgressRow.searched_to))
             newest = max(before or searched_to, searched_to)
             if newest != before:
@@ -216,11 +242,8 @@ class RegistrySigns:
 
 def set_judged(session: Session, model_id: str, judged: Judged) -> None:
     """Store how far a model's verdicts go."""
-    session.execute(
-        sa.update(AssessProgressRow)
-        .where(AssessProgressRow.model_id == model_id)
-        .values(judged_to=judged.last, shift_days=judged.shift_days, shifts_to=judged.searched_to)
-    )
+    values = {"judged_to": judged.last, "shift_days": judged.shift_days, "shifts_to": judged.searched_to}
+    session.execute(OF_MODEL_CHANGED, {"of_model": model_id} | values)
 
 
 def shift_day(row: ShiftDayRow) -> ShiftDay:
@@ -285,6 +308,10 @@ def _news(session: Session, given: list[ModelSigns]) -> list[ModelSigns]:
         day: [(row.known_on, (row.names, row.signs)) for row in rows]
         for day, rows in groupby(session.execute(query), key=lambda row: row.day)
     }
+    return _new_ones(given, known)
+
+
+def _new_ones(given: list[ModelSigns], known: dict[date, list[tuple[date, tuple[str, str]]]]) -> list[ModelSigns]:
     news = []
     for each in given:
         said = _letters(each)
@@ -294,6 +321,32 @@ def _news(session: Session, given: list[ModelSigns]) -> list[ModelSigns]:
         known.setdefault(each.day, []).append((each.known_on, said))
         news.append(each)
     return news
+
+
+def _keep_signs(
+    session: Session,
+    *,
+    model_id: str,
+    values: dict[str, Any],
+    given: list[ModelSigns],
+    signed_to: date,
+    now: datetime,
+) -> None:
+    row = session.execute(PROGRESS_OF, {"of_model": model_id}).one_or_none()
+    signed_before, signs_from = (row.signed_to, row.signs_from) if row else (None, None)
+    # Signs are stored together with the day they go to: later ones are new.
+    is_later = signed_before is None or all(each.day > signed_before for each in given)
+    news = _new_ones(given, {}) if is_later else _news(session, given)
+    values = values | {
+        "signed_to": max(signed_before or signed_to, signed_to),
+        "signed_at": now,
+        "signs_from": min((each for each in (signs_from, *(n.known_on for n in news)) if each), default=None),
+    }
+    if row:
+        session.execute(OF_MODEL_CHANGED, {"of_model": model_id} | values)
+    else:
+        session.execute(sa.insert(PROGRESS), {"model_id": model_id, "shift_days": 0} | values)
+    _insert_signs(session, news, now=now)
 
 
 def _insert_signs(session: Session, news: list[ModelSigns], *, now: datetime) -> None:
@@ -310,21 +363,20 @@ def _insert_signs(session: Session, news: list[ModelSigns], *, now: datetime) ->
         for each in news
     ]
     if rows:
-        session.execute(sa.insert(SignRow), rows)
+        session.execute(ADDING, rows)
 
 
 def _source_set(session: Session, names: str) -> int:
     """Return the number of a set of sources; two workers may need the same new one at the same time."""
-    query = sa.select(SourceSetRow.id).where(SourceSetRow.names == names)
-    found = session.scalar(query)
+    found = session.execute(SOURCES_OF, {"names": names}).scalar_one_or_none()
     if found is None:
         try:
             with session.begin_nested():
                 session.execute(sa.insert(SourceSetRow).values(names=names))
         except sa.exc.IntegrityError:
             pass  # the other one was faster
-        found = session.execute(query).scalar_one()
-    return found
+        found = session.execute(SOURCES_OF, {"names": names}).scalar_one()
+    return int(found)
 
 
 def crowds(registry: Database) -> dict[str, tuple[str | None, str | None]]:

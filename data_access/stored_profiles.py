@@ -28,12 +28,17 @@ def reference_key(version: str) -> str:
 class StoredProfilesLog:
     """A ``PredictionLog`` in which nothing is ever new: its days are those that were counted when they were profiled."""
 
-    def __init__(self, registry: Database, model_id: str) -> None:
+    def __init__(
+        self, registry: Database, model_id: str, *, counted: Mapping[date, tuple[int, int]] | None = None
+    ) -> None:
         self._registry = registry
         self._model_id = model_id
+        self._counted = counted
 
     def extent(self) -> tuple[date, date] | None:
         """Return the first and last day profiled, or nothing when none was."""
+        if self._counted is not None:
+            return (min(self._counted), max(self._counted)) if self._counted else None
         ends = sa.select(sa.func.min(LogDayRow.day), sa.func.max(LogDayRow.day))
         with self._registry.read() as session:
             first, last = session.execute(ends.where(LogDayRow.model_id == self._model_id)).one()
@@ -44,6 +49,8 @@ class StoredProfilesLog:
     ) -> dict[date, tuple[int, int]]:
         """Return per day the rows and labels it had when it was profiled."""
         del known
+        if self._counted is not None:
+            return {day: counted for day, counted in self._counted.items() if first <= day <= last}
         query = sa.select(LogDayRow.day, LogDayRow.rows, LogDayRow.labels)
         query = query.where(LogDayRow.model_id == self._model_id, LogDayRow.day.between(first, last))
         with self._registry.read() as session:

@@ -16,10 +16,11 @@ from monitoring.verdict import assessments_of, not_judged
 from monitoring.wording import day_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from monitoring.assessment import Assessment, Verdict
+    from monitoring.history import KnownInputs
     from monitoring.policy import Policy
     from monitoring.portfolio import Model, ModelVersion
     from monitoring.portfolio_shift import ModelSigns, Shift
@@ -52,8 +53,8 @@ class Judged:
 class AssessmentStore(ProfileStore, Protocol):
     """What assess keeps of a model: its profiles and its assessments."""
 
-    def profiles(self, reference_id: int, version: str) -> list[StoredProfile]:
-        """Return every profile kept, in the order of recording."""
+    def profiles(self, reference_id: int, version: str, kind: ProfileKind | None = None) -> list[StoredProfile]:
+        """Return every profile kept, or those of a kind, in the order of recording."""
 
     def last_assessed(self, model_id: str) -> date | None:
         """Return the newest day assessed."""
@@ -108,6 +109,7 @@ def find(
     now: datetime,
     first: date | None = None,
     policy: Policy = DEFAULT_POLICY,
+    inputs: dict[str, KnownInputs] | None = None,
 ) -> None:
     """Phase 1: bring the model's profiles up to ``last`` and keep its signs of every day from ``first`` to ``last``.
 
@@ -120,26 +122,29 @@ def find(
         now: the machine's clock.
         first: the first day; by default the day after the last one with signs.
         policy: the thresholds.
+        inputs: where what the third phase needs again is left, by version.
     """
     model, references = profiled(model, log=log, store=store, last=last, now=now)
     if first is None:
         before = shifts.signed_to(model.id)
         first = before + DAY if before else date.min
     histories = [
-        VersionHistory(version, kept.reference, _rows_only(store.profiles(kept.id, version.version)))
+        # Shifts are found in the inputs: labels are left out.
+        VersionHistory(version, kept.reference, store.profiles(kept.id, version.version, ProfileKind.ROWS))
         for version, kept in references
     ]
-    signs = signed(model, histories, first=first, last=last, policy=policy)
+    signs = signed(model, histories, first=first, last=last, policy=policy, inputs=inputs)
     shifts.keep_findings(model.id, Findings(tuple(references), log.extent()), signs, signed_to=last, now=now)
 
 
-def _rows_only(profiles: Sequence[StoredProfile]) -> list[StoredProfile]:
-    """Leave labels out: shifts are found in the inputs."""
-    return [profile for profile in profiles if profile.kind is ProfileKind.ROWS]
-
-
 def signed(
-    model: Model, histories: list[VersionHistory], *, first: date, last: date, policy: Policy
+    model: Model,
+    histories: list[VersionHistory],
+    *,
+    first: date,
+    last: date,
+    policy: Policy,
+    inputs: dict[str, KnownInputs] | None = None,
 ) -> Iterator[ModelSigns]:
     """Yield the model's signs of every day from ``first`` to ``last``, each from what was known on it, no shift being known.
 
@@ -148,7 +153,7 @@ def signed(
     changes = changes_known_later(histories)
     for start, until in _spans(changes, first=first, last=last):
         again = min(start, changes.get(start, start))
-        for segment in segments_known_on(model, histories, until, policy):
+        for segment in segments_known_on(model, histories, until, policy, inputs=inputs):
             for signs in signs_of(segment, first=again):
                 yield replace(signs, known_on=start) if signs.day < start else signs
 
@@ -177,6 +182,7 @@ def judge(
     now: datetime,
     first: date | None = None,
     policy: Policy = DEFAULT_POLICY,
+    inputs: dict[str, KnownInputs] | None = None,
 ) -> int:
     """Phase 3: judge every day from ``first`` to ``last`` from what the first phase kept and the shifts that are known.
 
@@ -189,6 +195,7 @@ def judge(
         first: the first day to judge; by default the day after the last one judged, or the first one that shifts found
             since then change.
         policy: the thresholds.
+        inputs: what the first phase left, by version.
 
     Returns:
         The number of assessments that are new.
@@ -203,7 +210,7 @@ def judge(
     begin = min(first or following, _first_changed(model, records, judged_before) or date.max)
     assessments = chain(
         _before_judging(model, histories, extent=found.extent, first=begin, last=last, policy=policy),
-        judged(model, histories, store=store, first=begin, last=last, policy=policy, records=records),
+        judged(model, histories, store=store, first=begin, last=last, policy=policy, records=records, inputs=inputs),
     )
     new = 0
     while some := list(islice(assessments, ASSESSMENTS_AT_ONCE)):
@@ -302,6 +309,7 @@ def judged(
     last: date,
     policy: Policy,
     records: ShiftRecords | None = None,
+    inputs: dict[str, KnownInputs] | None = None,
 ) -> Iterator[Assessment]:
     """Yield the assessment of every day from ``first`` to ``last``, each from what was known on it.
 
@@ -316,7 +324,7 @@ def judged(
     runs: dict[date, tuple[Verdict, date]] = {}
     for start, until in _spans(changes, first=first, last=last):
         begin = min(start, changes.get(start, start))
-        segments = segments_known_on(model, histories, until, policy, records.known_on(until))
+        segments = segments_known_on(model, histories, until, policy, records.known_on(until), inputs=inputs)
         since: dict[str, object] = {}
         if segments and segments[0].first < begin:
             before = begin - DAY

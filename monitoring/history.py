@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from monitoring.reference import Reference
 
 
+STORED_PROFILE_BYTES, CHECKED_BYTES = 300, 150
+
+
 class ProfileKind(StrEnum):
     """What a stored profile counts: predictions by their day, or labels by the day they arrived."""
 
@@ -70,6 +73,23 @@ class VersionHistory:
         return start
 
 
+@dataclass(frozen=True, slots=True)
+class KnownInputs:
+    """A segment with the stored rows it was made from, so that whoever needs the same again does not work it out again."""
+
+    rows: Sequence[StoredProfile]
+    segment: Segment
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory it takes: the counts, and what the checks of every feature give per day."""
+        profiles, reference = self.segment.profiles, self.segment.reference
+        stored = sum(len(profile.payload) + STORED_PROFILE_BYTES for profile in self.rows)
+        counted = sum(each.counts.nbytes + each.sums.nbytes for each in (profiles, reference.profiles))
+        checked = len(reference.layout.features) * len(self.segment.days) * CHECKED_BYTES
+        return stored + counted + reference.labels.vectors.nbytes + checked
+
+
 def changes_known_later(histories: Iterable[VersionHistory]) -> dict[date, date]:
     """Return per day on which something late became known the earliest day it changed."""
     changes: dict[date, date] = {}
@@ -87,10 +107,13 @@ def segments_known_on(
     day: date,
     policy: Policy,
     shifts: Mapping[date, tuple[Shift, ...]] | None = None,
+    *,
+    inputs: dict[str, KnownInputs] | None = None,
 ) -> list[Segment]:
     """Return the model's versions in service up to ``day``, one after the other, from what was known on ``day``.
 
-    ``shifts`` are the portfolio shifts open per day, as known on ``day``; without them no shift has an effect.
+    ``shifts`` are the portfolio shifts open per day, as known on ``day``; without them no shift has an effect. ``inputs`` by
+    version are of segments made before: what follows from equal rows is taken over, and they are replaced by those made now.
     """
     started = [(first, history) for history in histories if (first := history.first_day()) is not None and first <= day]
     started.sort(key=lambda pair: pair[0])
@@ -103,11 +126,16 @@ def segments_known_on(
         reference = history.reference
         rows = history.known_on(day, ProfileKind.ROWS)
         labels = history.known_on(day, ProfileKind.LABELS)
+        before = inputs.get(history.version.version) if inputs else None
+        if before and (before.segment.reference is not reference or before.rows != rows):
+            before = None
         segment = Segment(
             model=model,
             version=history.version,
             reference=reference,
-            profiles=unpack_days(reference.layout, [(profile.day, profile.rows, profile.payload) for profile in rows]),
+            profiles=before.segment.profiles
+            if before
+            else unpack_days(reference.layout, [(profile.day, profile.rows, profile.payload) for profile in rows]),
             labels=unpack_labels(reference.label_layout, [(profile.day, profile.payload) for profile in labels]),
             first=first,
             last=last,
@@ -117,7 +145,12 @@ def segments_known_on(
             skill_before=segments[-1].last_skill if segments else None,
             shifts=shifts or {},
         )
-        own = world_labels(reference.label_layout, segment.sums)
-        earlier = own if earlier is None or earlier.shape[1] != own.shape[1] else np.concatenate((earlier, own))
+        if before:
+            segment.take_over(before.segment)
+        if inputs is not None:
+            inputs[history.version.version] = KnownInputs(rows, segment)
         segments.append(segment)
+        if i + 1 < len(started):
+            own = world_labels(reference.label_layout, segment.sums)
+            earlier = own if earlier is None or earlier.shape[1] != own.shape[1] else np.concatenate((earlier, own))
     return segments

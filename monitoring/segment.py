@@ -56,6 +56,10 @@ SLOW_REFERENCE_DAYS = 12
 WORLD_SHIFT_RETRAIN = 4.0
 """METHODS section 9: the level for 21 days, so that models hit by a changed world are found sooner."""
 
+OF_ROWS = ("days", "daily", "live", "traffic", "score_range", "future_rows", "drifting")
+OF_ROWS_WITHOUT_WORLD_SHIFTS = ("quality", "minor_quality", "left_out_from", "days_left_out_from")
+"""What a segment works out of nothing but the rows of its span, its reference, its card and the policy."""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -80,6 +84,21 @@ class Segment:
     earlier: Floats | None = None
     skill_before: tuple[float, float] | None = None
     shifts: Mapping[date, tuple[Shift, ...]] = field(default_factory=dict)
+
+    def take_over(self, other: Segment) -> None:
+        """Take over what another segment of the same profiles has worked out of the inputs; of another span or card it is nothing.
+
+        Shifts and labels may differ: what depends on them is worked out anew.
+        """
+        same = ("profiles", "reference")
+        if any(getattr(self, name) is not getattr(other, name) for name in same) or (
+            (self.first, self.last, self.policy, self.model) != (other.first, other.last, other.policy, other.model)
+        ):
+            return
+        in_shift = self._world_shifts or other._world_shifts
+        for name in OF_ROWS if in_shift else (*OF_ROWS, *OF_ROWS_WITHOUT_WORLD_SHIFTS):
+            if name in other.__dict__:
+                self.__dict__[name] = other.__dict__[name]
 
     @cached_property
     def days(self) -> Days:
@@ -218,13 +237,19 @@ class Segment:
         return first
 
     @cached_property
-    def drift(self) -> dict[str, DriftSeries]:
-        """Drift per feature that can drift."""
+    def drifting(self) -> tuple[list[str], MergedBins]:
+        """The features that can drift and the bins of their test."""
         layout = self.reference.layout
         names = [name for name, bins in layout.features.items() if bins.can_drift]
         parts = [(layout.counts_at[name].start, layout.features[name].test_bins) for name in names]
+        return names, MergedBins.of(parts)
+
+    @cached_property
+    def drift(self) -> dict[str, DriftSeries]:
+        """Drift per feature that can drift."""
+        names, merged = self.drifting
         kept = np.array([np.isnat(self.left_out_from[name]) for name in names]).T
-        return dict(zip(names, self._drift(MergedBins.of(parts), kept), strict=True))
+        return dict(zip(names, self._drift(merged, kept), strict=True))
 
     @cached_property
     def score_drift(self) -> DriftSeries:

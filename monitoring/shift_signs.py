@@ -13,7 +13,6 @@ from monitoring.drift import (
     SMALL_REFERENCE_DAYS,
     SMALL_REFERENCE_ROWS,
     TAIL,
-    MergedBins,
     null_variations,
     stability_indices,
 )
@@ -39,11 +38,9 @@ def moved_features(segment: Segment, *, start: int) -> dict[str, Flags]:
 
     Source: METHODS sections 3 and 9, windows of one day with floor 0.2. Checked against ``drift_series`` in ``test_shift_signs.py``.
     """
-    layout, reference = segment.reference.layout, segment.reference
-    names = [name for name, bins in layout.features.items() if bins.can_drift]
+    reference, (names, merged) = segment.reference, segment.drifting
     if not names:
         return {}
-    merged = MergedBins.of([(layout.counts_at[name].start, layout.features[name].test_bins) for name in names])
     columns, by_day = merged.columns, merged(reference.profiles.counts)
     total, current = by_day.sum(axis=0), merged(segment.daily.counts[start:])
     variation = _variation(columns, by_day, days=reference.days, has_days=reference.has_days)

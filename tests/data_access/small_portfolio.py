@@ -7,6 +7,7 @@ Some rows come five days late, labels take one to nine days, and some are correc
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
-from data_access.assessment_store import RegistryAssessments
+from data_access.assessment_store import RegistryAssessments, Write
+from data_access.read_ahead import ReadAhead
 from data_access.shift_store import RegistryShifts, crowds
 from data_access.tables import AssessmentRow, ModelRow
 from monitoring.assess import find, judge, search_shifts
@@ -23,7 +25,10 @@ from monitoring.ports import LabelledRows, LogRows
 from tests.monitoring.memory import MemoryLog, reference_from
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from data_access.registry import Registry
+    from monitoring.history import KnownInputs
 
 FIRST, DAYS, ROWS_A_DAY = date(2026, 3, 2), 40, 40
 LAST = FIRST + timedelta(days=DAYS - 1)
@@ -95,14 +100,22 @@ class SmallPortfolio:
 
     registry: Registry
     late: bool = True
+    by_workers: bool = False
+    """Whether many models are read ahead, what is kept last is put off, and the first phase leaves its inputs for the third."""
     logs: dict[str, MemoryLog] = field(init=False)
+    inputs: dict[str, dict[str, KnownInputs]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.logs = {name: log(number, late=self.late) for number, name in enumerate(NAMES)}
         self._full = {name: log(number, late=self.late) for number, name in enumerate(NAMES)}
         with self.registry.write() as session:
             for name in NAMES:
-                known: dict[str, Any] = {"card": {}, "card_hash": "", "use_case": "credit"}
+                known: dict[str, Any] = {
+                    "card": {"id": name, "name": name},
+                    "has_log": False,
+                    "card_hash": "",
+                    "use_case": "credit",
+                }
                 at = datetime(2026, 1, 1, tzinfo=UTC)
                 session.add(ModelRow(id=name, name=name, task="binary", created_at=at, updated_at=at, **known))
 
@@ -115,19 +128,36 @@ class SmallPortfolio:
         return shown
 
     def finds(self, last: date, *names: str, first: date | None = None) -> None:
-        store, shifts, now = RegistryAssessments(self.registry), RegistryShifts(self.registry), datetime.now(UTC)
-        for name in names or NAMES:
-            find(model(name), log=self.known(name, last), store=store, shifts=shifts, first=first, last=last, now=now)
+        with self._stores(ReadAhead.for_findings, names or NAMES) as (store, shifts):
+            for name in names or NAMES:
+                asked: dict[str, Any] = {"first": first, "last": last, "now": datetime.now(UTC)}
+                found = self.inputs.setdefault(name, {}) if self.by_workers else None
+                find(model(name), log=self.known(name, last), store=store, shifts=shifts, inputs=found, **asked)
+
+    @contextmanager
+    def _stores(
+        self, read_ahead: Callable[[Registry, Sequence[str]], ReadAhead], names: Sequence[str]
+    ) -> Iterator[tuple[RegistryAssessments, RegistryShifts]]:
+        if not self.by_workers:
+            yield RegistryAssessments(self.registry), RegistryShifts(self.registry)
+            return
+        ahead, put_off = read_ahead(self.registry, names), list[Write]()
+        yield RegistryAssessments(self.registry, ahead, put_off), RegistryShifts(self.registry, ahead, put_off)
+        with self.registry.write() as session:
+            for write in put_off:
+                write(session)
 
     def searches(self, last: date) -> int:
         shifts = RegistryShifts(self.registry)
         return search_shifts(crowds(self.registry), shifts=shifts, last=last, now=datetime.now(UTC))
 
     def judges(self, last: date, *names: str, first: date | None = None) -> int:
-        store, shifts, now = RegistryAssessments(self.registry), RegistryShifts(self.registry), datetime.now(UTC)
-        return sum(
-            judge(model(name), store=store, shifts=shifts, first=first, last=last, now=now) for name in names or NAMES
-        )
+        asked: dict[str, Any] = {"first": first, "last": last, "now": datetime.now(UTC)}
+        with self._stores(ReadAhead.for_verdicts, names or NAMES) as (store, shifts):
+            return sum(
+                judge(model(name), store=store, shifts=shifts, inputs=self.inputs.pop(name, None), **asked)
+                for name in names or NAMES
+            )
 
     def assesses(self, last: date, first: date | None = None) -> int:
         """Run the three phases up to a day; return how many assessments are new."""

@@ -25,6 +25,7 @@ from data_access.assess_jobs import (
     Settled,
 )
 from data_access.assess_portfolio import _close
+from data_access.assess_work import Work
 from data_access.registry import Registry
 from data_access.schema import upgrade
 from data_access.tables import AssessJobRow, AssessRunRow, AuditEventRow, ModelRow
@@ -33,6 +34,10 @@ from monitoring.errors import LostLeaseError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+    from data_access.assessment_store import Write
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LAST = date(2026, 3, 1)
@@ -130,6 +135,42 @@ def test_a_lease_that_ran_out_goes_to_somebody_else_and_the_late_one_is_refused(
     with registry.read() as session:
         assert session.scalars(sa.select(ModelRow.last_error).distinct()).all() == [None]
         assert session.get_one(AssessJobRow, first.id).assessments == 1
+
+
+def test_what_was_put_off_is_stored_behind_the_fence_of_its_job_alone(registry: Registry) -> None:
+    late, other = board(registry, ELSEWHERE), board(registry)
+    run = joined(late)
+    first, second, *_ = late.lease(run, Phase.FINDINGS)
+    with registry.keep_books() as session:
+        session.execute(sa.update(AssessJobRow).where(AssessJobRow.id == first.id).values(fence=first.fence + 1))
+    revision = registry.revision()
+    late.settle([Settled(job, writes=(said_of(job),)) for job in (first, second)])
+    assert registry.revision() == revision + 1
+    with registry.read() as session:
+        assert session.scalars(sa.select(ModelRow.id).where(ModelRow.purpose == "said")).all() == [second.model_id]
+    assert other.counts(run, Phase.FINDINGS)[JobState.DONE] == 1
+
+
+def said_of(job: Job) -> Write:
+    return lambda session: session.execute(
+        sa.update(ModelRow).where(ModelRow.id == job.model_id).values(purpose="said")
+    )
+
+
+def test_what_cannot_be_stored_of_one_model_is_the_failure_of_that_one(registry: Registry) -> None:
+    def broken(session: Session) -> None:
+        session.execute(sa.text("INSERT INTO models (nothing) VALUES (1)"))
+
+    worker = board(registry)
+    run = joined(worker)
+    jobs = worker.lease(run, Phase.FINDINGS)
+    found = [Settled(job, writes=(said_of(job), *([broken] if job is jobs[1] else []))) for job in jobs]
+    assert all(each.is_stored for each in Work(registry, {}, 60)._stored(found))
+    with registry.read() as session:
+        stored = session.scalars(sa.select(ModelRow.id).where(ModelRow.purpose == "said").order_by(ModelRow.id)).all()
+        failed = session.scalars(sa.select(ModelRow.id).where(ModelRow.last_error.is_not(None))).all()
+    assert stored == sorted(str(job.model_id) for job in jobs if job is not jobs[1])
+    assert failed == [jobs[1].model_id]
 
 
 def test_a_lease_holds_while_it_is_renewed(registry: Registry) -> None:

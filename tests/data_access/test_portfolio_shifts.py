@@ -35,6 +35,14 @@ def daily(tmp_path_factory: pytest.TempPathFactory) -> SmallPortfolio:
     return portfolio
 
 
+@pytest.fixture(scope="module")
+def by_workers(tmp_path_factory: pytest.TempPathFactory) -> SmallPortfolio:
+    portfolio = SmallPortfolio(new_registry(tmp_path_factory.mktemp("by-workers")), by_workers=True)
+    for day in range(DAYS):
+        portfolio.assesses(on(day))
+    return portfolio
+
+
 def shifts(portfolio: SmallPortfolio) -> dict[date, dict[date, tuple[Shift, ...]]]:
     """The open shifts of each day as known on it and later."""
     records = RegistryShifts(portfolio.registry).records()
@@ -57,6 +65,16 @@ def test_daily_runs_gave_what_one_run_gives(daily: SmallPortfolio, at_once: Smal
     said, said_again = daily.said(), at_once.said()
     assert said.keys() == said_again.keys()
     assert {at: (said[at], said_again[at]) for at in said if said[at] != said_again[at]} == {}
+
+
+def test_what_is_read_ahead_put_off_and_handed_on_changes_nothing(
+    by_workers: SmallPortfolio, at_once: SmallPortfolio
+) -> None:
+    assert shifts(by_workers) == shifts(at_once)
+    said, said_again = by_workers.said(), at_once.said()
+    assert said.keys() == said_again.keys()
+    assert {at: (said[at], said_again[at]) for at in said if said[at] != said_again[at]} == {}
+    assert by_workers.assesses(LAST, first=on(0)) == 0
 
 
 def test_late_rows_change_a_shift_only_from_the_day_they_came(daily: SmallPortfolio) -> None:

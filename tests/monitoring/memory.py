@@ -158,9 +158,9 @@ class MemoryStore:
                     kept.append(profile)
         self.counted.setdefault(model_id, {}).update(counted)
 
-    def profiles(self, reference_id: int, version: str) -> list[StoredProfile]:
-        """Return every profile kept."""
-        return list(self.kept_profiles.get((reference_id, version), []))
+    def profiles(self, reference_id: int, version: str, kind: ProfileKind | None = None) -> list[StoredProfile]:
+        """Return every profile kept, or those of a kind."""
+        return [each for each in self.kept_profiles.get((reference_id, version), []) if kind in {None, each.kind}]
 
     def last_assessed(self, model_id: str) -> date | None:
         """Return the newest day assessed."""
