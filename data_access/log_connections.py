@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 POSTGRESQL_NAME_BYTES = 63
 SHOWN_NAMES = 12
+FEW_ROWS = 100_000
+"""DuckDB takes longer to plan a query than to count so many, and a file of so many rows is read by parts without it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogTable:
     """A table as the database describes it; ``stands_for`` is what a query calls it where that is not its name.
 
-    ``counts`` chooses the executor: the engine counts, or (by default) rows are fetched and counted here.
+    ``counts`` chooses the executor: the engine counts, or (by default) rows are fetched and counted here. ``size`` is the
+    number of all rows where a file says it.
     """
 
     engine: sa.Engine
@@ -36,15 +39,14 @@ class LogTable:
     where: tuple[tuple[str, Scalar], ...] = ()
     stands_for: str | None = None
     counts: bool = False
+    size: int | None = None
     _clause: sa.TableClause = field(init=False)
     _aliases: dict[str, sa.FromClause] = field(init=False)
 
     def __post_init__(self) -> None:
-        # Columns without a type: the driver's own values, for SQLite keeps anything anywhere and a type would refuse it.
-        columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in self.types]
         name = sa.quoted_name(self.stands_for or self.name, quote=True)
         object.__setattr__(self, "_aliases", {})
-        object.__setattr__(self, "_clause", sa.table(name, *columns, schema=self.schema))
+        object.__setattr__(self, "_clause", sa.table(name, schema=self.schema))
 
     @property
     def is_postgresql(self) -> bool:
@@ -65,6 +67,11 @@ class LogTable:
     def is_counted_at_once(self) -> bool:
         """Whether the engine knows how many rows there are without looking at them."""
         return not self.where and (self.is_sqlite or self.is_duckdb)
+
+    @property
+    def small_file(self) -> str | None:
+        """The path of a Parquet file that holds few rows of this model only."""
+        return self.stands_for if self.size is not None and self.size <= FEW_ROWS and not self.where else None
 
     @property
     def is_typed(self) -> bool:
@@ -96,7 +103,8 @@ class LogTable:
         name = self.own_name(column)
         if name is None:
             raise LogUnreadableError(f"table {self.words} has no column {column!r}{nearest(column, self.types)}")
-        return (of if of is not None else self._clause).c[name]
+        # Without a type: the driver's own values, for SQLite keeps anything anywhere and a type would refuse it.
+        return sa.column(name, _selectable=self._clause if of is None else of)
 
     def rows(self, alias: str) -> sa.FromClause:
         """Return the table under another name, the same each time, so that conditions made apart mean the same rows."""
@@ -206,7 +214,7 @@ class LogConnections:
         if prepared is None:
             said = nearest(source.table, list(folder.tables()))
             raise LogUnreadableError(f"connection {source.connection!r} has no table {source.table!r}{said}")
-        return LogTable(folder.engine, source.table, None, prepared.types, stands_for=prepared.name)
+        return LogTable(folder.engine, source.table, None, prepared.types, stands_for=prepared.name, size=prepared.rows)
 
 
 def _sqlite_types(engine: sa.Engine, table: str) -> dict[str, sa.types.TypeEngine[Any]]:
@@ -217,7 +225,8 @@ def _sqlite_types(engine: sa.Engine, table: str) -> dict[str, sa.types.TypeEngin
     quoted = engine.dialect.identifier_preparer.quote_identifier(table)
     with engine.connect() as connection:
         found = connection.exec_driver_sql(f"PRAGMA main.table_xinfo({quoted})").all()
-    return {row[1]: _sqlite_type(engine, row[2]) for row in found}
+    known = {declared: _sqlite_type(engine, declared) for declared in {row[2] for row in found}}
+    return {row[1]: known[row[2]] for row in found}
 
 
 def _sqlite_type(engine: sa.Engine, declared: str) -> sa.types.TypeEngine[Any]:

@@ -13,22 +13,22 @@ import numpy as np
 import sqlalchemy as sa
 
 from data_access.fetching import counted
+from data_access.log_connections import FEW_ROWS
 from data_access.log_values import as_python
 from data_access.timestamps import QUARTER_HOUR, LocalDays, as_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
+
     from data_access.log_reader import Conditions, LogReader
-    from data_access.timestamps import TimeColumn
+    from data_access.timestamps import Stamps, TimeColumn
 
     DayCounts = Mapping[date, tuple[int, int]]
 
 RECENT_DAYS = 8
 """Days that are counted one by one each time; older ones in one sum, while it stays what it was."""
-
-FEW_ROWS = 100_000
-"""DuckDB takes longer to plan a query than to count so many: one query for all days beats two for older and recent ones."""
 
 NO_SHIFT = np.timedelta64(0, "us")
 ONE_DAY = timedelta(days=1)
@@ -36,13 +36,14 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class _Count:
-    """Something to be counted by day: a time, what it is selected from, and moved by how much."""
+    """Something to be counted by day: a time, what it is selected from, and moved by how much; ``stamps`` if all are here."""
 
     column: TimeColumn
     of: sa.FromClause
     source: sa.FromClause
     conditions: Conditions
     shift: np.timedelta64 = NO_SHIFT
+    stamps: Stamps | None = None
 
 
 class LogDays:
@@ -70,7 +71,7 @@ class LogDays:
         Days before the last ``RECENT_DAYS`` of ``known`` are taken from it, as long as all of them together have as many rows
         and labels as it says.
         """
-        if not known or (self._reader.log.is_duckdb and sum(rows for rows, _ in known.values()) < FEW_ROWS):
+        if not known or (self._reader.log.is_duckdb and sum(rows for rows, _ in known.values()) <= FEW_ROWS):
             return self._counted(first, last)
         recent = max(first, max(known) - timedelta(days=RECENT_DAYS - 1))
         older = {day: counted for day, counted in known.items() if day < recent}
@@ -118,7 +119,9 @@ class LogDays:
         """Return what counts rows, and what together counts labels."""
         reader = self._reader
         log = reader.log.rows("r")
-        rows = _Count(reader.stamp, log, log, reader.log.condition(log))
+        everything = reader.all_rows
+        stamps = everything.times[reader.stamp.name] if everything is not None else None
+        rows = _Count(reader.stamp, log, log, reader.log.condition(log), stamps=stamps)
         labels = []
         if reader.mapping.label_column is not None and reader.has_undated:
             of, _, both, conditions = reader.undated()
@@ -127,7 +130,9 @@ class LogDays:
             table = reader.label_stamp.table
             alias = table.rows("l")
             dated = [*table.condition(alias), table.column(reader.mapping.label_column, of=alias).is_not(None)]
-            labels.append(_Count(reader.label_stamp, alias, alias, dated))
+            everything = reader.all_labels
+            stamps = everything.times[reader.label_stamp.name][everything.labelled] if everything is not None else None
+            labels.append(_Count(reader.label_stamp, alias, alias, dated, stamps=stamps))
         return rows, labels
 
     def _by_day(self, what: _Count, first: date, last: date) -> Counter[date]:
@@ -153,6 +158,8 @@ class LogDays:
     def _grouped(self, what: _Count, first: date, last: date) -> Counter[date]:
         """Return how many rows are on each local day: counted by quarter hours, on one of which every day begins."""
         start, end = self._days.bounds(first, last)
+        if what.stamps is not None:
+            return self._of_stamps(what.stamps[(what.stamps >= start) & (what.stamps < end)])
         # A shift that is no whole number of quarter hours moves a quarter hour across midnight.
         is_whole = what.shift % np.timedelta64(QUARTER_HOUR, "us") == NO_SHIFT
         bucket = what.column.quarter_hours(what.of) if is_whole else None
@@ -167,12 +174,19 @@ class LogDays:
             stamps = what.column.of_quarter_hours(found[0]) + what.shift
             counts = np.array(as_python(found[1]), dtype=np.int64)
         inside = (stamps >= start) & (stamps < end)
-        days, at = np.unique(self._days.of(stamps[inside]), return_inverse=True)
-        sums = np.bincount(at, weights=counts[inside], minlength=len(days)).astype(np.int64)
+        return self._of_stamps(stamps[inside], counts[inside])
+
+    def _of_stamps(self, stamps: Stamps, counts: npt.NDArray[np.int64] | None = None) -> Counter[date]:
+        """Return how many instants are on each local day, each counted once or as often as said."""
+        days, at = np.unique(self._days.of(stamps), return_inverse=True)
+        sums = np.bincount(at, weights=counts, minlength=len(days)).astype(np.int64)
         return Counter({as_date(day): count for day, count in zip(days, sums.tolist(), strict=True)})
 
     def _ends(self, *columns: TimeColumn) -> list[tuple[np.datetime64, np.datetime64] | None]:
         """Return the first and last instant of each column that has any."""
+        known = [self._all_of(column) for column in columns]
+        if all(stamps is not None for stamps in known):
+            return [_span(stamps) for stamps in known if stamps is not None]
         queries = []
         for column in columns:
             rows = column.table.rows("e")
@@ -185,6 +199,12 @@ class LogDays:
             ends.append(None if np.isnat(low) or np.isnat(high) else (low, high))
         return ends
 
+    def _all_of(self, column: TimeColumn) -> Stamps | None:
+        """Return all instants of a column, where they are here."""
+        reader = self._reader
+        everything = reader.all_labels if column is reader.label_stamp else reader.all_rows
+        return everything.times[column.name] if everything is not None else None
+
     def _last_usual(self) -> list[np.datetime64]:
         """Return when the last label that does not say when it came has arrived: its row's time and the usual delay."""
         reader = self._reader
@@ -194,3 +214,9 @@ class LogDays:
         query = sa.select(reader.stamp.latest(rows).label("c0")).select_from(both).where(*conditions)
         stamp = reader.stamp.decoded(reader.fetched(query, 1)[0])[0]
         return [] if np.isnat(stamp) else [stamp + reader.delay]
+
+
+def _span(stamps: Stamps) -> tuple[np.datetime64, np.datetime64] | None:
+    """Return the first and the last of some instants, nothing where there is none."""
+    known = stamps[~np.isnat(stamps)]
+    return (known.min(), known.max()) if len(known) else None

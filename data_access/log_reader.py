@@ -6,15 +6,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import sqlalchemy as sa
 
 from data_access.fetching import fetched
 from data_access.log_connections import unreadable
 from data_access.log_entries import Entries
 from data_access.normal_text import texts
+from data_access.small_file import Outline, SmallFile, found_in
 from data_access.timestamps import TimeColumn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
     from data_access.log_connections import LogConnections, LogTable
     from data_access.log_mapping import LabelTable, LogMapping
     from data_access.log_values import Values
@@ -94,6 +100,92 @@ class LogReader:
             return TimeColumn.of(table, name, zone=columns.timezone, unit=columns.time_unit)
         except sa.exc.DBAPIError as error:
             raise unreadable(f"table {table.words} cannot be read", error) from None
+
+    @cached_property
+    def all_rows(self) -> Outline | None:
+        """Ids and times of all rows, where that is cheaper than to ask about them."""
+        columns = self.mapping.columns
+        return self._outline(self.log, self.row_times, id_name=columns.prediction_id)
+
+    @cached_property
+    def all_labels(self) -> Outline | None:
+        """Ids and times of all labels, where that is cheaper than to ask about them."""
+        stamp = self.label_stamp
+        if stamp is None or self.mapping.label_column is None:
+            return None
+        id_name = self.mapping.columns.prediction_id if self.labels is None else self.label_part.prediction_id
+        return self._outline(stamp.table, [stamp], id_name=id_name, label=self.mapping.label_column)
+
+    def _outline(
+        self, table: LogTable, times: list[TimeColumn], *, id_name: str | None, label: str | None = None
+    ) -> Outline | None:
+        if table.small_file is None or not all(column.is_exact for column in times):
+            return None
+        file, stamps = SmallFile(table.small_file), [column.name for column in times]
+        values = [name for name in (id_name, label) if name is not None]
+        if not file.are_plain(values) or (id_name is not None and not file.has_plain_ids(id_name)):
+            return None
+        names = list(dict.fromkeys([*stamps, *values]))
+        found = dict(zip(names, file.columns(names), strict=True))
+        decoded = {column.name: column.decoded(found[column.name]) for column in times}
+        count = len(found[stamps[0]])
+        labelled = np.ones(count, dtype=bool)
+        if label is not None:
+            labelled = found[label].is_valid().to_numpy(zero_copy_only=False)
+        return Outline(file, found.get(id_name or ""), decoded, labelled)
+
+    def rows_between(self, start: np.datetime64, end: np.datetime64) -> Entries:
+        """Return the rows stamped in the range, with their features."""
+        everything, rows = self.all_rows, self.log.rows("r")
+        if everything is not None:
+            at = everything.between(self.stamp.name, start, end)
+            found = self.rows_at(everything, at, features=True)
+            if found is not None:
+                return found
+        found = self.entries(rows, [self.stamp.between(rows, start, end)], features=True)
+        return found.chosen((found.stamp >= start) & (found.stamp < end))
+
+    def pairs_between(self, start: np.datetime64, end: np.datetime64) -> Entries:
+        """Return the pairs of labels in a table of their own that say they came in the range."""
+        rows, labels, stamp = self.log.rows("r"), (self.labels or self.log).rows("l"), self.label_stamp
+        if stamp is None:
+            raise TypeError("labels do not say when they came")
+        found = self._single_pairs(start, end)
+        if found is None:
+            found = self.entries(rows, [stamp.between(labels, start, end)], label=True, joined=labels)
+        return found.chosen((found.label_stamp >= start) & (found.label_stamp < end))
+
+    def _single_pairs(self, start: np.datetime64, end: np.datetime64) -> Entries | None:
+        """Return the pairs where all ids are here and none occurs twice."""
+        rows, labels, stamp = self.all_rows, self.all_labels, self.label_stamp
+        if rows is None or labels is None or rows.ids is None or labels.ids is None or stamp is None:
+            return None
+        if rows.has_several or labels.has_several or not rows.ids.type.equals(labels.ids.type):
+            return None
+        came = labels.between(stamp.name, start, end)
+        at = found_in(rows, labels.ids.take(pa.array(came)))
+        of_labels = {"label": self.label_part.label, "label_stamp": stamp.name}
+        said = labels.file.columns(of_labels.values(), came[at >= 0])
+        return self.rows_at(rows, at[at >= 0], further=dict(zip(of_labels, said, strict=True)))
+
+    def rows_at(
+        self,
+        everything: Outline,
+        at: npt.NDArray[np.int64],
+        *,
+        features: bool = False,
+        further: Mapping[str, Values] | None = None,
+    ) -> Entries | None:
+        """Return rows of a small file by number, beside further parts of them; nothing where the file has other types."""
+        parts = self._parts(features=features, label=False)
+        if self.mapping.columns.prediction_id is not None:
+            parts["id"] = self.mapping.columns.prediction_id
+        if not everything.file.are_plain(parts.values()):
+            return None
+        parts |= dict(zip(("stamp", "arrived"), [column.name for column in self.row_times], strict=False))
+        names = list(dict.fromkeys(parts.values()))
+        found = dict(zip(names, everything.file.columns(names, at), strict=True))
+        return self._as_entries({part: found[name] for part, name in parts.items()} | dict(further or {}))
 
     def entries(
         self,
@@ -181,6 +273,9 @@ class LogReader:
         """Whether any label does not say when it came, so that it comes with its row and the usual delay."""
         if self.mapping.label_column is None or self.label_stamp is None:
             return self.mapping.label_column is not None
+        if self.all_labels is not None:
+            undated = np.isnat(self.all_labels.times[self.label_stamp.name])
+            return bool((undated & self.all_labels.labelled).any())
         table = self.label_stamp.table
         labels = table.rows("u")
         conditions = [*table.condition(labels), table.column(self.mapping.label_column, of=labels).is_not(None)]

@@ -90,7 +90,9 @@ def texts(
 def _arrow_texts(values: pa.Array, normalise: Callable[[object], str | None]) -> Texts:
     coded = values.dictionary_encode()
     names = np.empty(len(coded.dictionary) + 1, dtype=object)
-    names[:-1] = [normalise(value) for value in coded.dictionary.to_pylist()]
+    said = coded.dictionary.to_pylist()
+    is_as_said = normalise is category_text and pa.types.is_string(coded.dictionary.type)
+    names[:-1] = said if is_as_said else [normalise(value) for value in said]
     found: Texts = names[coded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)]
     return found
 

@@ -59,10 +59,14 @@ _NUMBERS = count()
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a query selects from to read a table, and its columns: a file by its path, a folder by the name of a view."""
+    """What a query selects from to read a table, and its columns: a file by its path, a folder by the name of a view.
+
+    ``rows`` is how many rows a file says it has; of a folder that is not known.
+    """
 
     name: str
     types: dict[str, sa.types.TypeEngine[Any]]
+    rows: int | None = None
 
 
 def is_parquet(address: str) -> bool:
@@ -108,6 +112,7 @@ class ParquetFolder:
             raise LogUnreadableError(f"connection {name!r} cannot be read: there is no folder {self.folder}")
         self.folder = self.folder.resolve()
         self.engine = self._engine()
+        self._tables: dict[str, Path] = {}
 
     def tables(self) -> dict[str, Path]:
         """Return the file or folder behind each table.
@@ -116,6 +121,7 @@ class ParquetFolder:
             LogUnreadableError: there is no Parquet file, or two tables would have one name.
         """
         found: dict[str, Path] = {}
+        names: dict[str, str] = {}
         for path in sorted(self.folder.iterdir()):
             if (
                 path.name.startswith((".", "_"))
@@ -124,8 +130,8 @@ class ParquetFolder:
             ):
                 continue
             name = path.stem if path.is_file() else path.name
-            same = next((known for known in found if known.lower() == name.lower()), None)
-            if same is not None:
+            same = names.setdefault(name.lower(), name)
+            if same in found:
                 raise LogUnreadableError(
                     f"connection {self._name!r}: {found[same].name!r} and {path.name!r} would be one table: DuckDB does not "
                     "tell capitals from small letters; rename one"
@@ -133,7 +139,12 @@ class ParquetFolder:
             found[name] = path
         if not found:
             raise LogUnreadableError(f"connection {self._name!r}: there is no Parquet file in {self.folder}")
+        self._tables = found
         return found
+
+    def _path(self, table: str) -> Path | None:
+        """Return the file or folder behind a table; the folder is listed again only for one that was not there."""
+        return self._tables.get(table) or self.tables().get(table)
 
     def prepare(self, table: str) -> Prepared | None:
         """Return what is to be selected from and the types of its columns, nothing when there is no such table.
@@ -141,17 +152,17 @@ class ParquetFolder:
         Raises:
             LogUnreadableError: its files cannot be read, or have columns that differ in capitals only.
         """
-        path = self.tables().get(table)
+        path = self._path(table)
         if path is None:
             return None
-        schema = self._schema(path if path.is_file() else min(_files(path)))
+        schema, rows = self._schema(path if path.is_file() else min(_files(path)))
         if path.is_file():
-            return Prepared(str(path), {field.name: _arrow_type(field.type) for field in schema})
+            return Prepared(str(path), {field.name: _arrow_type(field.type) for field in schema}, rows)
         return Prepared(table, self._view(table, path))
 
     def fingerprint(self, table: str) -> list[object]:
         """Return what tells whether the files behind a table changed."""
-        path = self.tables()[table]
+        path = self._path(table) or self.folder / table
         return [(str(each), each.stat().st_size, each.stat().st_mtime_ns) for each in sorted(_files(path))]
 
     def _view(self, table: str, folder: Path) -> dict[str, sa.types.TypeEngine[Any]]:
@@ -172,10 +183,11 @@ class ParquetFolder:
             opened.close()
         return {column[0]: _type(column[1]) for column in columns}
 
-    def _schema(self, file: Path) -> pa.Schema:
-        """Return a file's columns; refuse what is no Parquet file, and columns that DuckDB would rename without a word."""
+    def _schema(self, file: Path) -> tuple[pa.Schema, int]:
+        """Return a file's columns and how many rows it has; refuse what is no Parquet file, and columns that DuckDB would rename without a word."""
         try:
-            schema = pq.read_schema(file)
+            footer = pq.read_metadata(file)
+            schema = footer.schema.to_arrow_schema()
         except (ArrowException, OSError) as error:
             said = str(error).strip().splitlines()[0]
             raise LogUnreadableError(f"connection {self._name!r}: {file.name!r} is no Parquet file: {said}") from None
@@ -187,7 +199,7 @@ class ParquetFolder:
                     "not tell capitals from small letters; rename one of them"
                 )
             known[name.lower()] = name
-        return schema
+        return schema, footer.num_rows
 
     def _engine(self) -> sa.Engine:
         config: dict[str, Any] = {

@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from data_access.log_counting import SqlCounting
@@ -15,7 +17,7 @@ from data_access.log_reader import LogReader, as_text, first_column
 from data_access.model_output import label_values, numbers, output
 from data_access.normal_text import texts
 from data_access.reference_rows import LogReferences
-from data_access.supersession import days_replaced, is_repeated
+from data_access.supersession import days_replaced, have_several, is_repeated
 from data_access.timestamps import LocalDays, as_date
 from monitoring.counting import FetchedRows
 from monitoring.portfolio import FeatureKind, Model
@@ -98,13 +100,12 @@ class SqlPredictionLog:
     def rows(self, *, first: date, last: date) -> LogRows:
         """Return the rows whose local day lies in the range."""
         start, end = bounds = self.days.bounds(first, last)
-        rows = self.reader.log.rows("r")
-        within = [self.reader.stamp.between(rows, start, end)]
-        entries = self.reader.entries(rows, within, features=True)
-        entries = entries.chosen((entries.stamp >= start) & (entries.stamp < end))
+        entries = self.reader.rows_between(start, end)
         later = None
         if len(entries) and self.reader.has_ids and self._several.get(("rows", bounds), True):
-            inner = sa.select(self.reader.id_of(rows)).where(*self.reader.log.condition(rows), *within)
+            rows = self.reader.log.rows("r")
+            inner = sa.select(self.reader.id_of(rows)).where(*self.reader.log.condition(rows))
+            inner = inner.where(self.reader.stamp.between(rows, start, end))
             outer = self.reader.log.rows("o")
             later = self.reader.times_of(outer, inner, [self.reader.stamp.since(outer, end)])
         return self._log_rows(entries, joined(later, entries))
@@ -149,7 +150,9 @@ class SqlPredictionLog:
 
     def have_several_rows(self, bounds: Bounds) -> bool:
         """Whether any id of the rows arriving in the range occurs more than once in the log."""
-        key = ("rows", bounds)
+        key, everything = ("rows", bounds), self.reader.all_rows
+        if everything is not None and not everything.has_several:
+            self._several[key] = False
         if key not in self._several:
             query = self._several_rows(self._arriving(bounds)).limit(1)
             self._several[key] = len(self.reader.fetched(query, 1)[0]) > 0
@@ -194,6 +197,9 @@ class SqlPredictionLog:
     def _have_several_labels(self, bounds: Bounds) -> bool:
         """Whether any id with a label from the range has more than one."""
         if self.reader.labels is None or self.reader.label_stamp is None:
+            return False
+        everything = self.reader.all_labels
+        if everything is not None and not everything.has_several:
             return False
         key = ("labels", bounds)
         if key not in self._several:
@@ -341,13 +347,14 @@ class SqlPredictionLog:
         if stamp is None:
             return self._with_newer(rows, labels, [sa.or_(usual, late_row)])
         # Every row of an id is among its pairs, so none has to be looked for.
-        found = reader.entries(rows, [stamp.between(labels, start, end)], label=True, joined=labels)
-        found = found.chosen((found.label_stamp >= start) & (found.label_stamp < end))
+        found = reader.pairs_between(start, end)
         newer, newer_labels = None, None
         if len(found) and self._have_several_labels(bounds):
             newer_labels = self._pairs_of(self._several_labels(bounds))
         undated = stamp.table.column(stamp.name, of=labels).is_(None)
-        more_of: list[Conditions] = [[late_row, stamp.before(labels, start)]]
+        more_of: list[Conditions] = []
+        if self._may_have_late_rows(bounds):
+            more_of.append([late_row, stamp.before(labels, start)])
         if reader.has_undated:
             more_of.append([sa.or_(usual, late_row), undated])
         for condition in more_of:
@@ -359,6 +366,18 @@ class SqlPredictionLog:
             newer, newer_labels = joined(newer, more_rows), joined(newer_labels, more_labels)
             found = found.with_more(more)
         return found, newer, newer_labels
+
+    def _may_have_late_rows(self, bounds: Bounds) -> bool:
+        """Whether any row arriving in the range may be one of a label that came before; cheap where all are known."""
+        reader, (start, end) = self.reader, bounds
+        rows, labels, stamp = reader.all_rows, reader.all_labels, reader.label_stamp
+        if rows is None or labels is None or stamp is None or rows.ids is None or labels.ids is None:
+            return True
+        if not rows.ids.type.equals(labels.ids.type):
+            return True
+        arriving = np.unique(np.concatenate([rows.between(name, start, end) for name in rows.times]))
+        earlier = labels.ids.filter(pa.array(labels.times[stamp.name] < start))
+        return bool(pc.any(pc.is_in(rows.ids.take(pa.array(arriving)), value_set=earlier)).as_py())
 
     def _with_newer(
         self, rows: sa.FromClause, labels: sa.FromClause, within: Conditions
@@ -419,8 +438,8 @@ class SqlPredictionLog:
         row_day = np.maximum(self.days.of(entries.stamp), self.days.of(entries.arrived))
         arrival = np.maximum(row_day, self.days.of(entries.label_stamp))
         valid_to = self._row_ends(entries, joined(newer, entries))
-        if self.reader.labels is not None:
-            others = joined(newer_labels, entries)
+        others = joined(newer_labels, entries)
+        if self.reader.labels is not None and have_several(others.ids):
             label_end = days_replaced(
                 ids=entries.row_names(),
                 keys=(entries.label_stamp,),

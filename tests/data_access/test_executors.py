@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
-from data_access import model_registry
+from data_access import log_connections, model_registry
 from data_access.log_connections import LogConnections
 from data_access.log_counting import SqlCounting
 from data_access.model_card import parse_card
@@ -19,6 +20,7 @@ from monitoring.counting import FetchedRows
 from monitoring.errors import LogUnreadableError
 from monitoring.history import ProfileKind, StoredProfile
 from monitoring.packing import unpack_days, unpack_labels
+from monitoring.ports import LabelledRows, LogRows
 from monitoring.reference import Reference, reference_of
 from tests.executor_cases import FIRST, LAST, MICROSECOND, TASKS, Case, case
 from tests.log_builders import close_mapped, make_parquet, make_table, open_mapped
@@ -154,3 +156,47 @@ def test_an_executor_that_does_not_exist_is_named() -> None:
         LogUnreadableError, match="the executor of connection 'lake' is fetch or aggregate, not 'magic'"
     ):
         LogConnections({"lake": "parquet:lake?executor=magic"})
+
+
+@pytest.mark.parametrize("odd", [True, False])
+@pytest.mark.parametrize("in_log", [True, False])
+def test_a_small_file_is_read_without_a_query_as_duckdb_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: bool, in_log: bool
+) -> None:
+    made = case("binary", odd=odd, in_log=in_log)
+    small, _ = with_case(f"parquet://{tmp_path / 'warehouse'}", made)
+    for file in (tmp_path / "warehouse").glob("*.parquet"):
+        pq.write_table(pq.read_table(file), file, row_group_size=37)
+    large = SqlPredictionLog(small.reader._connections, small.model, small.mapping)
+    assert small.reader.all_rows is not None
+    assert (small.reader.all_labels is None) == (small.reader.label_stamp is None)
+    with monkeypatch.context() as patched:
+        patched.setattr(log_connections, "FEW_ROWS", 0)
+        assert large.reader.all_rows is None
+        assert large.reader.all_labels is None
+    assert small.extent() == large.extent()
+    first, last = small.extent() or (FIRST, LAST)
+    assert small.day_counts(first=first, last=last) == large.day_counts(first=first, last=last)
+    for day in (FIRST + at * DAY for at in range((LAST - FIRST).days + 1)):
+        assert small.days_replaced(first=day, last=day) == large.days_replaced(first=day, last=day)
+        assert_same_rows(small.rows(first=day, last=day), large.rows(first=day, last=day))
+        left, right = (log.labelled(first_arrival=day, last_arrival=day) for log in (small, large))
+        assert len(left.day)
+        assert sorted_pairs(left) == sorted_pairs(right)
+
+
+def assert_same_rows(left: LogRows, right: LogRows) -> None:
+    """Both have the same rows in the same order."""
+    assert len(left.day)
+    assert left.missing_columns == right.missing_columns
+    assert (left.future, left.duplicates) == (right.future, right.duplicates)
+    for part in ("day", "version", "valid_from", "valid_to", "score"):
+        np.testing.assert_array_equal(getattr(left, part), getattr(right, part))
+    for part in ("features", "mistyped"):
+        np.testing.assert_equal(getattr(left, part), getattr(right, part))
+
+
+def sorted_pairs(pairs: LabelledRows) -> list[str]:
+    """The pairs as texts, in an order of their own."""
+    parts = (pairs.day, pairs.version, pairs.arrival, pairs.valid_to, pairs.score, pairs.prediction, pairs.label)
+    return sorted(str(each) for each in zip(*(part.tolist() for part in parts), strict=True))
