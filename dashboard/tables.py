@@ -172,7 +172,10 @@ def portfolio_columns(colours: Palette) -> dict[str, Any]:
         "Advantage kept": config.LineChartColumn(
             width=92, y_min=ADVANTAGE_SCALE[0], y_max=ADVANTAGE_SCALE[1], color=colours.muted
         ),
-        "Now": config.NumberColumn(width=66),
+        "Now": config.NumberColumn(
+            width=66,
+            help="Advantage kept over the last 28 days. Why counts a loss from the day it began, so it may say more is lost.",
+        ),
         "Drift": config.AreaChartColumn(width=78, y_min=DRIFT_SCALE[0], y_max=DRIFT_SCALE[1], color=colours.muted),
         "Tier": config.TextColumn(width=42),
         "Owner": config.TextColumn(width=106),

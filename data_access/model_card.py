@@ -356,6 +356,8 @@ def _sentences(error: dict[str, Any], given: dict[str, Any]) -> list[str]:
         case "value_error":
             said = str(error["ctx"]["error"]).splitlines()
             return [f"{path}: {line}" if path else line for line in said]
+        case "too_short":
+            return [f"{path}: it is empty; at least {error['ctx']['min_length']} is needed"]
     said = error["msg"].replace("Input should be", "it should be", 1)
     return [f"{path}: {said}, not {json.dumps(error['input'], default=str)[:60]}"]
 

@@ -15,6 +15,7 @@ from dashboard.opening import open_registry
 from dashboard.settings import load_settings
 from data_access.assess_portfolio import Workers, assess_portfolio
 from monitoring.errors import ModelfolioError
+from monitoring.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +100,8 @@ def assess(
         raise typer.BadParameter(f"--to {last.date()} lies before --from {first}")
     pause = _seconds(every)
     settings = load_settings()
+    if first and first > settings.now().date():
+        raise typer.BadParameter(f"--from {first} lies in the future; today is {settings.now().date()}")
     registry = open_registry(settings)
     while True:
         run = assess_once(
@@ -106,7 +109,10 @@ def assess(
         )
         for failed, reason in run.failures.items():
             typer.echo(f"{failed}: {reason}", err=True)
-        typer.echo(f"{run.models} models assessed, {run.assessments} new assessments, {len(run.failures)} failures.")
+        typer.echo(
+            f"{plural(run.models, 'model')} assessed, {plural(run.assessments, 'new assessment')}, "
+            f"{plural(len(run.failures), 'failure')}."
+        )
         if pause is None:
             if run.failures:
                 raise ModelfolioError(

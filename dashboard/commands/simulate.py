@@ -35,7 +35,8 @@ def simulate(
     wanted = Wanted(models=models, days=days, seed=seed, with_logs=logs)
     with _progress() as report:
         ours = build(load_settings(), wanted, judge=assess, report=report)
-    typer.echo(f"{models:,} simulated models are in {ours.home}; what was done to each is in {ours.home / EXPECTED}.")
+    made = "1 simulated model is" if models == 1 else f"{models:,} simulated models are"
+    typer.echo(f"{made} in {ours.home}; what was done to each is in {ours.home / EXPECTED}.")
 
 
 @contextmanager

@@ -209,8 +209,10 @@ def traffic(assessment: Assessment | None) -> str:
 def labels(facts: ModelFacts, assessment: Assessment | None) -> str:
     newest = assessment.measures.newest_labelled_day if assessment else None
     usual = f"after {facts.label_delay_days:g} d" if facts.label_delay_days is not None else None
+    if not facts.has_labels:
+        return "none mapped"
     if newest is None:
-        return ", ".join(part for part in ("none arrived yet" if facts.has_labels else "none mapped", usual) if part)
+        return ", ".join(part for part in ("none arrived yet", f"due {usual}" if usual else None) if part)
     return ", ".join(part for part in (usual, f"up to {short_date(newest)}") if part)
 
 

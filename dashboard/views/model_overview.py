@@ -49,9 +49,20 @@ SHARES = {
     FindingKind.NO_BETTER_THAN_NAIVE,
     FindingKind.LABEL_COVERAGE,
     FindingKind.TRAFFIC_HALVED,
+    FindingKind.TRAFFIC_LOW,
+    FindingKind.TRAFFIC_GONE,
     FindingKind.PORTFOLIO_SHIFT,
 }
 """Kinds whose value is a share (of rows, labels or models) or a skill."""
+AGAINST_ROWS_A_DAY = {
+    FindingKind.TRAFFIC_HALVED,
+    FindingKind.TRAFFIC_LOW,
+    FindingKind.TRAFFIC_GONE,
+    FindingKind.NO_TRAFFIC,
+    FindingKind.SUPERSEDED,
+    FindingKind.RETIREMENT_CANDIDATE,
+}
+"""Kinds whose reference value is the mean number of rows a day, whatever their value is."""
 
 
 def show(view: ModelView) -> None:
@@ -222,7 +233,7 @@ def evidence_facts(finding: Finding, *, on: date) -> list[tuple[str, str]]:
     shown: list[tuple[str, str | None]] = [
         ("Since", short_date(finding.since) if finding.since.year == on.year else long_date(finding.since)),
         ("Value now", figure(evidence.get("value"), finding.kind)),
-        ("In the reference", figure(evidence.get("reference_value"), finding.kind)),
+        ("In the reference", reference_figure(evidence.get("reference_value"), finding.kind)),
         ("Effect: share of its advantage lost", effect(evidence)),
         ("Threshold", figure(evidence.get("threshold"), finding.kind, is_share="effect" in evidence)),
         ("Where the threshold comes from", text(evidence.get("threshold_source"))),
@@ -251,6 +262,12 @@ def figure(value: Any, kind: FindingKind, *, is_share: bool = False) -> str | No
     return number(float(value), digits=0 if float(value).is_integer() else 2 if abs(value) < 100 else 1)  # noqa: PLR2004 - digits that matter
 
 
+def reference_figure(value: Any, kind: FindingKind) -> str | None:
+    if kind in AGAINST_ROWS_A_DAY and isinstance(value, int | float):
+        return f"{number(float(value), digits=0 if value >= 10 else 1)} rows a day"  # noqa: PLR2004 - two digits are enough
+    return figure(value, kind)
+
+
 def effect(evidence: dict[str, Any]) -> str | None:
     value, low, high = (evidence.get(name) for name in ("effect", "effect_low", "effect_high"))
     if value is None:
@@ -260,7 +277,8 @@ def effect(evidence: dict[str, Any]) -> str | None:
 
 def text(value: Any) -> str | None:
     if isinstance(value, list | tuple):
-        return "; ".join(str(part) for part in value) or None
+        parts = [str(part) for part in value if part]
+        return (" " if all(part.endswith(".") for part in parts) else "; ").join(parts) or None
     return value.isoformat() if isinstance(value, date) else str(value) if value else None
 
 

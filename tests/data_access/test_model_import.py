@@ -218,6 +218,11 @@ def test_a_labels_file_that_is_missing_or_not_on_the_card_is_named(sqlite_home: 
     assert mistakes(sqlite_home, other) == ["other/model.json: labels: it is missing, though there is labels.parquet"]
 
 
+def test_a_card_without_features_says_what_is_needed(sqlite_home: Home, tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "late", card=model_card(features=[]))
+    assert mistakes(sqlite_home, folder) == ["late/model.json: features: it is empty; at least 1 is needed"]
+
+
 def test_two_files_of_one_part_are_named(sqlite_home: Home, tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "late")
     write_frame(predictions()[LOG_COLUMNS], folder / "log.csv")

@@ -55,3 +55,10 @@ def test_assess_takes_a_number_of_workers(empty_registry: Registry) -> None:
     assert written("assess", "--workers", "2")[-1] == "0 models assessed, 0 new assessments, 0 failures."
     refused = CliRunner().invoke(application("assess"), ["assess", "--workers", "0"])
     assert refused.exit_code == 2
+
+
+def test_a_range_that_has_not_begun_is_refused(empty_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELFOLIO_AS_OF", "2026-03-01")
+    refused = CliRunner().invoke(application("assess"), ["assess", "--from", "2026-03-05"])
+    assert refused.exit_code == 2
+    assert "lies in the future" in refused.output

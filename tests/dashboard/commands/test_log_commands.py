@@ -46,7 +46,7 @@ def test_a_new_user_imports_and_sees_verdicts(shell: Shell, tmp_path: Path) -> N
     said = shell.types("import", folder)
     assert said.splitlines()[0] == "late: new, 4,760 new rows"
     last = FIRST + timedelta(days=27)
-    assert shell.types("assess", "--to", last) == "1 models assessed, 28 new assessments, 0 failures.\n"
+    assert shell.types("assess", "--to", last) == "1 model assessed, 28 new assessments, 0 failures.\n"
     header, line = shell.types("verdicts").splitlines()
     assert header == "model,date,verdict,reason"
     assert line.startswith(f'late,{last},keep,"As in its reference, on ')

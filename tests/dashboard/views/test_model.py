@@ -2,6 +2,7 @@ import re
 from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -122,6 +123,26 @@ def test_model_without_a_log_says_so_and_how_to_map_one(people: Registry, open_p
         assert "modelfolio map path/to/model.json" in {code.value for code in page.code}
 
 
+def test_traffic_is_a_share_and_its_reference_rows_a_day(people: Registry, open_page: Open) -> None:
+    live = history_builders.binary(days=60)
+    judged_model(people, live.only((live.since_start < 20) | (np.arange(len(live.day)) % 100 < 40)))
+
+    text = texts(open_page("model", model="m")).replace("\\", "")
+
+    assert "Traffic has halved: 40 % of its reference" in text
+    assert re.search(r"Value now\S*\s+40 %", text)
+    assert re.search(r"In the reference\S*\s+100 rows a day", text)
+
+
+def test_what_was_ruled_out_reads_as_sentences(people: Registry, open_page: Open) -> None:
+    judged_model(people, shifted(since=20))
+
+    text = texts(open_page("model", model="m")).replace("\\", "")
+
+    assert "The data are clean where it matters. " in text
+    assert ".;" not in text
+
+
 def test_model_that_was_never_assessed_opens_on_every_tab(people: Registry, open_page: Open) -> None:
     builders.add_models(people, Built("new", None), today=LAST)
 
@@ -135,7 +156,7 @@ def test_model_without_labels_opens_on_every_tab(people: Registry, open_page: Op
 
     text = texts(open_page("model", model="m", tab=tab))
 
-    assert "none mapped" in text
+    assert re.search(r"none mapped$", text, re.MULTILINE)
     if tab == "Performance":
         assert "No labels are mapped" in text
 
