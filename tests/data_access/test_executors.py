@@ -21,6 +21,7 @@ from monitoring.history import ProfileKind, StoredProfile
 from monitoring.packing import unpack_days, unpack_labels
 from monitoring.reference import Reference, reference_of
 from tests.executor_cases import FIRST, LAST, MICROSECOND, TASKS, Case, case
+from tests.experimental_engines import make_distant
 from tests.log_builders import close_mapped, make_parquet, make_table, open_mapped
 from tests.pipeline import FIRST as FIRST_DAY
 from tests.pipeline import NOW, Home, as_table, model_card, predictions
@@ -34,10 +35,10 @@ def closed() -> Iterator[None]:
     close_mapped()
 
 
-@pytest.fixture(params=["sqlite", "parquet", "postgres"])
+@pytest.fixture(params=["sqlite", "parquet", "postgres", pytest.param("chdb", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     files = {"sqlite": f"sqlite:///{tmp_path / 'warehouse.db'}", "parquet": f"parquet://{tmp_path / 'warehouse'}"}
-    return files.get(request.param) or str(request.getfixturevalue("postgres_url"))
+    return files.get(request.param) or str(request.getfixturevalue(f"{request.param}_url"))
 
 
 def with_case(url: str, made: Case) -> tuple[SqlPredictionLog, SqlPredictionLog]:
@@ -45,6 +46,8 @@ def with_case(url: str, made: Case) -> tuple[SqlPredictionLog, SqlPredictionLog]
     for name, rows in (("log", made.rows), ("labels", made.labels)):
         if url.startswith("parquet:"):
             make_parquet(Path(url.removeprefix("parquet://")), name, rows, **made.arrow_types())
+        elif url.startswith("chdb:"):
+            make_distant(url, name, rows, **made.arrow_types())
         elif url.startswith("sqlite:") and "ts" not in made.kinds:
             make_table(url, name, with_times_as_numbers(rows), **made.sql_types())
         else:
@@ -113,6 +116,8 @@ def test_both_executors_count_the_same_with_labels_in_the_log(url: str, task: st
 
 
 def test_both_executors_count_the_same_on_wall_clocks_that_change(url: str) -> None:
+    if url.startswith("chdb:"):
+        pytest.skip("every time of ClickHouse is an instant")
     assert_executors_agree(url, case("binary", naive=True))
 
 
