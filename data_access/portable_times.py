@@ -54,6 +54,16 @@ def _clickhouse_micros(element: _Micros, compiler: SQLCompiler, **options: Any) 
     return f"toUnixTimestamp64Micro(toDateTime64({compiler.process(element.time, **options)}, 6, 'UTC'))"
 
 
+@compiles(_Micros, "hive")
+def _spark_micros(element: _Micros, compiler: SQLCompiler, **options: Any) -> str:
+    return f"unix_micros(CAST({compiler.process(element.time, **options)} AS TIMESTAMP))"
+
+
+@compiles(_Moment, "hive")
+def _spark_moment(element: _Moment, compiler: SQLCompiler, **options: Any) -> str:
+    return f"timestamp_micros({compiler.process(element.micros, **options)})"
+
+
 @compiles(_Moment, "chdb")
 def _clickhouse_moment(element: _Moment, compiler: SQLCompiler, **options: Any) -> str:
     return f"fromUnixTimestamp64Micro(toInt64({compiler.process(element.micros, **options)}), 'UTC')"
