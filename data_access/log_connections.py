@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from data_access.experimental_engines import inspector_of, prepare
 from data_access.parquet_folder import ParquetFolder, is_parquet
 from monitoring.errors import LogUnreadableError
 
@@ -64,6 +65,26 @@ class LogTable:
         return self.engine.dialect.name == "sqlite"
 
     @property
+    def is_clickhouse(self) -> bool:
+        """Whether ClickHouse's engine holds the table; its times are instants, whatever zone they are shown in."""
+        return self.engine.dialect.name == "chdb"
+
+    @property
+    def is_spark(self) -> bool:
+        """Whether Spark SQL reads the table."""
+        return self.engine.dialect.name == "hive"
+
+    @property
+    def tells_times_as_numbers(self) -> bool:
+        """Whether typed times come and go as microseconds since 1970, for its driver has no times with a zone."""
+        return self.is_clickhouse or self.is_spark
+
+    @property
+    def repeats_shared_queries(self) -> bool:
+        """Whether a subquery that several branches share is worked out for each of them, so that each had better have its own."""
+        return self.is_clickhouse or self.is_spark
+
+    @property
     def is_counted_at_once(self) -> bool:
         """Whether the engine knows how many rows there are without looking at them."""
         return not self.where and (self.is_sqlite or self.is_duckdb)
@@ -76,7 +97,7 @@ class LogTable:
     @property
     def is_typed(self) -> bool:
         """Whether a column holds only what its type says, times, decimals and booleans too."""
-        return self.is_postgresql or self.is_duckdb
+        return self.is_postgresql or self.is_duckdb or self.is_clickhouse or self.is_spark
 
     @property
     def words(self) -> str:
@@ -195,7 +216,7 @@ class LogConnections:
                 return LogTable(engine, source.table, source.schema, types)
             if source.connection in self._folders:
                 return self._parquet_table(self._folders[source.connection], source)
-            inspector = sa.inspect(engine)
+            inspector = inspector_of(engine)
             for schema, name in _spellings(source):
                 if inspector.has_table(name, schema=schema):
                     columns = inspector.get_columns(name, schema=schema)
@@ -323,4 +344,5 @@ def read_only_engine(name: str, address: str) -> sa.Engine:
             connection.execute("PRAGMA query_only=ON")
             connection.execute("PRAGMA busy_timeout=30000")
 
+    prepare(engine)
     return engine

@@ -331,7 +331,7 @@ def value_of(table: LogTable, name: str, of: sa.FromClause) -> sa.ColumnElement[
 
 def is_text(declared: sa.types.TypeEngine[Any]) -> bool:
     """Whether a type is plain text; enumerations and padded text are not."""
-    return isinstance(declared, sa.Text | sa.VARCHAR) or type(declared) is sa.String
+    return isinstance(declared, sa.String) and not isinstance(declared, sa.CHAR | sa.NCHAR | sa.Enum)
 
 
 def first_column(query: sa.Select[Any]) -> sa.Select[Any]:

@@ -35,7 +35,7 @@ from monitoring.portfolio import Task
 from monitoring.profile import REMARKS, CategoryBins, DayProfiles, NumericBins, level_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from data_access.log_reader import LogReader
     from data_access.log_values import Values
@@ -179,12 +179,13 @@ class RowCounter:
         part: Sequence[tuple[int, sa.ColumnElement[float], NumericBins | ScoreBins]],
         versions: Sequence[Any],
     ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
-        columns: list[sa.ColumnElement[Any]] = [self._day(rows).label("d")]
-        for at, number, bins in part:
-            columns += [number.label(f"x{at}"), bin_code(number, bins.edges).label(f"b{at}")]
-        coded = sa.select(*columns).where(*self.within(rows, versions)).cte("s")
+        columns: dict[int, list[sa.ColumnElement[Any]]] = {
+            at: [number.label(f"x{at}"), bin_code(number, bins.edges).label(f"b{at}")] for at, number, bins in part
+        }
+        sources = self._coded(rows, columns, versions)
         branches = []
         for at, _, bins in part:
+            coded = sources[at]
             x, code = coded.c[f"x{at}"], coded.c[f"b{at}"]
             finite = sa.case((is_finite(x), x), else_=sa.null())
             low, high = _outside(x, bins.lowest, bins.highest)
@@ -197,6 +198,16 @@ class RowCounter:
                 )
             )
         return sa.union_all(*branches) if len(branches) > 1 else branches[0]
+
+    def _coded(
+        self, rows: sa.FromClause, columns: Mapping[int, Sequence[sa.ColumnElement[Any]]], versions: Sequence[Any]
+    ) -> Mapping[int, sa.FromClause]:
+        """Return what each feature's branch selects from: the day and its columns, shared where the engine shares it."""
+        day, within = self._day(rows).label("d"), self.within(rows, versions)
+        if self.reader.log.repeats_shared_queries:
+            return {at: sa.select(day, *each).where(*within).subquery(f"s{at}") for at, each in columns.items()}
+        together = (column for each in columns.values() for column in each)
+        return dict.fromkeys(columns, sa.select(day, *together).where(*within).cte("s"))
 
     def _fill_numbers(self, profiles: DayProfiles, layout: Layout, found: Sequence[Values]) -> None:
         day, feature, code = (_whole(column) for column in found[:3])
@@ -266,14 +277,12 @@ class RowCounter:
         self, group: Sequence[tuple[int, str]], versions: Sequence[Any]
     ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
         rows = self._rows
-        columns = [value_of(self.reader.log, name, rows).label(f"l{at}") for at, name in group]
-        coded = sa.select(self._day(rows).label("d"), *columns).where(*self.within(rows, versions)).cte("s")
-        branches = [
-            sa.select(
-                coded.c.d.label("d"), whole(at).label("f"), coded.c[f"l{at}"].label("l"), sa.func.count().label("n")
-            ).group_by(coded.c.d, coded.c[f"l{at}"])
-            for at, _ in group
-        ]
+        columns = {at: [value_of(self.reader.log, name, rows).label(f"l{at}")] for at, name in group}
+        branches = []
+        for at, coded in self._coded(rows, columns, versions).items():
+            day, level = coded.c.d, coded.c[f"l{at}"]
+            selected = (day.label("d"), whole(at).label("f"), level.label("l"), sa.func.count().label("n"))
+            branches.append(sa.select(*selected).group_by(day, level))
         return sa.union_all(*branches) if len(branches) > 1 else branches[0]
 
     def _fill_classes(

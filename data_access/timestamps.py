@@ -16,6 +16,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from data_access.log_values import arrow_micros, as_python
+from data_access.portable_times import Moment, micros_of
 from monitoring.errors import LogUnreadableError
 
 if TYPE_CHECKING:
@@ -148,7 +149,9 @@ class TimeColumn:
             return cls(table, name, "absent", zone)
         column, declared = table.column(name), table.type_of(name)
         if table.is_typed and isinstance(declared, sa.DateTime | sa.Date):
-            return cls(table, name, "native", zone, is_zoned=bool(getattr(declared, "timezone", False)))
+            is_instant = table.is_clickhouse and isinstance(declared, sa.DateTime)
+            is_zoned = is_instant or bool(getattr(declared, "timezone", False))
+            return cls(table, name, "native", zone, is_zoned=is_zoned)
         if unit is not None and isinstance(declared, sa.Integer):
             return cls(table, name, "number", zone, unit=unit)
         rows = table.rows("t")
@@ -187,7 +190,7 @@ class TimeColumn:
             return [sa.select(found).select_from(of).where(*conditions).scalar_subquery()] * 2
         column = self.table.column(self.name, of=of)
         ends = (sa.func.min(column), sa.func.max(column))
-        return [sa.select(self._exported(end)).where(*conditions).scalar_subquery() for end in ends]
+        return [sa.select(self._exported(end)).select_from(of).where(*conditions).scalar_subquery() for end in ends]
 
     def ends(self, of: sa.FromClause) -> list[sa.ColumnElement[Any]]:
         """Return the first and the last timestamp of a selection, to be ``decoded``."""
@@ -203,6 +206,8 @@ class TimeColumn:
     def _exported(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         if self.kind != "native" or self.table.is_duckdb:  # Arrow says the instant and its unit
             return column
+        if self.table.tells_times_as_numbers:
+            return micros_of(column)
         # Microseconds since 1970 whatever the session's time zone; 'infinity' has none.
         stamp = column if self.is_zoned else sa.cast(column, sa.DateTime())
         micros = sa.cast(sa.cast(sa.extract("epoch", stamp), sa.Numeric()) * 1_000_000, sa.BigInteger())
@@ -241,7 +246,7 @@ class TimeColumn:
     def in_range(self, of: sa.FromClause) -> sa.ColumnElement[bool]:
         """Return the condition for instants from parameter ``start`` to before ``end``, each made by ``bound``."""
         column = self._comparable(of)
-        kind = None if self.kind == "number" else sa.DateTime(timezone=self.is_zoned)
+        kind = None if self.kind == "number" else self._time_type
         return sa.and_(column >= sa.bindparam("start", type_=kind), column < sa.bindparam("end", type_=kind))
 
     def bound(self, instant: np.datetime64) -> Any:
@@ -262,8 +267,7 @@ class TimeColumn:
         step = np.timedelta64(1, "us")
         if (localised(walls, self.zone) != instants).any() or (localised(walls - step, self.zone) >= instants).any():
             return None
-        kind = sa.DateTime(timezone=False)
-        return [sa.bindparam("bound", moment, kind, unique=True) for moment in walls.astype(object).tolist()]
+        return [sa.bindparam("bound", moment, self._time_type, unique=True) for moment in walls.astype(object).tolist()]
 
     def quarter_hours(self, of: sa.FromClause) -> sa.ColumnElement[Any] | None:
         """Return the number of quarter hours since 1970, for grouping (days begin on one); nothing for texts."""
@@ -272,7 +276,9 @@ class TimeColumn:
         column = self.table.column(self.name, of=of)
         size = 900
         if self.kind == "number":
-            size = round(900 * 1_000_000 / UNIT_MICROSECONDS[self.unit])
+            size = round(QUARTER_HOUR / UNIT_MICROSECONDS[self.unit])
+        elif self.table.tells_times_as_numbers:
+            column, size = micros_of(column), QUARTER_HOUR
         elif self.is_zoned:
             column = sa.extract("epoch", column)
         else:
@@ -302,5 +308,8 @@ class TimeColumn:
         is_wall = not self.is_zoned
         moved = instant + slack if is_wall and self.zone != "UTC" else instant
         moment = EPOCH + timedelta(microseconds=int(moved.astype("datetime64[us]").astype(np.int64)))
-        kind = sa.DateTime(timezone=self.is_zoned)
-        return sa.bindparam("bound", moment.replace(tzinfo=None) if is_wall else moment, kind, unique=True)
+        return sa.bindparam("bound", moment.replace(tzinfo=None) if is_wall else moment, self._time_type, unique=True)
+
+    @property
+    def _time_type(self) -> sa.types.TypeEngine[datetime]:
+        return Moment() if self.table.tells_times_as_numbers else sa.DateTime(timezone=self.is_zoned)

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.postgres import PostgresServer, running_postgres
 
-pytest_plugins = ["tests.sample_portfolio"]
+pytest_plugins = ["tests.experimental_engines", "tests.sample_portfolio"]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -90,7 +90,7 @@ def running_postgres(programs: Path | None = None) -> Iterator[PostgresServer]:
         if as_nobody:
             shutil.chown(home, as_nobody["user"])
             programs = _reachable(programs, home, as_nobody)
-        server = PostgresServer(port=_free_port(), password=secrets.token_urlsafe())
+        server = PostgresServer(port=free_port(), password=secrets.token_urlsafe())
         _create_cluster(programs, home, server.password, as_nobody)
         options = " ".join(f"-c {name}='{value}'" for name, value in {**OPTIONS, "port": server.port}.items())
         with subprocess.Popen(
@@ -140,7 +140,8 @@ def _reachable(programs: Path, home: Path, as_nobody: dict[str, Any]) -> Path:
     return programs
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -4,18 +4,20 @@
 #   tools/make_venv.sh run     what the product needs
 #   tools/make_venv.sh test    the same, and what its tests and checks need
 #   tools/make_venv.sh bench   the same, and what the benchmarks measure it against
+#   tools/make_venv.sh slow    what the tests need, and the engines that only the slow ones try
 #
 # Needs a Python 3.11 or newer and its pip. Done before and nothing changed: returns at once.
 # Set PYTHON to choose the interpreter. Where pip looks for packages is left to pip's own configuration.
 set -eu
 cd "$(dirname "$0")/.."
 
-purpose=${1:?run, test or bench}
+purpose=${1:?run, test, bench or slow}
 case $purpose in
     run) extras=parquet,postgres ;;
     test) extras=parquet,postgres,sample-build,test ;;
     bench) extras=bench,parquet,postgres,sample-build,test ;;
-    *) echo "usage: tools/make_venv.sh run|test|bench" >&2; exit 2 ;;
+    slow) extras=engines,parquet,postgres,sample-build,test ;;
+    *) echo "usage: tools/make_venv.sh run|test|bench|slow" >&2; exit 2 ;;
 esac
 venv_python=.venv/bin/python
 log=.venv/install.log
@@ -72,9 +74,17 @@ make_venv() {
     return 1
 }
 
-if installed "$purpose" || { [ "$purpose" != bench ] && installed bench; } || { [ "$purpose" = run ] && installed test; }; then
-    exit 0
-fi
+# The environment for benchmarks or slow tests holds all that the others need, that for tests all to run.
+case $purpose in
+    run) enough="run test bench slow" ;;
+    test) enough="test bench slow" ;;
+    *) enough=$purpose ;;
+esac
+for each in $enough; do
+    if installed "$each"; then
+        exit 0
+    fi
+done
 
 if [ ! -f .venv/checkout ] || [ "$(cat .venv/checkout)" != "$(pwd)" ] || ! recent_enough "$venv_python"; then
     python=${PYTHON:-$(find_python)} || {

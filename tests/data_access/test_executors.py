@@ -23,6 +23,7 @@ from monitoring.packing import unpack_days, unpack_labels
 from monitoring.ports import LabelledRows, LogRows
 from monitoring.reference import Reference, reference_of
 from tests.executor_cases import FIRST, LAST, MICROSECOND, TASKS, Case, case
+from tests.experimental_engines import SparkServer, make_distant
 from tests.log_builders import close_mapped, make_parquet, make_table, open_mapped
 from tests.pipeline import FIRST as FIRST_DAY
 from tests.pipeline import NOW, Home, as_table, model_card, predictions
@@ -36,10 +37,13 @@ def closed() -> Iterator[None]:
     close_mapped()
 
 
-@pytest.fixture(params=["sqlite", "parquet", "postgres"])
+SLOW = [pytest.param(engine, marks=pytest.mark.slow) for engine in ("chdb", "spark")]
+
+
+@pytest.fixture(params=["sqlite", "parquet", "postgres", *SLOW])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     files = {"sqlite": f"sqlite:///{tmp_path / 'warehouse.db'}", "parquet": f"parquet://{tmp_path / 'warehouse'}"}
-    return files.get(request.param) or str(request.getfixturevalue("postgres_url"))
+    return files.get(request.param) or str(request.getfixturevalue(f"{request.param}_url"))
 
 
 def with_case(url: str, made: Case) -> tuple[SqlPredictionLog, SqlPredictionLog]:
@@ -47,6 +51,8 @@ def with_case(url: str, made: Case) -> tuple[SqlPredictionLog, SqlPredictionLog]
     for name, rows in (("log", made.rows), ("labels", made.labels)):
         if url.startswith("parquet:"):
             make_parquet(Path(url.removeprefix("parquet://")), name, rows, **made.arrow_types())
+        elif url.startswith(("chdb:", "hive:")):
+            make_distant(url, name, rows, **made.arrow_types())
         elif url.startswith("sqlite:") and "ts" not in made.kinds:
             make_table(url, name, with_times_as_numbers(rows), **made.sql_types())
         else:
@@ -115,6 +121,8 @@ def test_both_executors_count_the_same_with_labels_in_the_log(url: str, task: st
 
 
 def test_both_executors_count_the_same_on_wall_clocks_that_change(url: str) -> None:
+    if url.startswith("chdb:"):
+        pytest.skip("every time of ClickHouse is an instant")
     assert_executors_agree(url, case("binary", naive=True))
 
 
@@ -129,6 +137,14 @@ def test_plain_days_are_counted_without_reading_a_row(url: str, task: str) -> No
     assert counted.profiles.day.tolist() == [FIRST + at * DAY for at in range(7)]
     assert (len(counted.rows.day), len(counted.labelled.day)) == (0, 0)
     assert counted.rows.missing_columns == ("gone", "lost")
+
+
+@pytest.mark.slow
+def test_two_processes_work_for_spark(spark_server: SparkServer, spark_url: str) -> None:
+    made = case("binary")
+    for name in ("one", "two"):
+        make_distant(spark_url, name, made.rows, **made.arrow_types())
+    assert spark_server.workers == {"0", "1"}
 
 
 def test_verdicts_do_not_depend_on_the_executor(tmp_path: Path) -> None:
