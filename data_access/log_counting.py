@@ -204,6 +204,8 @@ class SqlCounting:
 
     @cached_property
     def _odd_arrivals(self) -> set[date]:
+        if self._log.reader.label_stamp is None:
+            raise NotCountableError("it takes the rows to say when a label came")
         days = self._log.odd_arrivals(self._log.days.bounds(self._first, self._last))
         return {day for day in days if self._first <= day <= self._last}
 

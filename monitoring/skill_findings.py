@@ -249,6 +249,7 @@ def loss_of_skill(segment: Segment, i: int) -> Loss:
         half = float(ONE_SIDED_95 * series.window[28].se[i] / series.scale[i])
     words = effect_words(series, i, effect, half)
     numbers = _effect(effect, half, words)
+    numbers["effect_window"] = "since the onset, at most 21 days of labels" if since_onset else "last 28 days of labels"
     explained = segment.explained(i)
     if explained is not None:
         numbers |= {"mix": stored(explained.mix), "misfit": stored(explained.misfit)}

@@ -136,10 +136,13 @@ TASKS: dict[str, Task] = {
 }
 
 
-def case(task: str, *, seed: int = 1, naive: bool = False, odd: bool = True, in_log: bool = False) -> Case:
+def case(
+    task: str, *, seed: int = 1, naive: bool = False, odd: bool = True, in_log: bool = False, dated: bool = True
+) -> Case:
     """A log of four weeks of reference and a week with traps; with ``odd`` days that only rows can tell.
 
-    ``naive`` keeps times as New York's wall clock without a zone; ``in_log`` keeps labels in the log.
+    ``naive`` keeps times as New York's wall clock without a zone; ``in_log`` keeps labels in the log. Labels that are not
+    ``dated`` arrive after the usual delay.
     """
     said, truth = TASKS[task]
     before = [midnight(REFERENCE[0] + at * DAY) for at in range(28)]
@@ -172,6 +175,8 @@ def case(task: str, *, seed: int = 1, naive: bool = False, odd: bool = True, in_
             row["label_ts"] = given.get(row["id"], {}).get("label_ts")
         columns |= {"label": "label", "label_timestamp": "label_ts"}
         changes["labels"] = None
+    if not dated:
+        changes["labels"] = {"prediction_id": "id", "label": "label", "table": "labels"}
     kinds = dict(KINDS)
     if naive:
         columns["timezone"] = "America/New_York"

@@ -120,6 +120,10 @@ def test_both_executors_count_the_same_with_labels_in_the_log(url: str, task: st
     assert_executors_agree(url, case(task, in_log=True))
 
 
+def test_both_executors_count_the_same_with_labels_that_do_not_say_when_they_came(url: str) -> None:
+    assert_executors_agree(url, case("binary", dated=False))
+
+
 def test_both_executors_count_the_same_on_wall_clocks_that_change(url: str) -> None:
     if url.startswith("chdb:"):
         pytest.skip("every time of ClickHouse is an instant")
