@@ -196,13 +196,17 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(place: Plac
 
 
 def test_two_processes_share_a_run_and_one_that_stops_is_replaced(place: Place, undisturbed: dict[str, Any]) -> None:
-    """A process that is only stopped, not dead, holds its leases until they run out; when it wakes up it is refused."""
+    """A process that is only stopped, not dead, holds its leases until they run out; when it wakes up it is refused.
+
+    It is stopped while nobody writes: one that stands still in the middle of a write keeps SQLite's only lock.
+    """
     workers = [fork.Process(target=work, args=(place,)) for _ in range(2)]
     for worker in workers:
         worker.start()
     time.sleep(1.0)
     assert workers[0].pid is not None
-    os.kill(workers[0].pid, signal.SIGSTOP)
+    with place.registry.writer.begin():
+        os.kill(workers[0].pid, signal.SIGSTOP)
     try:
         workers[1].join(timeout=240)
         assert workers[1].exitcode == 0
