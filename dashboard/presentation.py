@@ -166,11 +166,6 @@ def instant(at: datetime | None, *, missing: str = "") -> str:
     return missing if at is None else f"{at.day} {at:%b %Y %H:%M} UTC"
 
 
-def duration(days: int | None) -> str:
-    """Return a number of days: "17 d"."""
-    return "" if days is None else f"{days:,} d"
-
-
 def due(day: date | None, *, today: date) -> str:
     """Return when something is due, seen from ``today``: "overdue 2 d", "due today", "due 24 Nov"."""
     if day is None:

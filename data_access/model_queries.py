@@ -161,11 +161,6 @@ def facts(registry: Database, model_id: str, *, known_on: date) -> ModelFacts:
         )
 
 
-def _supersession(part: dict[str, Any], *, known_on: date) -> Supersession | None:
-    since = date.fromisoformat(part["since"])
-    return Supersession(part["name"], since) if since <= known_on else None
-
-
 def _version(row: ModelVersionRow) -> ModelVersion:
     return ModelVersion(row.version, row.active_from, row.trained_from, row.trained_to, row.is_announced)
 

@@ -63,18 +63,6 @@ def register(
         return [_register(session, card, known, now=now, actor=actor) for card in given]
 
 
-def preview(registry: Database, cards: Iterable[Card]) -> list[Registration]:
-    """Return what ``register`` would do."""
-    given = list(cards)
-    with registry.read() as session:
-        known = _cards(session, [card.id for card in given])
-    found = []
-    for card in given:
-        kind, said = _compared(card, known)
-        found.append(Registration(card.id, card.name, kind, tuple(_words(known.get(card.id, {}), said))))
-    return found
-
-
 def models(registry: Database) -> list[Model]:
     """Return every model, by name."""
     with registry.read() as session:

@@ -25,10 +25,6 @@ class IncompatibleProfilesError(ModelfolioError):
     """Two profiles were counted in different bins and cannot be added or compared."""
 
 
-class EmptyProfileError(ModelfolioError):
-    """A score was asked of a profile without rows."""
-
-
 class RegistryOutOfDateError(ModelfolioError):
     """The registry's schema is older or newer than this program."""
 

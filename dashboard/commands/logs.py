@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from dashboard.commands.assess import progress_bar
 from dashboard.opening import open_or_create_registry, open_registry
 from dashboard.settings import load_settings
 from data_access import model_registry
@@ -28,7 +27,7 @@ from data_access.model_import import ingest as ingest_rows
 from monitoring.errors import InvalidModelCardError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
     from data_access.mapping_check import Checked
     from data_access.model_card import ModelCard
@@ -55,7 +54,7 @@ def import_models(
             cards = [card for path in inventories for card in read_inventory(path)]
             _say_registered(model_registry.register(registry, cards, now=now))
             return
-        with _progress("Reading") as report:
+        with progress_bar("Reading") as report:
             done = import_folders(registry, paths, log_address=settings.log_address(), now=now, report=report)
     finally:
         registry.close()
@@ -97,7 +96,7 @@ def map_models(
             raise typer.BadParameter("name a card, or --guess CONNECTION TABLE for a draft of one", param_hint="FILES")
         cards = _cards(files)
         checked = []
-        with _progress("Checking") as report:
+        with progress_bar("Checking") as report:
             for done, (place, card) in enumerate(cards):
                 report(done, len(cards), card.name)
                 checked.append(check_mapping(card, connections, place=place))
@@ -221,23 +220,3 @@ def _say_registered(registrations: Iterable[Registration], rows: dict[str, int] 
         typer.echo(f"{each.model_id}: {each.kind}{said}")
         for difference in each.differences:
             typer.echo(f"  {difference}")
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Show a bar on a terminal; stay quiet elsewhere."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn(label),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task("", total=None)
-
-        def report(done: int, total: int, name: str) -> None:
-            progress.update(task, completed=done, total=total, description=name.replace("[", r"\["))
-
-        yield report
