@@ -135,10 +135,10 @@ class RegistryShifts:
         """Return how far a model's verdicts go."""
         if self.ahead and model_id in self.ahead.progress:
             row = self.ahead.progress[model_id]
-            return Judged(row.judged_to, row.shift_days, row.shifts_to) if row else Judged()
+            return Judged(row.judged_to, row.shift_days, row.shifts_to, row.policy_number) if row else Judged()
         with self.registry.read() as session:
             row = session.get(AssessProgressRow, model_id)
-            return Judged(row.judged_to, row.shift_days, row.shifts_to) if row else Judged()
+            return Judged(row.judged_to, row.shift_days, row.shifts_to, row.policy_number) if row else Judged()
 
     def keep_judged(self, model_id: str, judged: Judged) -> None:
         """Remember how far a model's verdicts go."""
@@ -242,7 +242,12 @@ class RegistrySigns:
 
 def set_judged(session: Session, model_id: str, judged: Judged) -> None:
     """Store how far a model's verdicts go."""
-    values = {"judged_to": judged.last, "shift_days": judged.shift_days, "shifts_to": judged.searched_to}
+    values = {
+        "judged_to": judged.last,
+        "shift_days": judged.shift_days,
+        "shifts_to": judged.searched_to,
+        "policy_number": judged.policy_number,
+    }
     session.execute(OF_MODEL_CHANGED, {"of_model": model_id} | values)
 
 
