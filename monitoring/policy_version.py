@@ -148,7 +148,7 @@ class PolicyVersion(Proposal):
     @property
     def values(self) -> Values:
         """Every threshold by tier and name, as plain JSON."""
-        return {str(tier): values_of(self.of_tier(tier)) for tier in TIERS}
+        return tier_values(self.policies)
 
     @property
     def content_hash(self) -> str:
@@ -306,6 +306,17 @@ def check_policy_proposer(actor: Actor) -> Capacity:
     return Capacity.APPROVER
 
 
+def check_policy_drafter(actor: Actor) -> None:
+    """Refuse who may not try thresholds out: a preview takes every core there is for a while.
+
+    Raises:
+        NotAuthorisedError: neither an approver nor an independent reviewer for every team.
+    """
+    roles = (Role.APPROVER, Role.INDEPENDENT_REVIEWER)
+    if actor.is_auditor or not any(actor.holds(role, team=None) for role in roles):
+        raise NotAuthorisedError("Only an approver or an independent reviewer for every team may draft a policy.")
+
+
 def policies_of(values: Mapping[str, Mapping[str, float]], *, version: str) -> tuple[Policy, Policy, Policy]:
     """Return the thresholds of the three tiers, checked; InvalidThresholdError names what may not stand."""
     first, second, third = (checked_policy(values.get(str(tier), {}), version=version) for tier in TIERS)
@@ -327,8 +338,12 @@ def differences(*, before: Iterable[Policy], after: Iterable[Policy]) -> tuple[D
 
 def content_hash(policies: Iterable[Policy]) -> str:
     """Return SHA-256 of the thresholds of all tiers."""
-    values = {str(tier): values_of(policy) for tier, policy in zip(TIERS, policies, strict=True)}
-    return sha256(canonical_json(values).encode()).hexdigest()
+    return sha256(canonical_json(tier_values(policies)).encode()).hexdigest()
+
+
+def tier_values(policies: Iterable[Policy]) -> Values:
+    """Return every threshold by tier and name, as plain JSON."""
+    return {str(tier): values_of(policy) for tier, policy in zip(TIERS, policies, strict=True)}
 
 
 def tier_words(tiers: tuple[int, ...]) -> str:

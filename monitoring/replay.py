@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitoring.findings import findings_on
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from monitoring.policy import Policy
     from monitoring.portfolio import Model
     from monitoring.portfolio_shift import Shift
+    from monitoring.segment import Segment
+
+OF_THE_DATA = ("psi_floor", "null_rise", "data_quality_gate", "traffic_watch", "traffic_gone", "traffic_gone_days")
+"""The thresholds that decide what counts as broken, moved or gone; with these equal, the two segments share the series below."""
+SHARED = (
+    *("days", "daily", "live", "traffic", "quality", "minor_quality", "left_out_from", "days_left_out_from"),
+    *("score_range", "future_rows", "drifting", "drift", "score_drift", "drift_score", "estimate", "by_score"),
+    *("sums", "own_labels", "label_age", "mean_score_28", "coverage", "newest_labelled", "unlabelled"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +72,29 @@ def replayed(
         last: the last day; what became known later is left out.
     """
     inputs: dict[str, KnownInputs] = {}
+    segments = segments_known_on(model, histories, last, before, shifts, inputs=inputs)
+    judged = _verdicts(segments, first=first)
+    changed = {name for name, value in values_of(after).items() if value != getattr(before, name)}
+    if not changed:
+        return ReplayedModel(model, judged, judged)
+    if changed.isdisjoint(OF_THE_DATA):
+        others = [_under(segment, after) for segment in segments]
+    else:
+        others = segments_known_on(model, histories, last, after, shifts, inputs=inputs)
+    return ReplayedModel(model, judged, _verdicts(others, first=first))
 
-    def under(policy: Policy) -> dict[date, DayVerdict]:
-        found = {}
-        for segment in segments_known_on(model, histories, last, policy, shifts, inputs=inputs):
-            for i in range(max(0, (first - segment.first).days), len(segment.days)):
-                conclusion = concluded(segment, i, findings_on(segment, i))
-                found[segment.day_at(i)] = DayVerdict(conclusion.verdict, reason(conclusion.reason))
-        return found
 
-    judged = under(before)
-    return ReplayedModel(model, judged, judged if values_of(before) == values_of(after) else under(after))
+def _under(segment: Segment, policy: Policy) -> Segment:
+    """Return a segment under a policy that sees the data alike: what follows from the data is taken over."""
+    other = replace(segment, policy=policy)
+    other.__dict__.update({name: segment.__dict__[name] for name in SHARED if name in segment.__dict__})
+    return other
+
+
+def _verdicts(segments: Sequence[Segment], *, first: date) -> dict[date, DayVerdict]:
+    found = {}
+    for segment in segments:
+        for i in range(max(0, (first - segment.first).days), len(segment.days)):
+            conclusion = concluded(segment, i, findings_on(segment, i))
+            found[segment.day_at(i)] = DayVerdict(conclusion.verdict, reason(conclusion.reason))
+    return found
