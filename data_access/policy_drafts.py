@@ -12,7 +12,13 @@ import sqlalchemy as sa
 from data_access import people
 from data_access.policy_records import RegistryPolicies, stored_policies
 from data_access.tables import PolicyDraftRow
-from monitoring.errors import InvalidProposalError, PreviewRunningError, UnknownPolicyError
+from monitoring.errors import (
+    InvalidProposalError,
+    NotAuthorisedError,
+    PreviewRunningError,
+    UnknownPersonError,
+    UnknownPolicyError,
+)
 from monitoring.policy_preview import PolicyPreview
 from monitoring.policy_version import (
     Difference,
@@ -152,6 +158,18 @@ def newest_draft_of(registry: Database, version: PolicyVersion, *, now: datetime
         found = [Draft.of(row, now=now) for row in session.scalars(query)]
     ready = [each for each in found if each.state in {PreviewState.READY, PreviewState.RUNNING}]
     return next(iter(ready or found), None)
+
+
+def why_not_draft(registry: Database, *, by: str | None) -> str | None:
+    """Return nothing when this person may draft a policy, else the sentence to show in place of the form."""
+    if by is None:
+        return "Only people the registry knows may draft a policy."
+    with registry.read() as session:
+        try:
+            check_policy_drafter(people.actor(session, by))
+        except (NotAuthorisedError, UnknownPersonError) as refusal:
+            return str(refusal)
+    return None
 
 
 def begin_preview(registry: Database, number: int, *, by: str, now: datetime) -> None:
