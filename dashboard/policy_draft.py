@@ -62,9 +62,10 @@ def _drawer(values: Values, based_on: int) -> None:
             for i, threshold in enumerate(members):
                 with columns[i % 2]:
                     given[threshold.name] = _input(threshold, values[tiers[0]][threshold.name], tier=chosen)
+        refusal = st.empty()
         submitted = st.form_submit_button("Use these thresholds", type="primary")
-    if submitted:
-        _keep(values, given, tiers=tiers, based_on=based_on)
+    if submitted and (sentence := _not_kept(values, given, tiers=tiers, based_on=based_on)):
+        refusal.error(escape_markdown(sentence, longest=600), icon=":material/warning:")
 
 
 def _input(threshold: Threshold, value: float, *, tier: int) -> float:
@@ -81,8 +82,8 @@ def _input(threshold: Threshold, value: float, *, tier: int) -> float:
     return read(threshold, found)
 
 
-def _keep(values: Values, given: dict[str, float], *, tiers: list[str], based_on: int) -> None:
-    """Keep the draft and show it; what may not stand is said in the drawer."""
+def _not_kept(values: Values, given: dict[str, float], *, tiers: list[str], based_on: int) -> str:
+    """Keep the draft and show it, or return why it may not stand."""
     changed = {name: value for name, value in given.items() if value != values[tiers[0]][name]}
     wanted = {tier: dict(old) | (changed if tier in tiers else {}) for tier, old in values.items()}
     try:
@@ -95,8 +96,8 @@ def _keep(values: Values, given: dict[str, float], *, tiers: list[str], based_on
             now=session.now(),
         )
     except ModelfolioError as error:
-        st.error(escape_markdown(error, longest=600), icon=":material/warning:")
-        return
+        return str(error)
     st.query_params["draft"] = str(number)
     st.query_params.pop("version", None)
     st.rerun()
+    return ""

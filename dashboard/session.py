@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard import simulated
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, Settings, load_settings
-from data_access import decision_queries, model_queries, people, portfolio_queries, shift_queries
+from data_access import decision_queries, model_queries, people, policy_queries, portfolio_queries, shift_queries
 from data_access.demo_clock import demo_clock
 from data_access.portfolio_queries import FilterOptions, PortfolioFilter, Standing
 from monitoring.errors import UnknownPersonError
@@ -287,6 +287,17 @@ def _waiting_count(key: tuple[str, int], _registry: Registry, *, person: str | N
 def waiting_count() -> int:
     """Return how many proposals wait for the acting person."""
     return _waiting_count(key(), registry(), person=actor_email(), day=today())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
+def _waiting_policies(key: tuple[str, int], _registry: Registry, *, person: str | None, day: date) -> int:
+    del key
+    return policy_queries.waiting_count(_registry, person=person, on=day)
+
+
+def waiting_policies() -> int:
+    """Return how many proposed versions of the policy wait for the acting person."""
+    return _waiting_policies(key(), registry(), person=actor_email(), day=today())
 
 
 # One model

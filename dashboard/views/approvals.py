@@ -25,7 +25,7 @@ from dashboard.presentation import (
     words,
 )
 from dashboard.widgets import colours, complain, empty, notify, quiet, show_notice, small
-from data_access import decision_queries
+from data_access import decision_queries, policy_queries
 from monitoring import decide
 from monitoring.assessment import Basis, Verdict
 from monitoring.errors import ModelfolioError, UnknownDecisionError
@@ -40,6 +40,7 @@ MOST_POINTS = 6
 CHART_DAYS = 120
 CHART_HEIGHT = 220
 LONGEST_ID = 12
+POLICIES_PAGE = tables.MODEL_PAGE.with_name("policies.py")
 
 
 def heading(waiting: pd.DataFrame) -> str:
@@ -102,6 +103,16 @@ def decided_lately() -> None:
             for row in tables.records(lately.head(MOST_POINTS))
         )
     )
+
+
+def policies_waiting() -> None:
+    """Name the versions of the policy that wait for an answer; they are read and answered on their own page."""
+    for version in policy_queries.waiting(session.registry(), on=session.today()):
+        st.page_link(
+            POLICIES_PAGE,
+            label=f"Version {version.number} of the policy waits for an answer",
+            query_params={"version": str(version.number)},
+        )
 
 
 def bullets(title: str, points: list[str], *, none: str) -> None:
@@ -338,6 +349,7 @@ def page() -> None:
             empty("No proposal is open.", "Propose from a model's page, or tick models in the portfolio.")
         else:
             chosen = queue(waiting, asked)
+        policies_waiting()
         decided_lately()
     if chosen is None:
         return

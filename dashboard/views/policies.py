@@ -71,7 +71,8 @@ def choose_version(versions: Sequence[PolicyVersion], history: PolicyHistory) ->
         format_func=lambda number: (
             f"Version {number}, {policy_view.state_words(by_number[number], history, today=today)}"
         ),
-        key=f"po_version_{len(numbers)}_{asked}",
+        # The browser keeps the words of what is chosen: other states need another box.
+        key=tables.table_key(f"po_version_{asked}", [f"{each.number} {each.state}" for each in versions]),
         label_visibility="collapsed",
         width=330,
         on_change=leave_draft,
@@ -181,6 +182,7 @@ def proposal_view(version: PolicyVersion, review: PolicyReview, tiers: tuple[int
         )
     with right:
         preview_view(draft, base=review.base, name=f"Version {version.number}", renew=lambda: renewed(version))
+    changed_models(draft, name=f"Version {version.number}")
     with st.expander("All thresholds of the proposal"):
         rules_table(version, tiers, base=review.base, key="po_rules")
     answer_bar(version, review)
@@ -207,6 +209,7 @@ def draft_view(draft: Draft, history: PolicyHistory, tiers: tuple[int, ...]) -> 
         propose_form(draft, history)
     with right:
         preview_view(draft, base=base, name="Draft", renew=lambda: renewed_draft(draft))
+    changed_models(draft, name="Draft")
     with st.expander("All thresholds of the draft"):
         rules_table(draft, tiers, base=base, key="po_rules")
 
@@ -352,10 +355,9 @@ def preview_result(preview: PolicyPreview, *, base: PolicyVersion, name: str) ->
         st.markdown(policy_view.preview_numbers(preview, against=base.number, draft=name))
     with right:
         verdict = choose_verdict()
-        chart = policy_chart.counts(preview, verdict, colours(), against=base.number)
+        chart = policy_chart.counts(preview, verdict, colours(), before=f"Version {base.number}", after=name)
         st.markdown(f"**Models with the verdict {VERDICT_LABELS[verdict].word}, per day**")
         st.plotly_chart(chart.figure, theme=None, config=CONFIG, key="po_chart", alt=chart.alt)
-    changed_models(preview)
     st.markdown(
         small(
             f"Replayed from the stored profiles of {plural(preview.models, 'model')}, {short_date(preview.first)} to "
@@ -387,8 +389,10 @@ def choose_verdict() -> Verdict:
     return Verdict(chosen)
 
 
-def changed_models(preview: PolicyPreview) -> None:
-    if not preview.changed:
+def changed_models(draft: Draft | None, *, name: str) -> None:
+    """List the models whose verdict would be another one, today or on any of the days."""
+    preview = draft.preview if draft and draft.state is PreviewState.READY else None
+    if preview is None or not preview.changed:
         return
     now, ever = list(preview.changed_today), sorted(preview.changed, key=lambda each: each.name)
     which = st.segmented_control(
@@ -405,8 +409,8 @@ def changed_models(preview: PolicyPreview) -> None:
         st.markdown(quiet("No verdict of today changes."))
         return
     event = st.dataframe(
-        policy_view.changes_frame(shown),
-        column_config=policy_view.change_columns(),
+        policy_view.changes_frame(shown, name=name),
+        column_config=policy_view.change_columns(name),
         hide_index=True,
         row_height=tables.ROW_HEIGHT,
         height=tables.height(len(shown), most=MOST_ROWS),
@@ -439,7 +443,10 @@ def answer(move: Move, number: int, by: str) -> None:
         complain(str(error))
         return
     if version.state is State.APPROVED:
-        notify(f"Approved: version {number} is in force from {policy_view.in_force_words(version)} on.")
+        notify(
+            f"Approved: version {number} is in force from {policy_view.in_force_words(version)} on. "
+            "The next run of assess judges the days from then on by it; earlier days stay as they are."
+        )
     elif move is Move.APPROVE:
         notify("Your approval counts; the quorum is not complete yet.")
     else:
@@ -480,9 +487,14 @@ def page() -> None:
     history = policy_history(session.registry())
     versions = policy_queries.versions(session.registry(), on=today)
     waiting = [version for version in versions if version.state is State.PROPOSED]
-    st.title(policy_view.heading(history, waiting, today=today), anchor=False)
-    show_notice()
     draft = draft_asked()
+    st.title(
+        policy_view.draft_heading(draft.differences(policy_queries.version(session.registry(), draft.based_on)), draft)
+        if draft
+        else policy_view.heading(history, waiting, today=today),
+        anchor=False,
+    )
+    show_notice()
     with st.container(horizontal=True, vertical_alignment="center"):
         chosen = choose_version(versions, history)
         tiers = choose_tiers()
