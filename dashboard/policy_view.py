@@ -29,6 +29,7 @@ from monitoring.wording import day_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from pandas.io.formats.style import Styler
 
     from data_access.policy_drafts import Draft
