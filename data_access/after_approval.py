@@ -16,7 +16,7 @@ from data_access.tables import (
     TrainingReportRow,
 )
 from monitoring.assessment import Verdict
-from monitoring.errors import InvalidReportError
+from monitoring.errors import InvalidReportError, StaleDecisionError
 from monitoring.lifecycle import Action, Move, State
 from monitoring.portfolio import ServiceState
 from monitoring.ports import DataCheck, Traffic
@@ -134,8 +134,18 @@ class AfterApproval:
         )
         return self.session.scalars(same.limit(1)).one_or_none() is not None
 
-    def keep_report(self, report: TrainingReport, *, channel: str, now: datetime) -> None:
-        """Keep a report that was taken."""
+    def keep_report(self, report: TrainingReport, *, channel: str, now: datetime, row: int | None = None) -> None:
+        """Keep a report that was taken; one that stands in the table as ``row`` is marked, once."""
+        if row is not None:
+            marked = self.session.execute(
+                sa.update(TrainingReportRow)
+                .where(TrainingReportRow.id == row, TrainingReportRow.taken_at.is_(None))
+                .values(taken_at=now)
+                .returning(TrainingReportRow.id)
+            ).all()
+            if len(marked) != 1:
+                raise StaleDecisionError("Another worker took this report at the same moment.")
+            return
         self.session.add(
             TrainingReportRow(
                 decision_id=report.decision_id,

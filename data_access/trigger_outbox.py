@@ -126,17 +126,18 @@ class TriggerOutbox:
             _end(row, TriggerState.WAITING, response, now=now)
             row.next_at = now + timedelta(seconds=after_seconds)
 
-    def failed(self, held: Handover, response: str, *, on: date, now: datetime) -> None:
+    def failed(self, held: Handover, response: str, *, has_ended: bool, on: date, now: datetime) -> None:
         """Note that the pipeline did not take it, and with it that the decision failed: a person has it tried again.
 
-        A decision that the pipeline has finished by itself stays as it is. Raises as ``renew``.
+        A decision on which the pipeline reported by itself stays as it is, unless its program ``has_ended`` without reporting the end.
+        Raises as ``renew``.
         """
         with self.registry.deciding() as records:
             row = self._held(records.session, held)
             decision = records.decision(row.decision_id)
-            still_there = decision.state in {State.TRIGGERED, State.RUNNING}
-            _end(row, TriggerState.FAILED if still_there else TriggerState.DELIVERED, response, now=now)
-            if still_there:
+            is_over = decision.state is State.TRIGGERED or (has_ended and decision.state is State.RUNNING)
+            _end(row, TriggerState.FAILED if is_over else TriggerState.DELIVERED, response, now=now)
+            if is_over:
                 follow_up.hand_over_failed(records, decision.id, reason=row.response or "", on=on, now=now)
 
     def _held(self, session: Session, held: Handover) -> TriggerRow:

@@ -43,24 +43,37 @@ def hand_over_failed(records: DecisionRecords, decision_id: int, *, reason: str,
 
 
 def take_report(
-    registry: DecisionRegistry, report: TrainingReport, *, channel: str, on: date, now: datetime
+    registry: DecisionRegistry,
+    report: TrainingReport,
+    *,
+    channel: str,
+    on: date,
+    now: datetime,
+    row: int | None = None,
 ) -> Decision:
     """Take a pipeline's report and return the decision; the same report of the same run changes nothing.
 
     Args:
+        registry: where decisions are.
+        report: what the pipeline says.
         channel: how it came: command, http or table.
+        on: the product's day.
+        now: the machine's time.
+        row: the number of the report where the pipeline wrote it into the table itself.
 
     Raises:
         UnknownDecisionError: there is no such decision.
         ForbiddenMoveError: it does not wait for this report: another run has begun, or it is over.
         InvalidReportError: the version it gives is the old one, or known with another date.
+        StaleDecisionError: somebody else took the row.
     """
     with registry.deciding() as records:
-        decision = records.decision(report.decision_id)
-        if report.run is not None and decision.state is report.report.state and records.has_report(report):
-            return decision
-        moved = _told(records, decision, report, on=on, now=now)
-        records.keep_report(report, channel=channel, now=now)
+        moved = records.decision(report.decision_id)
+        is_repeated = report.run is not None and moved.state is report.report.state and records.has_report(report)
+        if not is_repeated:
+            moved = _told(records, moved, report, on=on, now=now)
+        if row is not None or not is_repeated:
+            records.keep_report(report, channel=channel, now=now, row=row)
         return moved
 
 

@@ -200,8 +200,8 @@ class DecisionRecords(Protocol):
     def has_report(self, report: TrainingReport) -> bool:
         """Whether the same report of the same run was taken before."""
 
-    def keep_report(self, report: TrainingReport, *, channel: str, now: datetime) -> None:
-        """Keep a report that was taken."""
+    def keep_report(self, report: TrainingReport, *, channel: str, now: datetime, row: int | None = None) -> None:
+        """Keep a report that was taken; one that stands in the table as ``row`` is marked, once."""
 
     def register_version(self, decision: Decision, report: TrainingReport) -> None:
         """Register the version that a retraining gave; one that is known with another date is refused."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from monitoring.authority import capacity_for
 from monitoring.errors import ForbiddenMoveError, InvalidReasonError, InvalidReportError, StaleDecisionError
@@ -38,6 +38,18 @@ class Report(StrEnum):
     STARTED = "started"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """Return the report of this name.
+
+        Raises:
+            InvalidReportError: there is none.
+        """
+        try:
+            return cls(name)
+        except ValueError:
+            raise InvalidReportError(f"A report is {', '.join(cls)}; {name[:40]!r} is none of them.") from None
 
     @property
     def move(self) -> Move:
