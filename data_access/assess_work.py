@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from data_access.assess_jobs import Job, Run
-    from data_access.assessment_store import Write
+    from data_access.put_off import Write
     from monitoring.history import KnownInputs
     from monitoring.profiling import KeptReference
 
@@ -124,6 +124,8 @@ class Work:
         model = known[0] if known else model_registry.model(self.registry, model_id)
         if shifts.is_settled:
             inputs, references = self._taken(model_id)
+            if ahead.is_judged(model_id, asked.first, asked.last, shifts.records()):
+                return 0
             ahead.unpacked.update({kept.id: kept for kept in references})
             return judge(model, store=store, shifts=shifts, first=asked.first, last=asked.last, now=now, inputs=inputs)
         counted = ahead.counted.get(model_id)
