@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,25 +10,29 @@ import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
-from data_access.fetching import fetched
+from data_access.fetching import counted_by_driver, fetched, fetched_by_driver
 from data_access.log_connections import unreadable
 from data_access.log_entries import Entries
+from data_access.log_values import as_python
 from data_access.normal_text import texts
 from data_access.small_file import Outline, SmallFile, found_in
+from data_access.statements import Given, Statement, filter_values, standing_in
 from data_access.timestamps import TimeColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
     from data_access.log_connections import LogConnections, LogTable
     from data_access.log_mapping import LabelTable, LogMapping
     from data_access.log_values import Values
+    from data_access.statements import Query
     from monitoring.portfolio import Model
 
     Conditions = list[sa.ColumnElement[bool]]
     Selected = dict[str, sa.ColumnElement[Any]]
+    Build = Callable[["LogReader", Mapping[str, Any]], tuple[Iterable[str], Query]]
 
 
 class LogReader:
@@ -136,24 +141,25 @@ class LogReader:
 
     def rows_between(self, start: np.datetime64, end: np.datetime64) -> Entries:
         """Return the rows stamped in the range, with their features."""
-        everything, rows = self.all_rows, self.log.rows("r")
+        everything = self.all_rows
         if everything is not None:
             at = everything.between(self.stamp.name, start, end)
             found = self.rows_at(everything, at, features=True)
             if found is not None:
                 return found
-        found = self.entries(rows, [self.stamp.between(rows, start, end)], features=True)
+        found = self._as_entries(self.asked("rows", _rows_between, start=start, end=end))
         return found.chosen((found.stamp >= start) & (found.stamp < end))
 
     def pairs_between(self, start: np.datetime64, end: np.datetime64) -> Entries:
         """Return the pairs of labels in a table of their own that say they came in the range."""
-        rows, labels, stamp = self.log.rows("r"), (self.labels or self.log).rows("l"), self.label_stamp
-        if stamp is None:
-            raise TypeError("labels do not say when they came")
         found = self._single_pairs(start, end)
         if found is None:
-            found = self.entries(rows, [stamp.between(labels, start, end)], label=True, joined=labels)
+            found = self._as_entries(self.asked("pairs", _pairs_between, start=start, end=end))
         return found.chosen((found.label_stamp >= start) & (found.label_stamp < end))
+
+    def late_pairs(self, start: np.datetime64, end: np.datetime64) -> Entries:
+        """Return the pairs of rows arriving in the range whose label says that it came before (or little later)."""
+        return self._as_entries(self.asked("late pairs", _late_pairs, start=start, end=end))
 
     def _single_pairs(self, start: np.datetime64, end: np.datetime64) -> Entries | None:
         """Return the pairs where all ids are here and none occurs twice."""
@@ -197,6 +203,19 @@ class LogReader:
         joined: sa.FromClause | None = None,
     ) -> Entries:
         """Return rows of the log, or with ``joined`` labels the pairs of both."""
+        selected, query = self.selecting(rows, conditions, features=features, label=label, joined=joined)
+        return self._as_entries(dict(zip(selected, self.fetched(query, len(selected)), strict=True)))
+
+    def selecting(
+        self,
+        rows: sa.FromClause,
+        conditions: Conditions,
+        *,
+        features: bool = False,
+        label: bool = False,
+        joined: sa.FromClause | None = None,
+    ) -> tuple[Selected, sa.Select[Any]]:
+        """Return what ``entries`` selects, and the query."""
         parts = self._parts(features=features, label=label)
         selected = {part: value_of(self.log, name, rows) for part, name in parts.items()}
         times = {"stamp": (self.stamp, rows), "arrived": (self.arrived, rows)}
@@ -213,7 +232,7 @@ class LogReader:
         if joined is not None and self.labels is not None:
             query = query.select_from(rows.join(joined, self.same_id(rows, joined)))
             query = query.where(*self.labels.condition(joined))
-        return self._as_entries(dict(zip(selected, self.fetched(query, len(selected)), strict=True)))
+        return selected, query
 
     def times_of(self, rows: sa.FromClause, ids: sa.Select[Any], further: Conditions) -> Entries:
         """Return id and time of the rows with these ids."""
@@ -224,9 +243,73 @@ class LogReader:
         query = query.where(self.id_of(rows).in_(first_column(ids)))
         return self._as_entries(dict(zip(selected, self.fetched(query, len(selected)), strict=True)))
 
-    def fetched(self, query: sa.Select[Any] | sa.CompoundSelect[Any], width: int) -> list[Values]:
+    def fetched(self, query: Query, width: int) -> list[Values]:
         """Return the selected columns."""
         return fetched(self.log, query, width)
+
+    def asked(self, name: str, build: Build, **given: Any) -> dict[str, Values]:
+        """Return the columns of a statement by the part they play; ``build`` makes it of a reader and what is given.
+
+        In a file a statement of a ``name`` is put together once for all models whose logs look alike.
+        """
+        if not self.log.is_file:
+            parts, query = build(self, given)
+            names = list(parts)
+            return dict(zip(names, fetched(self.log, query, len(names)), strict=True))
+        statement = self._statement(name, build, given)
+        text, values = statement.reading(self._tables), statement.values(given | self._filter_values)
+        found = fetched_by_driver(self.log, text, values, len(statement.parts))
+        return dict(zip(statement.parts, found, strict=True))
+
+    def counted(self, name: str, build: Build, given: Sequence[dict[str, Any]]) -> list[int]:
+        """Return the one number of a statement, as ``asked``, for each of several things that are given."""
+        if not self.log.is_file:
+            return [int(as_python(fetched(self.log, build(self, each)[1], 1)[0])[0]) for each in given]
+        statement = self._statement(name, build, given[0])
+        values = [statement.values(each | self._filter_values) for each in given]
+        return counted_by_driver(self.log, statement.reading(self._tables), values)
+
+    def _statement(self, name: str, build: Build, given: Mapping[str, Any]) -> Statement:
+        known = self._connections.statements.setdefault(self._look, {})
+        if name not in known:
+            parts, query = build(self._stand_in(), {each: Given(each) for each in given})
+            known[name] = Statement.of(query, parts, dialect=self.log.engine.dialect)
+        return known[name]
+
+    @cached_property
+    def _tables(self) -> dict[str, LogTable]:
+        tables = {"log": self.log, "labels": self.labels}
+        return {part: table for part, table in tables.items() if table is not None}
+
+    @cached_property
+    def _filter_values(self) -> dict[str, Any]:
+        return {
+            name: value for part, table in self._tables.items() for name, value in filter_values(table, part).items()
+        }
+
+    @cached_property
+    def _look(self) -> object:
+        """Everything but the names of its tables that statements on a log depend on."""
+        times = [self.stamp, self.arrived, self.label_stamp]
+        labels = self.mapping.labels
+        return (
+            self.mapping.columns,
+            labels and (labels.prediction_id, labels.label, labels.label_timestamp),
+            tuple(feature.name for feature in self.model.features),
+            int(self.delay.astype(np.int64)),
+            tuple(table.look for table in self._tables.values()),
+            tuple(each and (each.name, each.kind, each.zone, each.unit, each.is_zoned) for each in times),
+        )
+
+    def _stand_in(self) -> LogReader:
+        """Return a reader of tables that stand in for those of all models whose logs look alike."""
+        tables = {part: standing_in(table, part) for part, table in self._tables.items()}
+        found = LogReader(self._connections, self.model, self.mapping)
+        found.log, found.labels = tables["log"], tables.get("labels")
+        found.stamp = replace(self.stamp, table=found.log)
+        found.arrived = self.arrived and replace(self.arrived, table=found.log)
+        found.label_stamp = self.label_stamp and replace(self.label_stamp, table=found.labels or found.log)
+        return found
 
     def id_of(self, of: sa.FromClause) -> sa.ColumnElement[Any]:
         """Return a row's id, to be selected and compared."""
@@ -276,12 +359,7 @@ class LogReader:
         if self.all_labels is not None:
             undated = np.isnat(self.all_labels.times[self.label_stamp.name])
             return bool((undated & self.all_labels.labelled).any())
-        table = self.label_stamp.table
-        labels = table.rows("u")
-        conditions = [*table.condition(labels), table.column(self.mapping.label_column, of=labels).is_not(None)]
-        conditions.append(table.column(self.label_stamp.name, of=labels).is_(None))
-        found = self.fetched(sa.select(sa.literal_column("1")).select_from(labels).where(*conditions).limit(1), 1)
-        return len(found[0]) > 0
+        return len(self.asked("undated", _undated)["undated"]) > 0
 
     def _parts(self, *, features: bool, label: bool) -> dict[str, str]:
         """Return what to select: the part a column plays, and its name."""
@@ -311,6 +389,40 @@ class LogReader:
             label_stamp = np.where(np.isnat(said), label_stamp, said)
         ids = texts(given.pop("id")) if "id" in given else np.full(count, None, dtype=object)
         return Entries(given, ids, stamp, arrived, label_stamp)
+
+
+def _rows_between(reader: LogReader, given: Mapping[str, Any]) -> tuple[Selected, Query]:
+    rows = reader.log.rows("r")
+    return reader.selecting(rows, [reader.stamp.between(rows, given["start"], given["end"])], features=True)
+
+
+def _pairs_between(reader: LogReader, given: Mapping[str, Any]) -> tuple[Selected, Query]:
+    rows, labels, stamp = reader.log.rows("r"), (reader.labels or reader.log).rows("l"), reader.label_stamp
+    if stamp is None:
+        raise TypeError("labels do not say when they came")
+    within = [stamp.between(labels, given["start"], given["end"])]
+    return reader.selecting(rows, within, label=True, joined=labels)
+
+
+def _late_pairs(reader: LogReader, given: Mapping[str, Any]) -> tuple[Selected, Query]:
+    rows, labels, stamp = reader.log.rows("r"), (reader.labels or reader.log).rows("l"), reader.label_stamp
+    if stamp is None:
+        raise TypeError("labels do not say when they came")
+    arriving = sa.or_(*(column.between(rows, given["start"], given["end"]) for column in reader.row_times))
+    return reader.selecting(rows, [arriving, stamp.before(labels, given["start"])], label=True, joined=labels)
+
+
+def _undated(reader: LogReader, _: Mapping[str, Any]) -> tuple[list[str], Query]:
+    stamp, label = reader.label_stamp, reader.mapping.label_column
+    if stamp is None or label is None:
+        raise TypeError("labels do not say when they came")
+    labels = stamp.table.rows("u")
+    conditions = [*stamp.table.condition(labels), stamp.table.column(label, of=labels).is_not(None)]
+    conditions.append(stamp.table.column(stamp.name, of=labels).is_(None))
+    query: sa.Select[Any] = (
+        sa.select(sa.literal_column("1").label("c0")).select_from(labels).where(*conditions).limit(1)
+    )
+    return ["undated"], query
 
 
 def value_of(table: LogTable, name: str, of: sa.FromClause) -> sa.ColumnElement[Any]:

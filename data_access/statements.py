@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    import numpy as np
 
     from data_access.log_connections import LogTable
 
@@ -53,11 +54,11 @@ class Statement:
     parameters: tuple[Any, ...]
 
     @classmethod
-    def of(cls, query: Query, parts: tuple[str, ...], *, dialect: sa.Dialect) -> Statement:
+    def of(cls, query: Query, parts: Iterable[str] = (), *, dialect: sa.Dialect) -> Statement:
         """Return a query as the driver takes it."""
         compiled: Any = query.compile(dialect=dialect)
         given = compiled.construct_params()
-        return cls(compiled.string, parts, tuple(given[name] for name in compiled.positiontup))
+        return cls(compiled.string, tuple(parts), tuple(given[name] for name in compiled.positiontup))
 
     def reading(self, tables: Mapping[str, LogTable]) -> str:
         """Return the text with tables by their part in the place of those that stand in for them."""
