@@ -43,16 +43,20 @@ def fetched(table: LogTable, query: Query, width: int) -> list[Values]:
 def fetched_by_driver(table: LogTable, text: str, values: Sequence[Any], width: int) -> list[Values]:
     """Return the columns of a query in the words of a file's driver."""
     with _cursor(table) as cursor:
-        found = cursor.execute(text, values)
+        cursor.execute(text, values)
         if table.is_duckdb:
-            return [column.combine_chunks() for column in found.to_arrow_table().itercolumns()]
-        return _columns(found.fetchall(), width)
+            return [column.combine_chunks() for column in cursor.to_arrow_table().itercolumns()]
+        return _columns(cursor.fetchall(), width)
 
 
 def counted_by_driver(table: LogTable, text: str, values: Sequence[Sequence[Any]]) -> list[int]:
     """Return the one number of a query in the words of a file's driver, for each of several tuples of values."""
     with _cursor(table) as cursor:
-        return [int(cursor.execute(text, each).fetchone()[0]) for each in values]
+        found = []
+        for each in values:
+            cursor.execute(text, each)
+            found.append(int(cursor.fetchone()[0]))
+        return found
 
 
 def _columns(found: Sequence[Sequence[Any]], width: int) -> list[Values]:

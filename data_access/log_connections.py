@@ -14,7 +14,7 @@ from data_access.parquet_folder import ParquetFolder, is_parquet
 from monitoring.errors import LogUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from sqlite3 import Connection as SqliteConnection
 
     from data_access.log_mapping import Scalar, TableSource
@@ -118,10 +118,10 @@ class LogTable:
         """The table as it stands in a sentence."""
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
-    @property
-    def look(self) -> object:
-        """Everything but its name that a query on the table depends on."""
-        types = tuple((name, type(declared)) for name, declared in self.types.items())
+    def look(self, columns: Sequence[str]) -> object:
+        """Return everything but its name that a query on some columns of the table depends on."""
+        own = [self.own_name(column) for column in columns]
+        types = tuple((name, type(self.types[name])) if name else None for name in own)
         return self.engine, self.schema, types, tuple(name for name, _ in self.where)
 
     def own_name(self, column: str) -> str | None:

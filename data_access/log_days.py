@@ -197,9 +197,12 @@ class LogDays:
 
     def _of_stamps(self, stamps: Stamps, counts: npt.NDArray[np.int64] | None = None) -> Counter[date]:
         """Return how many instants are on each local day, each counted once or as often as said."""
-        days, at = np.unique(self._days.of(stamps), return_inverse=True)
-        sums = np.bincount(at, weights=counts, minlength=len(days)).astype(np.int64)
-        return Counter({as_date(day): count for day, count in zip(days, sums.tolist(), strict=True)})
+        if not len(stamps):
+            return Counter()
+        days = self._days.of(stamps)
+        first = days.min()
+        sums = np.bincount((days - first).astype(np.int64), weights=counts).astype(np.int64)
+        return Counter({as_date(first + at): int(sums[at]) for at in np.flatnonzero(sums)})
 
     def _ends(self, *columns: TimeColumn) -> list[tuple[np.datetime64, np.datetime64] | None]:
         """Return the first and last instant of each column that has any."""

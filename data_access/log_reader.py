@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +14,10 @@ from data_access.fetching import counted_by_driver, fetched, fetched_by_driver
 from data_access.log_connections import unreadable
 from data_access.log_entries import Entries
 from data_access.log_values import as_python
-from data_access.normal_text import texts
 from data_access.small_file import Outline, SmallFile, found_in
 from data_access.statements import Given, Statement, filter_values, standing_in
 from data_access.timestamps import TimeColumn
+from monitoring.portfolio import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     Build = Callable[["LogReader", Mapping[str, Any]], tuple[Iterable[str], Query]]
 
 
+FEATURES = "\x02features\x02"
+"""Stands in for the columns of features, in which models differ, at the end of what is selected."""
+
+
 class LogReader:
     """The tables of one mapped log.
 
@@ -42,6 +46,8 @@ class LogReader:
     """
 
     def __init__(self, connections: LogConnections, model: Model, mapping: LogMapping) -> None:
+        self.is_stand_in = False
+        """Whether its tables stand in for others, of features of which nothing is known."""
         self.model = model
         self.mapping = mapping
         self._connections = connections
@@ -93,6 +99,13 @@ class LogReader:
         """Whether rows of the same id can be told."""
         return self.mapping.columns.prediction_id is not None
 
+    @cached_property
+    def has_plain_ids(self) -> bool:
+        """Whether the database compares ids as we do: all of them are whole numbers or all of them texts."""
+        name = self.mapping.columns.prediction_id
+        declared = self.log.type_of(name) if name else None
+        return declared is None or isinstance(declared, sa.Integer) or is_text(declared)
+
     @property
     def delay(self) -> np.timedelta64:
         """The usual time from a row to its label."""
@@ -139,15 +152,17 @@ class LogReader:
             labelled = found[label].is_valid().to_numpy(zero_copy_only=False)
         return Outline(file, found.get(id_name or ""), decoded, labelled)
 
-    def rows_between(self, start: np.datetime64, end: np.datetime64) -> Entries:
+    def rows_between(self, start: np.datetime64, end: np.datetime64, *, with_ids: bool = True) -> Entries:
         """Return the rows stamped in the range, with their features."""
+        with_ids = with_ids or not self.has_plain_ids
         everything = self.all_rows
         if everything is not None:
             at = everything.between(self.stamp.name, start, end)
-            found = self.rows_at(everything, at, features=True)
+            found = self.rows_at(everything, at, features=True, with_ids=with_ids)
             if found is not None:
                 return found
-        found = self._as_entries(self.asked("rows", _rows_between, start=start, end=end))
+        name, build = f"rows {with_ids}", partial(_rows_between, with_ids=with_ids)
+        found = self._as_entries(self.asked(name, build, start=start, end=end))
         return found.chosen((found.stamp >= start) & (found.stamp < end))
 
     def pairs_between(self, start: np.datetime64, end: np.datetime64) -> Entries:
@@ -180,11 +195,12 @@ class LogReader:
         at: npt.NDArray[np.int64],
         *,
         features: bool = False,
+        with_ids: bool = True,
         further: Mapping[str, Values] | None = None,
     ) -> Entries | None:
         """Return rows of a small file by number, beside further parts of them; nothing where the file has other types."""
         parts = self._parts(features=features, label=False)
-        if self.mapping.columns.prediction_id is not None:
+        if with_ids and self.mapping.columns.prediction_id is not None:
             parts["id"] = self.mapping.columns.prediction_id
         if not everything.file.are_plain(parts.values()):
             return None
@@ -213,6 +229,7 @@ class LogReader:
         *,
         features: bool = False,
         label: bool = False,
+        with_ids: bool = True,
         joined: sa.FromClause | None = None,
     ) -> tuple[Selected, sa.Select[Any]]:
         """Return what ``entries`` selects, and the query."""
@@ -226,8 +243,10 @@ class LogReader:
         for part, (column, of) in times.items():
             if column is not None:
                 selected[part] = column.selected(of)
-        if self.has_ids:
+        if self.has_ids and with_ids:
             selected["id"] = self.id_of(rows)
+        if features and self.is_stand_in:
+            selected[FEATURES] = sa.literal_column(FEATURES)
         query = _selecting(selected).where(*self.log.condition(rows), *conditions)
         if joined is not None and self.labels is not None:
             query = query.select_from(rows.join(joined, self.same_id(rows, joined)))
@@ -257,9 +276,15 @@ class LogReader:
             names = list(parts)
             return dict(zip(names, fetched(self.log, query, len(names)), strict=True))
         statement = self._statement(name, build, given)
-        text, values = statement.reading(self._tables), statement.values(given | self._filter_values)
-        found = fetched_by_driver(self.log, text, values, len(statement.parts))
-        return dict(zip(statement.parts, found, strict=True))
+        text, values, parts = (
+            statement.reading(self._tables),
+            statement.values(given | self._filter_values),
+            statement.parts,
+        )
+        if FEATURES in parts:
+            text, parts = text.replace(FEATURES, self._feature_text()), (*parts[:-1], *self._features)
+        found = fetched_by_driver(self.log, text, values, len(parts))
+        return dict(zip(parts, found, strict=bool(self._features)))
 
     def counted(self, name: str, build: Build, given: Sequence[dict[str, Any]]) -> list[int]:
         """Return the one number of a statement, as ``asked``, for each of several things that are given."""
@@ -295,17 +320,26 @@ class LogReader:
         return (
             self.mapping.columns,
             labels and (labels.prediction_id, labels.label, labels.label_timestamp),
-            tuple(feature.name for feature in self.model.features),
+            self.model.task,
             int(self.delay.astype(np.int64)),
-            tuple(table.look for table in self._tables.values()),
+            tuple(table.look(self._names) for table in self._tables.values()),
             tuple(each and (each.name, each.kind, each.zone, each.unit, each.is_zoned) for each in times),
         )
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """The columns that play a part, but for features."""
+        columns, labels = self.mapping.columns, self.mapping.labels
+        names = [columns.timestamp, columns.prediction_id, columns.prediction, columns.probability, columns.version]
+        names += [*columns.probabilities, columns.arrived_at, columns.label, columns.label_timestamp]
+        names += [labels.prediction_id, labels.label, labels.label_timestamp] if labels else []
+        return [name for name in names if name]
 
     def _stand_in(self) -> LogReader:
         """Return a reader of tables that stand in for those of all models whose logs look alike."""
         tables = {part: standing_in(table, part) for part, table in self._tables.items()}
         found = LogReader(self._connections, self.model, self.mapping)
-        found.log, found.labels = tables["log"], tables.get("labels")
+        found.log, found.labels, found.is_stand_in = tables["log"], tables.get("labels"), True
         found.stamp = replace(self.stamp, table=found.log)
         found.arrived = self.arrived and replace(self.arrived, table=found.log)
         found.label_stamp = self.label_stamp and replace(self.label_stamp, table=found.labels or found.log)
@@ -364,21 +398,41 @@ class LogReader:
     def _parts(self, *, features: bool, label: bool) -> dict[str, str]:
         """Return what to select: the part a column plays, and its name."""
         columns = self.mapping.columns
-        parts = {"prediction": columns.prediction, "probability": columns.probability, "version": columns.version}
+        says_enough = features and (
+            columns.probability or columns.probabilities
+        )  # of rows without a label the score counts
+        prediction = None if says_enough and self.model.task is not Task.REGRESSION else columns.prediction
+        parts = {"prediction": prediction, "probability": columns.probability, "version": columns.version}
         parts |= {f"probability_{at}": name for at, name in enumerate(columns.probabilities)}
         if label and self.mapping.labels is None:
             parts["label"] = columns.label
-        if features:
-            parts |= {
-                f"feature_{at}": feature.name
-                for at, feature in enumerate(self.model.features)
-                if self.log.own_name(feature.name) is not None
-            }
+        if features and not self.is_stand_in:
+            parts |= self._features
         return {part: name for part, name in parts.items() if name is not None}
+
+    @cached_property
+    def _features(self) -> dict[str, str]:
+        """The features whose column is there, by the part they play."""
+        return {
+            f"feature_{at}": feature.name
+            for at, feature in enumerate(self.model.features)
+            if self.log.own_name(feature.name) is not None
+        }
+
+    def _feature_text(self) -> str:
+        """Return what selects the features from the rows."""
+        rows, dialect = self.log.rows("r"), self.log.engine.dialect
+        quote = dialect.identifier_preparer.quote
+        texts = [
+            str(value_of(self.log, name, rows).compile(dialect=dialect))
+            if self.log.is_typed
+            else f"r.{quote(sa.quoted_name(self.log.own_name(name) or name, quote=True))}"
+            for name in self._features.values()
+        ]
+        return ", ".join(texts or ["0"])
 
     def _as_entries(self, given: dict[str, Values]) -> Entries:
         stamp = self.stamp.decoded(given.pop("stamp"))
-        count = len(stamp)
         arrived = stamp
         if self.arrived is not None:
             said = self.arrived.decoded(given.pop("arrived"))
@@ -387,13 +441,13 @@ class LogReader:
         if self.label_stamp is not None and "label_stamp" in given:
             said = self.label_stamp.decoded(given.pop("label_stamp"))
             label_stamp = np.where(np.isnat(said), label_stamp, said)
-        ids = texts(given.pop("id")) if "id" in given else np.full(count, None, dtype=object)
-        return Entries(given, ids, stamp, arrived, label_stamp)
+        return Entries(given, given.pop("id", None), stamp, arrived, label_stamp)
 
 
-def _rows_between(reader: LogReader, given: Mapping[str, Any]) -> tuple[Selected, Query]:
+def _rows_between(reader: LogReader, given: Mapping[str, Any], *, with_ids: bool) -> tuple[Selected, Query]:
     rows = reader.log.rows("r")
-    return reader.selecting(rows, [reader.stamp.between(rows, given["start"], given["end"])], features=True)
+    within = [reader.stamp.between(rows, given["start"], given["end"])]
+    return reader.selecting(rows, within, features=True, with_ids=with_ids)
 
 
 def _pairs_between(reader: LogReader, given: Mapping[str, Any]) -> tuple[Selected, Query]:

@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
@@ -25,7 +26,7 @@ from data_access.repeated_ids import (
     several_of,
     several_rows,
 )
-from data_access.supersession import days_replaced, have_several, is_repeated
+from data_access.supersession import NEVER, days_replaced, have_several, is_repeated
 from data_access.timestamps import LocalDays, as_date
 from monitoring.counting import FetchedRows
 from monitoring.portfolio import FeatureKind, Model
@@ -108,15 +109,16 @@ class SqlPredictionLog:
     def rows(self, *, first: date, last: date) -> LogRows:
         """Return the rows whose local day lies in the range."""
         start, end = bounds = self.days.bounds(first, last)
-        entries = self.reader.rows_between(start, end)
+        has_several = self.reader.has_ids and self.have_several_rows(bounds)
+        entries = self.reader.rows_between(start, end, with_ids=has_several)
         later = None
-        if len(entries) and self.reader.has_ids and self._several.get(("rows", bounds), True):
+        if len(entries) and has_several:
             rows = self.reader.log.rows("r")
             inner = sa.select(self.reader.id_of(rows)).where(*self.reader.log.condition(rows))
             inner = inner.where(self.reader.stamp.between(rows, start, end))
             outer = self.reader.log.rows("o")
             later = self.reader.times_of(outer, inner, [self.reader.stamp.since(outer, end)])
-        return self._log_rows(entries, joined(later, entries))
+        return self._log_rows(entries, later)
 
     def labelled(self, *, first_arrival: date, last_arrival: date) -> LabelledRows:
         """Return the pairs whose label arrived in the range, whatever their prediction day."""
@@ -227,15 +229,23 @@ class SqlPredictionLog:
             other_days=np.maximum(self.days.of(others.stamp), self.days.of(others.arrived)),
         )
 
-    def _log_rows(self, entries: Entries, others: Entries) -> LogRows:
-        day, arrived = self.days.of(entries.stamp), self.days.of(entries.arrived)
-        valid_from = np.maximum(day, arrived)
-        valid_to = self._row_ends(entries, others)
-        repeated = is_repeated(ids=entries.ids, keys=(entries.stamp, entries.arrived))
-        duplicates = int((~np.isnat(valid_to) | repeated).sum())
-        replaced = self._replaced(entries, day, np.where(repeated, day, valid_to))
-        counts = ~repeated & (np.isnat(valid_to) | (valid_to > valid_from))
-        entries, day, valid_from, valid_to = entries.chosen(counts), day[counts], valid_from[counts], valid_to[counts]
+    def _log_rows(self, entries: Entries, later: Entries | None) -> LogRows:
+        day = self.days.of(entries.stamp)
+        valid_from = day if self.reader.arrived is None else np.maximum(day, self.days.of(entries.arrived))
+        valid_to: Days = np.full(len(day), NEVER)
+        duplicates, replaced = 0, None
+        if later is not None or entries.has_several:
+            valid_to = self._row_ends(entries, joined(later, entries))
+            repeated = is_repeated(ids=entries.ids, keys=(entries.stamp, entries.arrived))
+            duplicates = int((~np.isnat(valid_to) | repeated).sum())
+            replaced = self._replaced(entries, day, np.where(repeated, day, valid_to))
+            counts = ~repeated & (np.isnat(valid_to) | (valid_to > valid_from))
+            entries, day, valid_from, valid_to = (
+                entries.chosen(counts),
+                day[counts],
+                valid_from[counts],
+                valid_to[counts],
+            )
         features: dict[str, Floats | Texts] = {}
         mistyped: dict[str, Flags] = {}
         missing = []
@@ -279,7 +289,7 @@ class SqlPredictionLog:
         """Return each row's version; where none is said, the one current on its day (the first, before any was)."""
         said = entries.given.get("version")
         named = texts(said) if said is not None else np.full(len(day), None, dtype=object)
-        unnamed = np.array([name is None for name in named], dtype=bool)
+        unnamed = pd.isna(named)
         if unnamed.any() and self.model.versions:
             known, at = np.unique(day[unnamed], return_inverse=True)
             current = [self.model.version_on(as_date(each)) or self.model.versions[0] for each in known]
@@ -388,8 +398,10 @@ class SqlPredictionLog:
     ) -> LabelledRows:
         day = self.days.of(entries.stamp)
         arrival, valid_to = self._pair_days(entries, newer, newer_labels)
-        repeated = is_repeated(ids=entries.ids, keys=(entries.stamp, entries.arrived, entries.label_stamp))
-        counts = ~repeated & (np.isnat(valid_to) | (valid_to > arrival)) & (arrival >= first) & (arrival <= last)
+        counts = np.ones(len(day), dtype=bool)
+        if entries.has_several:
+            counts = ~is_repeated(ids=entries.ids, keys=(entries.stamp, entries.arrived, entries.label_stamp))
+        counts &= (np.isnat(valid_to) | (valid_to > arrival)) & (arrival >= first) & (arrival <= last)
         entries, day, arrival, valid_to = entries.chosen(counts), day[counts], arrival[counts], valid_to[counts]
         said = output(self.model, self.mapping.columns, entries.given, rows=len(entries))
         label = label_values(self.model, entries.given["label"])
@@ -410,8 +422,12 @@ class SqlPredictionLog:
         self, entries: Entries, newer: Entries | None = None, newer_labels: Entries | None = None
     ) -> tuple[Days, Days]:
         """Return the day each pair arrived and the day a newer row or label of its id did."""
-        row_day = np.maximum(self.days.of(entries.stamp), self.days.of(entries.arrived))
+        row_day = self.days.of(entries.stamp)
+        if self.reader.arrived is not None:
+            row_day = np.maximum(row_day, self.days.of(entries.arrived))
         arrival = np.maximum(row_day, self.days.of(entries.label_stamp))
+        if newer is None and newer_labels is None and not entries.has_several:
+            return arrival, np.full(len(arrival), NEVER)
         valid_to = self._row_ends(entries, joined(newer, entries))
         others = joined(newer_labels, entries)
         if self.reader.labels is not None and have_several(others.ids):

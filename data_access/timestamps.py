@@ -47,11 +47,15 @@ class LocalDays:
 
     def __init__(self, zone: str) -> None:
         self._zone = ZoneInfo(zone)
+        self._is_utc = zone == "UTC"
+        self._starts: dict[date, np.datetime64] = {}
 
     def start(self, day: date) -> np.datetime64:
         """Return the instant a day begins."""
-        midnight = datetime(day.year, day.month, day.day, tzinfo=self._zone)
-        return np.datetime64((midnight - EPOCH) // MICROSECOND, "us")
+        if day not in self._starts:
+            midnight = datetime(day.year, day.month, day.day, tzinfo=self._zone)
+            self._starts[day] = np.datetime64((midnight - EPOCH) // MICROSECOND, "us")
+        return self._starts[day]
 
     def bounds(self, first: date, last: date) -> tuple[np.datetime64, np.datetime64]:
         """Return the half-open range of instants of the days from ``first`` to ``last``."""
@@ -61,7 +65,7 @@ class LocalDays:
         """Return the day each instant falls on; NaT stays NaT."""
         result = stamps.astype("datetime64[D]")
         known = ~np.isnat(stamps)
-        if not known.any():
+        if self._is_utc or not known.any():
             return result
         low, high = result[known].min() - DAY, result[known].max() + DAY
         days = np.arange(low, high + 2 * DAY)
