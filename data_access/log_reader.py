@@ -150,7 +150,7 @@ class LogReader:
         labelled = np.ones(count, dtype=bool)
         if label is not None:
             labelled = found[label].is_valid().to_numpy(zero_copy_only=False)
-        return Outline(file, found.get(id_name or ""), decoded, labelled)
+        return Outline(file, found, found.get(id_name or ""), decoded, labelled)
 
     def rows_between(self, start: np.datetime64, end: np.datetime64, *, with_ids: bool = True) -> Entries:
         """Return the rows stamped in the range, with their features."""
@@ -186,8 +186,8 @@ class LogReader:
         came = labels.between(stamp.name, start, end)
         at = found_in(rows, labels.ids.take(pa.array(came)))
         of_labels = {"label": self.label_part.label, "label_stamp": stamp.name}
-        said = labels.file.columns(of_labels.values(), came[at >= 0])
-        return self.rows_at(rows, at[at >= 0], further=dict(zip(of_labels, said, strict=True)))
+        said = labels.columns(of_labels.values(), came[at >= 0])
+        return self.rows_at(rows, at[at >= 0], further={part: said[name] for part, name in of_labels.items()})
 
     def rows_at(
         self,
@@ -205,8 +205,7 @@ class LogReader:
         if not everything.file.are_plain(parts.values()):
             return None
         parts |= dict(zip(("stamp", "arrived"), [column.name for column in self.row_times], strict=False))
-        names = list(dict.fromkeys(parts.values()))
-        found = dict(zip(names, everything.file.columns(names, at), strict=True))
+        found = everything.columns(parts.values(), at)
         return self._as_entries({part: found[name] for part, name in parts.items()} | dict(further or {}))
 
     def entries(
