@@ -19,6 +19,8 @@ COMMANDS = {
     "assess": "dashboard.commands.assess:assess",
     "verdicts": "dashboard.commands.exports:verdicts",
     "shifts": "dashboard.commands.exports:shifts",
+    "triggers": "dashboard.commands.triggers:triggers",
+    "report-back": "dashboard.commands.triggers:report_back",
     "simulate": "dashboard.commands.simulate:simulate",
 }
 GROUPS = {

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from data_access.assess_jobs import Job, Run
-    from data_access.assessment_store import Write
+    from data_access.put_off import Write
     from monitoring.history import KnownInputs
     from monitoring.profiling import KeptReference
 
@@ -129,6 +129,8 @@ class Work:
         policies = self.policies.of_tier(model.effective_tier)
         if shifts.is_settled:
             inputs, references = self._taken(model_id)
+            if ahead.is_judged(model_id, asked.first, asked.last, shifts.records()):
+                return 0
             ahead.unpacked.update({kept.id: kept for kept in references})
             return judge(
                 model,

@@ -398,6 +398,19 @@ class DecisionRow(Table):
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     decided_on: Mapped[date | None]
+    state_on: Mapped[date | None]
+    state_at: Mapped[datetime | None]
+    assigned_to: Mapped[str | None]
+    sunset_on: Mapped[date | None]
+    new_version: Mapped[str | None]
+    active_from: Mapped[date | None]
+    settles_on: Mapped[date | None]
+    outcome: Mapped[str | None]
+    outcome_reason: Mapped[str | None]
+    outcome_by: Mapped[str | None]
+    outcome_on: Mapped[date | None]
+    outcome_confirmed_by: Mapped[str | None]
+    measured: Mapped[dict[str, Any] | None]
     __table_args__ = (
         sa.Index(
             "uq_decisions_open",
@@ -488,6 +501,52 @@ class PolicyDraftRow(Table):
     preview: Mapped[dict[str, Any] | None]
 
 
+class TriggerRow(Table):
+    """The outbox: an approved retraining on its way to a pipeline, one row per decision, written with the approval.
+
+    ``state`` waiting, sending, delivered, offered (a pipeline that polls this table takes it from here) or failed. A worker leases it
+    for a while; ``fence`` grows with each lease. ``run`` grows when a person has a failed retraining tried again.
+    """
+
+    __tablename__ = "triggers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), unique=True)
+    model_id: Mapped[str] = mapped_column(sa.ForeignKey("models.id"))
+    idempotency_key: Mapped[str] = mapped_column(unique=True)
+    run: Mapped[int] = mapped_column(default=1)
+    state: Mapped[str] = mapped_column(default="waiting", index=True)
+    payload: Mapped[dict[str, Any]]
+    target: Mapped[str | None]
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    owner: Mapped[str | None]
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    response: Mapped[str | None]
+    responded_at: Mapped[datetime | None]
+
+
+class TrainingReportRow(Table):
+    """What a pipeline said about a training. One that writes it here itself leaves out when it was taken; a worker takes it."""
+
+    __tablename__ = "training_reports"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), index=True)
+    report: Mapped[str]
+    run: Mapped[str | None]
+    version: Mapped[str | None]
+    active_from: Mapped[date | None]
+    trained_from: Mapped[date | None]
+    trained_to: Mapped[date | None]
+    metrics: Mapped[dict[str, Any] | None]
+    message: Mapped[str | None]
+    channel: Mapped[str] = mapped_column(default="table", server_default="table")
+    written_at: Mapped[datetime] = mapped_column(server_default=sa.func.current_timestamp())
+    taken_at: Mapped[datetime | None]
+    refusal: Mapped[str | None]
+
+
 class AuditEventRow(Table):
     """One unchangeable line: who, what, when, why; chained by hash. Never alter this table in batch mode."""
 
@@ -508,6 +567,7 @@ class AuditEventRow(Table):
     previous_hash: Mapped[str]
     hash: Mapped[str]
     mac: Mapped[str]
+    __table_args__ = (sa.Index("ix_audit_events_subject", "subject_kind", "subject_id"),)
 
 
 class AuditHeadRow(Table):

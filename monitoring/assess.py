@@ -133,6 +133,7 @@ def find(
         # Shifts are found in the inputs: labels are left out.
         VersionHistory(version, kept.reference, store.profiles(kept.id, version.version, ProfileKind.ROWS))
         for version, kept in references
+        if first <= last
     ]
     signs = signed(model, histories, first=first, last=last, policies=policies, inputs=inputs)
     shifts.keep_findings(model.id, Findings(tuple(references), log.extent()), signs, signed_to=last, now=now)

@@ -12,12 +12,13 @@ from monitoring.errors import (
     ForbiddenMoveError,
     InvalidProposalError,
 )
-from monitoring.lifecycle import Action, AllowedMove, Capacity, Move, State, allowed_move
+from monitoring.lifecycle import LIFECYCLE, MACHINES, Action, AllowedMove, Capacity, Move, State, allowed_move
 from monitoring.proposal import Proposal, answered, checked_reason, role_words
 from monitoring.quorum import Approval, quorum
 
 if TYPE_CHECKING:
     from monitoring.evidence import Evidence
+    from monitoring.outcome import Review
     from monitoring.people import Actor, Role
 
 DAYS_TO_ANSWER = {1: 7, 2: 14, 3: 30}
@@ -30,7 +31,9 @@ class Decision(Proposal):
 
     ``evidence`` is the snapshot at the proposal, ``frozen_evidence`` the one at the approval, ``evidence_hash`` its
     fingerprint. Days are the product's days, times the machine's. ``tier`` is the model's at the proposal; ``subject`` is as
-    the registry knows it now. ``decided_by`` is who approved (last), rejected or withdrew.
+    the registry knows it now. ``decided_by`` is who approved (last), rejected or withdrew. ``state_on`` and ``state_at`` say since when
+    it is in its state. What follows an approval: who repairs the data, when a model retires, which version a retraining gave,
+    when labels enough will have come to judge it, how people judged it and the numbers they judged by.
     """
 
     nothing_twice = "Nothing was sent twice."
@@ -53,6 +56,15 @@ class Decision(Proposal):
     decided_on: date | None = None
     decided_at: datetime | None = None
     approvals: tuple[Approval, ...] = ()
+    state_on: date | None = None
+    state_at: datetime | None = None
+    assigned_to: str | None = None
+    sunset_on: date | None = None
+    new_version: str | None = None
+    active_from: date | None = None
+    settles_on: date | None = None
+    review: Review | None = None
+    measured: dict[str, Any] | None = None
 
     @classmethod
     def propose(
@@ -91,6 +103,8 @@ class Decision(Proposal):
             due_on=on + timedelta(days=DAYS_TO_ANSWER[subject.effective_tier]),
             evidence=evidence.snapshot,
             accept_until=accept_until,
+            state_on=on,
+            state_at=now,
         )
         event = decision.audit_event(
             Move.PROPOSE, actor=actor, role=capacity.value, reason=reason, evidence_hash=evidence.hash, on=on, now=now
@@ -126,9 +140,22 @@ class Decision(Proposal):
         return self.state is State.PROPOSED and self.due_on < on
 
     def capacities(self, actor: Actor) -> frozenset[Capacity]:
-        """Return in which capacities the actor can act on this decision."""
-        proposer = {Capacity.PROPOSER} if actor.email == self.proposed_by and not actor.is_auditor else set()
-        return self.subject.capacities(actor) | proposer
+        """Return in which capacities the actor can act on this decision; who approves does an owner's work where there is none."""
+        found = set(self.subject.capacities(actor))
+        if actor.email == self.proposed_by and not actor.is_auditor:
+            found.add(Capacity.PROPOSER)
+        if self.subject.owner is None and self.state is not State.PROPOSED and Capacity.APPROVER in found:
+            found.add(Capacity.OWNER)
+        return frozenset(found)
+
+    def moves(self, actor: Actor) -> frozenset[Move]:
+        """Return the moves that the table lets this actor make from here; an answer may still be refused for its quorum."""
+        capacities = self.capacities(actor) - MACHINES
+        return frozenset(
+            allowed.move
+            for allowed in LIFECYCLE
+            if allowed.before is self.state and allowed.action in {None, self.action} and capacities & set(allowed.by)
+        )
 
     def move(
         self, move: Move, *, actor: Actor, on: date, now: datetime, reason: str = "", evidence_hash: str | None = None
@@ -145,7 +172,7 @@ class Decision(Proposal):
         reason = checked_reason(allowed, reason)
         if move is Move.APPROVE and self.seats_taken() < len(self.quorum):
             raise ForbiddenMoveError("The quorum is not met: this is not approved yet.")
-        moved = replace(self, state=allowed.after)
+        moved = replace(self, state=allowed.after, state_on=on, state_at=now)
         if self.state is State.PROPOSED:
             moved = replace(moved, decided_by=actor.email, decided_on=on, decided_at=now)
         event = moved.audit_event(
@@ -252,7 +279,20 @@ class Decision(Proposal):
             "due_on": self.due_on.isoformat(),
             "accept_until": self.accept_until.isoformat() if self.accept_until else None,
             "approved_by": list(self.approvers),
-        }
+        } | self._followed()
+
+    def _followed(self) -> dict[str, Any]:
+        """Return what followed the approval, as far as anything did."""
+        days = {"sunset_on": self.sunset_on, "active_from": self.active_from, "settles_on": self.settles_on}
+        said: dict[str, Any] = {"assigned_to": self.assigned_to, "new_version": self.new_version}
+        said |= {name: day.isoformat() if day else None for name, day in days.items()}
+        if self.review is not None:
+            said |= {
+                "outcome": self.review.judgement.value,
+                "outcome_by": self.review.proposed_by,
+                "outcome_confirmed_by": self.review.confirmed_by,
+            }
+        return {name: value for name, value in said.items() if value is not None}
 
 
 def _check_end(action: Action, accept_until: date | None, *, on: date) -> None:

@@ -61,6 +61,10 @@ class InvalidProposalError(ModelfolioError):
     """A proposal lacks something or asks for something impossible; the text says what."""
 
 
+class InvalidReportError(ModelfolioError):
+    """A report of a training says something impossible; the text says what."""
+
+
 class EvidenceChangedError(ModelfolioError):
     """The evidence is no longer what the approver looked at."""
 
