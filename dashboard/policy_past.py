@@ -122,7 +122,7 @@ def preview_progress(number: int) -> None:
 def preview_result(preview: PolicyPreview, *, base: PolicyVersion, name: str) -> None:
     """Show the days under both: one sentence, the numbers, and the counts of one verdict per day."""
     st.markdown(policy_view.preview_sentence(preview))
-    left, right = st.columns([1, 1.25], gap="medium")
+    left, right = st.columns([1.1, 1], gap="medium")
     with left:
         st.markdown(policy_view.preview_numbers(preview, against=base.number, draft=name))
     with right:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from monitoring.policy import Policy
     from monitoring.policy_preview import ModelChange, PolicyPreview
     from monitoring.policy_version import Difference, PolicyHistory, PolicyVersion
+    from monitoring.thresholds import Threshold
 
 DAYS_OF_A_MONTH = 30
 
@@ -133,8 +134,8 @@ def rules(policies: Sequence[Policy], *, tiers: Sequence[int], base: Sequence[Po
         )
         row["Rule"] = threshold.sentence(threshold.of(shown[0])) if alike else threshold.rule.replace("{}", "this much")
         old = [threshold.of(base[tier - 1]) for tier in tiers] if base else []
-        changed = [(t, o) for t, o, policy in zip(tiers, old, shown, strict=False) if o != threshold.of(policy)]
-        row[f"In version {against}"] = _was(threshold.words, changed, tiers)
+        changed = [(t, o, threshold.of(p)) for t, o, p in zip(tiers, old, shown, strict=False) if o != threshold.of(p)]
+        row[f"In version {against}"] = _was(threshold, changed, tiers)
         rows.append(row)
         differing.append(bool(changed))
         before = threshold.group
@@ -154,12 +155,15 @@ def columns_for(tiers: Sequence[int]) -> str:
     return "All tiers" if tuple(tiers) == TIERS else f"Tier {tiers[0]}"
 
 
-def _was(words: object, changed: list[tuple[int, float]], tiers: Sequence[int]) -> str:
-    if not changed or not callable(words):
-        return ""
-    if len({value for _, value in changed}) == 1 and len(changed) == len(tiers):
-        return str(words(changed[0][1]))
-    return ", ".join(f"tier {tier} {words(value)}" for tier, value in changed)
+def _was(threshold: Threshold, changed: Sequence[tuple[int, float, float]], tiers: Sequence[int]) -> str:
+    """Return what the other version says, and whether this one is stricter or more lenient; tiers are named where they differ."""
+    said = {
+        tier: f"{threshold.words(old)}, this is {threshold.change_words(before=old, after=new)}"
+        for tier, old, new in changed
+    }
+    if len(set(said.values())) == 1 and len(said) == len(tiers):
+        return next(iter(said.values()))
+    return "; ".join(f"tier {tier} {words}" for tier, words in said.items())
 
 
 def history_frame(versions: Sequence[PolicyVersion], history: PolicyHistory, *, today: date) -> pd.DataFrame:
@@ -215,15 +219,16 @@ def preview_numbers(preview: PolicyPreview, *, against: int, draft: str) -> str:
     ]
     rows += [
         (
-            f"Models asked to retrain in {len(preview.days)} days",
+            f"Asked to retrain in {len(preview.days)} days",
             number(before.retrained_models),
             number(after.retrained_models),
         ),
         ("Spells of Retrain", number(len(before.retrain_spells)), number(len(after.retrain_spells))),
         ("Usual length of a spell", _days(before.median_spell), _days(after.median_spell)),
-        ("Verdict changes a model in 30 days", changes(before.verdict_changes), changes(after.verdict_changes)),
+        ("Verdict changes in 30 days", changes(before.verdict_changes), changes(after.verdict_changes)),
     ]
-    lines = [f"| | Version {against} | {draft} |", "|---|---:|---:|"]
+    names = (name.replace(" ", "\u00a0") for name in (f"Version {against}", draft))
+    lines = [f"| Models | {' | '.join(names)} |", "|---|---:|---:|"]
     lines += [f"| {name} | {old} | {f'**{new}**' if new != old else new} |" for name, old, new in rows]
     return "\n".join(lines)
 
@@ -279,5 +284,5 @@ def rule_columns() -> dict[str, Any]:
     return {
         "About": st.column_config.TextColumn(width=104),
         "Threshold": st.column_config.TextColumn(width=218),
-        "Rule": st.column_config.TextColumn(width=640),
+        "Rule": st.column_config.TextColumn(width=620),
     } | {name: st.column_config.TextColumn(width=122) for name in ("All tiers", *(f"Tier {tier}" for tier in TIERS))}
