@@ -77,10 +77,10 @@ def hangs(receiver: Receiver, write: Callable[[bytes], None]) -> None:
 
 
 def drips(receiver: Receiver, write: Callable[[bytes], None]) -> None:
-    """Send a byte of the headers now and then, always before the caller's patience with a single read is over."""
-    write(b"HTTP/1.1 200 OK\r\nX: ")
+    """Send a byte of the first line now and then, always before the caller's patience with a single read is over."""
+    write(b"HTTP/1.")
     while not receiver.closing.wait(timeout=0.05):
-        write(b"x")
+        write(b"1")
 
 
 def never_ends(receiver: Receiver, write: Callable[[bytes], None]) -> None:
