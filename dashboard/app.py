@@ -67,7 +67,10 @@ def pages() -> dict[str, list[st.Page]]:
                 else []
             ),
         ],
-        "Record": [st.Page(VIEWS / "audit.py", title="Audit", url_path="audit")],
+        "Record": [
+            st.Page(VIEWS / "policies.py", title="Policies", url_path="policies"),
+            st.Page(VIEWS / "audit.py", title="Audit", url_path="audit"),
+        ],
     }
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
 GROUPS = {
     "people": "dashboard.commands.people:app",
     "decisions": "dashboard.commands.decisions:app",
+    "policies": "dashboard.commands.policies:app",
     "audit": "dashboard.commands.audit:app",
     "db": "dashboard.commands.db:app",
 }

@@ -310,8 +310,8 @@ class AssessProgressRow(Table):
     """How far a model's assessment has come: what its last findings were read from, and which shifts its verdicts know.
 
     ``signs_from`` is the earliest day on which signs became known that no search for shifts has taken in yet.
-    When it was last judged, up to ``judged_to``, ``shift_days`` rows of that table were there and ``shifts_to`` was the last day
-    searched.
+    When it was last judged, up to ``judged_to``, ``shift_days`` rows of that table were there, ``shifts_to`` was the last day
+    searched and ``policy_number`` the newest approved version of the policy.
     """
 
     __tablename__ = "assess_progress"
@@ -325,6 +325,7 @@ class AssessProgressRow(Table):
     judged_to: Mapped[date | None]
     shift_days: Mapped[int] = mapped_column(default=0)
     shifts_to: Mapped[date | None]
+    policy_number: Mapped[int] = mapped_column(default=1)
 
 
 class ShiftProgressRow(Table):
@@ -436,6 +437,68 @@ class ApprovalRow(Table):
     answered_on: Mapped[date]
     answered_at: Mapped[datetime]
     __table_args__ = (sa.UniqueConstraint("decision_id", "person", "answer"),)
+
+
+class PolicyRow(Table):
+    """A version of the policy: thresholds by tier and name; the row never changes but for its way to an answer.
+
+    Version 1 is the method's own and stands in the code. ``policy_version`` of an assessment is the ``number`` here.
+    """
+
+    __tablename__ = "policies"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    thresholds: Mapped[dict[str, Any]]
+    content_hash: Mapped[str]
+    based_on: Mapped[int]
+    state: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str]
+    proposed_by: Mapped[str]
+    proposed_on: Mapped[date]
+    proposed_at: Mapped[datetime]
+    wanted_from: Mapped[date | None]
+    in_force_from: Mapped[date | None]
+    decided_by: Mapped[str | None]
+    decided_on: Mapped[date | None]
+    decided_at: Mapped[datetime | None]
+
+
+class PolicyAnswerRow(Table):
+    """One person's answer to a proposed version; a person approves once, and may still reject. ``role``: the roles held then."""
+
+    __tablename__ = "policy_answers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(sa.ForeignKey("policies.number"), index=True)
+    person: Mapped[str]
+    role: Mapped[str]
+    answer: Mapped[str]
+    comment: Mapped[str]
+    content_hash: Mapped[str | None]
+    answered_on: Mapped[date]
+    answered_at: Mapped[datetime]
+    __table_args__ = (sa.UniqueConstraint("number", "person", "answer"),)
+
+
+class PolicyDraftRow(Table):
+    """Thresholds somebody tries out, and what the days up to ``day`` would have looked like under them.
+
+    ``state`` is that of the preview; whoever works it out says in ``told_at`` that it is alive, ``total`` models of which ``done``.
+    """
+
+    __tablename__ = "policy_drafts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    thresholds: Mapped[dict[str, Any]]
+    content_hash: Mapped[str] = mapped_column(index=True)
+    based_on: Mapped[int]
+    day: Mapped[date]
+    state: Mapped[str]
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    drafted_by: Mapped[str]
+    drafted_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    sentence: Mapped[str | None]
+    preview: Mapped[dict[str, Any] | None]
 
 
 class TriggerRow(Table):

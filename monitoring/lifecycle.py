@@ -169,8 +169,8 @@ LIFECYCLE: tuple[AllowedMove, ...] = (
 )
 
 
-def allowed_move(state: State | None, move: Move, action: Action) -> AllowedMove:
-    """Return the table's row for this move.
+def allowed_move(state: State | None, move: Move, action: Action | None) -> AllowedMove:
+    """Return the table's row for this move; without an action only the rows that hold for every proposal.
 
     Raises:
         ForbiddenMoveError: there is none, whoever asks.
@@ -179,6 +179,5 @@ def allowed_move(state: State | None, move: Move, action: Action) -> AllowedMove
         if allowed.before is state and allowed.move is move and allowed.action in {None, action}:
             return allowed
     where = f"A decision that is {state.words}" if state else "A decision that does not exist yet"
-    raise ForbiddenMoveError(
-        f"{where} (action: {action.value.replace('_', ' ')}) has no move {move.value.replace('_', ' ')!r}."
-    )
+    what = f" (action: {action.value.replace('_', ' ')})" if action else ""
+    raise ForbiddenMoveError(f"{where}{what} has no move {move.value.replace('_', ' ')!r}.")

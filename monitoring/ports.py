@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from monitoring.evidence import Evidence
     from monitoring.lifecycle import Action, State
     from monitoring.people import Actor
+    from monitoring.policy_version import PolicyHistory, PolicyVersion
     from monitoring.retraining import TrainingReport
 
 Days = npt.NDArray[np.datetime64]
@@ -220,4 +221,42 @@ class DecisionRegistry(Protocol):
         """Give the records inside one writing transaction; decisions are made one at a time."""
 
     def looking(self) -> AbstractContextManager[DecisionRecords]:
+        """Give the records for reading only."""
+
+
+class PolicyRecords(Protocol):
+    """People and versions of the policy inside one transaction: all of it is stored or nothing."""
+
+    def actor(self, email: str) -> Actor:
+        """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
+
+    def everyone(self) -> tuple[Actor, ...]:
+        """Return every active person."""
+
+    def version(self, number: int) -> PolicyVersion:
+        """Return a version with its answers; UnknownPolicyError when there is none."""
+
+    def history(self) -> PolicyHistory:
+        """Return the approved versions."""
+
+    def proposed(self) -> tuple[PolicyVersion, ...]:
+        """Return the versions that wait for an answer, newest first."""
+
+    def next_number(self) -> int:
+        """Return the number of the next version."""
+
+    def add(self, version: PolicyVersion, event: AuditEvent) -> None:
+        """Store a new version with its audit event."""
+
+    def store(self, moved: PolicyVersion, event: AuditEvent, *, before: PolicyVersion) -> None:
+        """Store a move with its audit event; refused when the version is no longer in the state it was in ``before``."""
+
+
+class PolicyRegistry(Protocol):
+    """Where versions of the policy are kept."""
+
+    def deciding_policies(self) -> AbstractContextManager[PolicyRecords]:
+        """Give the records inside one writing transaction; decisions are made one at a time."""
+
+    def looking_at_policies(self) -> AbstractContextManager[PolicyRecords]:
         """Give the records for reading only."""

@@ -117,7 +117,7 @@ def add_assessment(
             reason="lost skill",
             in_verdict_since=day,
             expected_loss=0.0,
-            policy_version="default-1",
+            policy_version="1",
             method_version="1",
             content_hash="",
             rows=100,
