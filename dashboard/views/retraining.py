@@ -191,7 +191,7 @@ def metric(value: Any) -> str:
 def outcome(each: Retraining) -> None:
     """Show skill after against before: the paired comparison first, and called so."""
     st.markdown("**What it brought**")
-    decision, said = each.decision, lines(each.measured)
+    decision, said = each.decision, lines(each.measured or session.measured(each.decision))
     if decision.new_version is None:
         st.markdown(quiet("Nothing yet: there is no new version."))
         return
