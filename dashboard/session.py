@@ -332,6 +332,19 @@ def retrainings() -> tuple[Retraining, ...]:
     return _retrainings(key(), registry(), day=today())
 
 
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=100, show_spinner=False)
+def _measured(
+    key: tuple[str, int], _registry: Registry, *, day: date, number: int, _decision: Decision
+) -> dict[str, Any] | None:
+    del key, number
+    return retraining_queries.measured(_registry, _decision, on=day)
+
+
+def measured(decision: Decision) -> dict[str, Any] | None:
+    """Return what one retraining has brought by today."""
+    return _measured(key(), registry(), day=today(), number=decision.id, _decision=decision)
+
+
 # One model
 
 
