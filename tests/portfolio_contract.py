@@ -63,7 +63,9 @@ def add_decision(registry: Registry, model_id: str, **values: object) -> None:
         session.add(DecisionRow(model_id=model_id, **ordinary | values))
 
 
-def add_shift_days(registry: Registry, *days: tuple[date, date, list[str]], source: str = "bureau") -> None:
+def add_shift_days(
+    registry: Registry, *days: tuple[date, date, list[str]], source: str = "bureau", kind: str = "world"
+) -> None:
     """Add days of a shift that began on the first: the day, from when it is known, and its models (none: it is over)."""
     with registry.write() as session:
         for day, known_on, models in days:
@@ -71,7 +73,7 @@ def add_shift_days(registry: Registry, *days: tuple[date, date, list[str]], sour
             if models:
                 row.shifts = [
                     ShiftRow(
-                        began=days[0][0], kind="world", grouping="source", source=source, k=len(models), n=61, base=0.01,
+                        began=days[0][0], kind=kind, grouping="source", source=source, k=len(models), n=61, base=0.01,
                         log10_p=-20.0, models=models, cleared=[],
                     )
                 ]  # fmt: skip

@@ -40,12 +40,11 @@ CHANCE_IS_TINY = -9
 
 
 def heading(known: Sequence[KnownShift]) -> str:
+    """Return the answer as markdown."""
     opened = [each.shift for each in known if each.is_open]
     if len(opened) == 1:
         (one,) = opened
-        return (
-            f"One shift is open: {one.k:,} of {plural(one.n, 'model')} on {in_common(one)}, since {short_date(one.day)}"
-        )
+        return f"One shift is open: {one.k:,} of {plural(one.n, 'model')} on {escape_markdown(in_common(one))}, since {short_date(one.day)}"
     if opened:
         return f"{len(opened)} shifts are open, the newest since {short_date(opened[0].day)}"
     if known:
@@ -217,7 +216,7 @@ def page() -> None:
     known, movements = shift_session.known_shifts(), shift_session.movements()
     show_notice()
     st.title(
-        escape_markdown(heading(known)) if known or movements.has_days else "Nothing is known about shifts yet",
+        heading(known) if known or movements.has_days else "Nothing is known about shifts yet",
         anchor=False,
         help=glossary.meaning("portfolio shift", "source"),
     )
