@@ -244,4 +244,4 @@ def _remember_since() -> None:
 
 def compared_with(standing: Standing) -> str:
     """Return since when the changes beside the counts are."""
-    return f"Changes since {short_date(standing.compared_with)}"
+    return f"± since {short_date(standing.compared_with)}"

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from dashboard.opening import open_registry
 from dashboard.palette import theme
+from dashboard.report_route import PATH, report_back
 from dashboard.settings import load_settings
 from monitoring.errors import ModelfolioError
 
@@ -99,7 +100,12 @@ def run(*, address: str, port: int) -> None:
     """Serve the pages until the process is stopped."""
     app = st.App(
         SCRIPT,
-        routes=[Route("/healthz", healthz), Route("/favicon.png", favicon), Route("/favicon.ico", favicon)],
+        routes=[
+            Route("/healthz", healthz),
+            Route("/favicon.png", favicon),
+            Route("/favicon.ico", favicon),
+            Route(PATH, report_back, methods=["POST"]),
+        ],
         middleware=[Middleware(SecurityHeaders)],
     )
     app.run(config=options(address=address, port=port))

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 
 def heading(standing: Standing, wanted: PortfolioFilter) -> str:
+    if not standing.models + standing.retired:
+        return "No model passes these filters"
     models = f"{standing.judged:,} of {plural(standing.models, 'model')}"
     which = "" if wanted.without_verdicts.is_empty else "chosen "
     needing = standing.needing_someone
@@ -165,10 +167,7 @@ def nothing_registered() -> None:
 def nothing_passes() -> None:
     everyone = portfolio_session.standing(PortfolioFilter())
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"No model passes these filters; there are {number(everyone.models + everyone.retired)} in all.",
-            width="content",
-        )
+        st.markdown(f"There are {plural(everyone.models + everyone.retired, 'model')} in all.", width="content")
         st.button("Clear filters", on_click=clear_filters, key="pf_clear_empty")
 
 
@@ -196,7 +195,7 @@ def page() -> None:
     answer, actions = st.columns([3, 1.4], vertical_alignment="center")
     answer.title(heading(standing, wanted), anchor=False, help=glossary.meaning("verdict", "basis"))
     action_place = actions.container(horizontal=True, horizontal_alignment="right")
-    why, known = st.columns([1.9, 1.1])
+    why, known = st.columns([1.8, 1.2])
     why.markdown(small(coverage(standing)))
     known.markdown(small(as_known(standing, today)), text_alignment="right")
     notes_on_assessment(standing, today)
