@@ -78,6 +78,6 @@ def grid(
         for css, selectors in styled.items()
     ]
     done = Styler(cells, uuid=IDENTITY)
-    done._compute = lambda: done  # type: ignore[attr-defined]  # noqa: SLF001 - the work is done
-    done._translate = lambda *_, **__: {"cellstyle": rules, "body": []}  # type: ignore[attr-defined]  # noqa: SLF001 - the same
+    done._compute = lambda: done  # type: ignore[attr-defined]  # not in the stubs  # noqa: SLF001 - the work is done
+    done._translate = lambda *_, **__: {"cellstyle": rules, "body": []}  # type: ignore[attr-defined]  # not in the stubs  # noqa: SLF001 - the same
     return done
