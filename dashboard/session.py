@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -25,12 +25,10 @@ from data_access import (
     shift_queries,
 )
 from data_access.demo_clock import demo_clock
-from data_access.portfolio_queries import FilterOptions, PortfolioFilter, Standing
 from monitoring.errors import UnknownPersonError
 from monitoring.people import Actor, Role
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from data_access.model_queries import Distribution, ModelFacts
@@ -232,25 +230,6 @@ def may_export_audit() -> bool:
 # Cached frames
 
 
-@st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
-def _standing(key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter) -> Standing:
-    del key
-    return portfolio_queries.standing(_registry.engine, day=day, wanted=wanted)
-
-
-def standing(wanted: PortfolioFilter) -> Standing:
-    """Return how many models stand where, whatever verdicts are chosen."""
-    without_verdicts = PortfolioFilter(
-        tiers=wanted.tiers,
-        teams=wanted.teams,
-        use_cases=wanted.use_cases,
-        owners=wanted.owners,
-        text=wanted.text,
-        model_ids=wanted.model_ids,
-    )
-    return _standing(key(), registry(), day=today(), wanted=without_verdicts)
-
-
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
 def _open_shifts(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Shift, ...]:
     del key
@@ -260,32 +239,6 @@ def _open_shifts(key: tuple[str, int], _registry: Registry, *, day: date) -> tup
 def open_shifts() -> tuple[Shift, ...]:
     """Return the portfolio shifts open today."""
     return _open_shifts(key(), registry(), day=today())
-
-
-@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
-def _overview(
-    key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter
-) -> tuple[pd.DataFrame, int, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    del key
-    rows, total = portfolio_queries.overview(_registry.engine, day=day, wanted=wanted)
-    advantage, drift = portfolio_queries.sparklines(_registry.engine, model_ids=tuple(rows["model_id"]), day=day)
-    return rows, total, advantage, drift
-
-
-def overview(wanted: PortfolioFilter) -> tuple[pd.DataFrame, int, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return the rows of the portfolio table, how many models pass in all, and the two sparklines of each row."""
-    return _overview(key(), registry(), day=today(), wanted=wanted)
-
-
-@st.cache_data(ttl=CACHED_SECONDS, max_entries=5, show_spinner=False)
-def _filter_options(key: tuple[str, int], _registry: Registry) -> FilterOptions:
-    del key
-    return portfolio_queries.filter_options(_registry.engine)
-
-
-def filter_options() -> FilterOptions:
-    """Return what can be chosen in the filters."""
-    return _filter_options(key(), registry())
 
 
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
