@@ -15,25 +15,32 @@ import streamlit as st
 from dashboard import simulated
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, Settings, load_settings
-from data_access import decision_queries, model_queries, people, portfolio_queries, shift_queries
+from data_access import decision_queries, model_queries, model_timeline, people, portfolio_queries, shift_queries
 from data_access.demo_clock import demo_clock
+from data_access.judged_versions import judged_versions
 from data_access.portfolio_queries import FilterOptions, PortfolioFilter, Standing
 from monitoring.errors import UnknownPersonError
 from monitoring.people import Actor, Role
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import pandas as pd
 
-    from data_access.model_queries import Distribution, ModelFacts
+    from data_access.judged_versions import JudgedVersions
+    from data_access.model_queries import ModelFacts
+    from data_access.model_timeline import DecisionMove, ShiftSpell
     from data_access.registry import Registry
     from monitoring.assessment import Assessment
+    from monitoring.decision import Decision
     from monitoring.portfolio_shift import Shift
 
 ACTING_AS = "acting_as"
 PORTFOLIO, REAL, SIMULATED = "portfolio", "real", "simulated"
 """The name in the address and in the session, and what it may say."""
 SWITCHED = "portfolio_switched"
+MODEL_LIST = "model_list"
 CACHED_SECONDS = 600
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
@@ -323,17 +330,57 @@ def feature_days(model_id: str, *, known_on: date, first: date) -> pd.DataFrame:
 
 
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=100, show_spinner=False)
-def _distribution(
-    key: tuple[str, int], _registry: Registry, *, model_id: str, version: str, feature: str, last: date, known_on: date
-) -> Distribution | None:
+def _model_events(
+    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date
+) -> tuple[tuple[Decision, ...], tuple[DecisionMove, ...], tuple[ShiftSpell, ...]]:
     del key
-    return model_queries.distribution(
-        _registry, model_id, version=version, feature=feature, last=last, known_on=known_on
+    return (
+        decision_queries.of_model(_registry, model_id, on=known_on),
+        model_timeline.decision_moves(_registry, model_id, on=known_on),
+        model_timeline.shift_spells(_registry, model_id, known_on=known_on),
     )
 
 
-def distribution(model_id: str, *, version: str, feature: str, last: date, known_on: date) -> Distribution | None:
-    """Return a feature's shares in the week up to ``last`` and in the reference."""
-    return _distribution(
-        key(), registry(), model_id=model_id, version=version, feature=feature, last=last, known_on=known_on
+def model_events(
+    model_id: str, *, known_on: date
+) -> tuple[tuple[Decision, ...], tuple[DecisionMove, ...], tuple[ShiftSpell, ...]]:
+    """Return a model's decisions, every move of them, and the portfolio shifts it was part of, as known on a day."""
+    return _model_events(key(), registry(), model_id=model_id, known_on=known_on)
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=10, show_spinner=False)
+def _worst_first(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[str, ...]:
+    del key
+    rows, _ = portfolio_queries.overview(_registry.engine, day=day, wanted=PortfolioFilter())
+    return tuple(rows["model_id"])
+
+
+def remember_list(model_ids: Sequence[str]) -> None:
+    """Remember the list a model is opened from, for going on to the next one."""
+    st.session_state[MODEL_LIST] = tuple(model_ids)
+
+
+def model_list(model_id: str) -> tuple[str, ...]:
+    """Return the list the model was opened from; of one opened by its address all models, worst first."""
+    remembered: tuple[str, ...] = st.session_state.get(MODEL_LIST, ())
+    return remembered if model_id in remembered else _worst_first(key(), registry(), day=today())
+
+
+def model_list_words() -> str:
+    """Return which list that is."""
+    return (
+        "In the order of the list you came from."
+        if MODEL_LIST in st.session_state
+        else "All models, worst expected loss first."
     )
+
+
+@st.cache_resource(ttl=CACHED_SECONDS, max_entries=30, show_spinner=False)
+def _judged(key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date) -> JudgedVersions:
+    del key
+    return judged_versions(_registry, model_id, known_on=known_on)
+
+
+def judged(model_id: str, *, known_on: date) -> JudgedVersions:
+    """Return a model's versions as they were judged, put together from stored profiles; nobody may change it."""
+    return _judged(key(), registry(), model_id=model_id, known_on=known_on)

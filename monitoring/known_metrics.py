@@ -156,7 +156,7 @@ def root_mean_squared_error(layout: LabelLayout, sums: Floats) -> Measured:
     """Return the RMSE; the interval is the root of that of the mean squared error."""
     squared = brier_score(layout, sums)
     low, high = np.sqrt(np.maximum(squared.low, 0.0)), np.sqrt(squared.high)
-    return Measured(np.sqrt(squared.value), low, high, squared.cases)
+    return Measured(np.sqrt(np.maximum(squared.value, 0.0)), low, high, squared.cases)
 
 
 def mean_absolute_error(layout: LabelLayout, sums: Floats) -> Measured:

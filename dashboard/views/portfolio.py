@@ -249,6 +249,7 @@ def table(rows: pd.DataFrame, advantage: Any, drift: Any) -> list[str]:
     )
     if event.selection.cells:
         tables.forget_selection()
+        session.remember_list(ids)
         st.switch_page(tables.MODEL_PAGE, query_params={"model": ids[event.selection.cells[0][0]]})
     return [ids[row] for row in event.selection.rows if row < len(ids)]
 

@@ -8,6 +8,7 @@ from monitoring.label_profile import LabelLayout, count_labels
 from monitoring.metrics import known_metric
 from monitoring.portfolio import Task
 from tests.monitoring.history_builders import (
+    MAKERS,
     Predictions,
     binary,
     hard,
@@ -107,7 +108,7 @@ def test_a_share_has_wilsons_interval() -> None:
     ],
 )
 def test_an_interval_holds_the_long_run_value_in_nine_samples_of_ten(task: Task, name: str) -> None:
-    maker = {Task.BINARY: binary, Task.MULTICLASS: multiclass, Task.REGRESSION: regression}[task]
+    maker = MAKERS[task]
     true = measured(task, maker(days=400, seed=99))[name][0]
     samples = [measured(task, maker(days=5, seed=seed))[name] for seed in range(120)]
 
