@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
-TIME_LIMIT_SECONDS = 180
+TIME_LIMIT_SECONDS = 300
 MEMORY_LIMIT_BYTES = 4 * 1024**3
 PROGRESS, ERROR = "progress", "error"
 """Files of the folder in which a report is made: the share done with words, and why there will be none."""

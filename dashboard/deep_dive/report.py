@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dashboard.deep_dive.sample import Pairs, Sample
     from monitoring.portfolio import Model
 
-POLITENESS = 10
+POLITENESS = 5
 """By so much the process steps back behind the web server."""
 
 
