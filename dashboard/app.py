@@ -13,6 +13,7 @@ from dashboard.presentation import escape_markdown, long_date, words
 from dashboard.tables import MODEL_PAGE
 from dashboard.widgets import colours, small
 from data_access.demo_clock import move_demo_clock
+from monitoring import follow_up
 from monitoring.errors import ModelfolioError
 
 if TYPE_CHECKING:
@@ -59,13 +60,17 @@ def pages() -> dict[str, list[st.Page]]:
             st.Page(
                 VIEWS / "approvals.py", title=f"Approvals ({waiting})" if waiting else "Approvals", url_path="approvals"
             ),
+            st.Page(VIEWS / "retraining.py", title="Retraining", url_path="retraining"),
             *(
                 [st.Page(MODEL_PAGE, title="Model", url_path="model", visibility="hidden")]
                 if MODEL_PAGE.exists()
                 else []
             ),
         ],
-        "Record": [st.Page(VIEWS / "audit.py", title="Audit", url_path="audit")],
+        "Record": [
+            st.Page(VIEWS / "policies.py", title="Policies", url_path="policies"),
+            st.Page(VIEWS / "audit.py", title="Audit", url_path="audit"),
+        ],
     }
 
 
@@ -152,8 +157,9 @@ def simulated_progress() -> None:
 
 
 def move_clock(day: date) -> None:
-    """Move the clock for everybody who looks at this demo."""
+    """Move the clock for everybody who looks at this demo, and let happen what the days bring about."""
     move_demo_clock(session.registry(), day=day)
+    follow_up.whatever_is_due(session.registry(), on=day, now=session.now())
 
 
 def sign_in_hint() -> None:

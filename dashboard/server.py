@@ -17,6 +17,7 @@ from starlette.routing import Route
 from dashboard.deep_dive.kept import PARTS, SERVED_POLICY, report_of_token
 from dashboard.opening import open_registry
 from dashboard.palette import theme
+from dashboard.report_route import PATH, report_back
 from dashboard.settings import load_settings
 from monitoring.errors import ModelfolioError
 
@@ -166,6 +167,7 @@ def run(*, address: str, port: int) -> None:
             Route("/healthz", healthz),
             Route("/favicon.png", favicon),
             Route("/favicon.ico", favicon),
+            Route(PATH, report_back, methods=["POST"]),
             Route(REPORTS + "{token}/{part}.html", deep_dive),
         ],
         middleware=[Middleware(SecurityHeaders), Middleware(FirstPage)],

@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard import simulated
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, Settings, load_settings
-from data_access import decision_queries, model_queries, people, portfolio_queries, shift_queries
+from data_access import decision_queries, model_queries, people, portfolio_queries, retraining_queries, shift_queries
 from data_access.demo_clock import demo_clock
 from data_access.portfolio_queries import FilterOptions, PortfolioFilter, Standing
 from monitoring.errors import UnknownPersonError
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from data_access.model_queries import Distribution, ModelFacts
     from data_access.registry import Registry
+    from data_access.retraining_queries import Retraining
     from monitoring.assessment import Assessment
+    from monitoring.decision import Decision
     from monitoring.portfolio_shift import Shift
 
 ACTING_AS = "acting_as"
@@ -287,6 +289,28 @@ def _waiting_count(key: tuple[str, int], _registry: Registry, *, person: str | N
 def waiting_count() -> int:
     """Return how many proposals wait for the acting person."""
     return _waiting_count(key(), registry(), person=actor_email(), day=today())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _approved(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Decision, ...]:
+    del key
+    return decision_queries.approved(_registry, on=day)
+
+
+def approved_decisions() -> tuple[Decision, ...]:
+    """Return the decisions that were approved and are still open."""
+    return _approved(key(), registry(), day=today())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _retrainings(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Retraining, ...]:
+    del key
+    return retraining_queries.retrainings(_registry, on=day)
+
+
+def retrainings() -> tuple[Retraining, ...]:
+    """Return the retrainings that were approved by today, the newest first."""
+    return _retrainings(key(), registry(), day=today())
 
 
 # One model

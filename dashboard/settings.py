@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsError as UnreadableSettingError
 
+from data_access.trigger_targets import TriggerTarget
 from monitoring.errors import SettingsError
 
 PREFIX = "MODELFOLIO_"
@@ -31,6 +33,9 @@ class Settings(BaseSettings):
     overdue_minutes: float = Field(default=30.0, gt=0)
     as_of: date | None = None
     demo_sign_in: bool = False
+    trigger_targets: tuple[TriggerTarget, ...] = ()
+    trigger_silence_hours: float = Field(default=3.0, gt=0)
+    report_token: SecretStr | None = Field(default=None, min_length=16)
     connections: dict[str, SecretStr] = Field(default_factory=dict)
 
     @classmethod
@@ -83,5 +88,9 @@ def load_settings() -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"setting {PREFIX}{name.upper()}: {first['msg']}") from None
+    except UnreadableSettingError as error:
+        raise SettingsError(f"{str(error).splitlines()[0]}: a list or a table is written as JSON") from None
+    if len({target.name for target in settings.trigger_targets}) < len(settings.trigger_targets):
+        raise SettingsError(f"setting {PREFIX}TRIGGER_TARGETS: two targets have the same name")
     settings.home.mkdir(parents=True, exist_ok=True)
     return settings

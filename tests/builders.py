@@ -179,7 +179,7 @@ def _assessment_row(model: Built, day: date, *, ago: int) -> AssessmentRow:
         reason=reason,
         in_verdict_since=since,
         expected_loss=loss,
-        policy_version="default-1",
+        policy_version="1",
         method_version="1",
         content_hash="-",
         rows=1_000,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, session, tables
+from dashboard import carry_out, charts, session, tables
 from dashboard.model_view import tolerance
 from dashboard.presentation import (
     ACTION_VERDICTS,
@@ -104,6 +104,21 @@ def decided_lately() -> None:
     )
 
 
+def to_carry_out() -> None:
+    """List the approved decisions on which this person has the next move."""
+    mine = [decision for decision in session.approved_decisions() if carry_out.moves_of(decision)]
+    if not mine:
+        return
+    st.markdown("**For you to carry out**")
+    for decision in mine[:MOST_POINTS]:
+        what = f"{ACTION_WORDS[decision.action.value]}: {escape_markdown(decision.subject.name, longest=40)}"
+        if st.button(f"{what}, {decision.state.words}", type="tertiary", key=f"ap_carry_out_{decision.id}"):
+            view = "views/retraining.py" if decision.action is Action.RETRAIN else "views/approvals.py"
+            st.switch_page(view, query_params={"decision": str(decision.id)})
+    if len(mine) > MOST_POINTS:
+        st.markdown(quiet(f"and {len(mine) - MOST_POINTS} more"))
+
+
 def bullets(title: str, points: list[str], *, none: str) -> None:
     """List sentences from the registry."""
     listed(title, [escape_markdown(point, longest=220) for point in points], none=none)
@@ -148,7 +163,8 @@ def state_line(decision: Decision, review: Review) -> str:
         "accept": [f"expires {short_date(decision.accept_until)}" if decision.accept_until else "expires"],
     }[decision.action.value]
     path = [f"**Proposed {short_date(decision.proposed_on)}**", f"approved ({given} of {needed})", *steps]
-    return f"{path[0]} {quiet('→ ' + ' → '.join(path[1:]))}  \n{small(escape_markdown(review.waiting_for))}"
+    waits = review.waiting_for if decision.state is State.PROPOSED else carry_out.waits_for(decision)
+    return f"{path[0]} {quiet('→ ' + ' → '.join(path[1:]))}  \n{small(escape_markdown(waits))}"
 
 
 def proposal(decision: Decision, review: Review) -> None:
@@ -338,6 +354,7 @@ def page() -> None:
             empty("No proposal is open.", "Propose from a model's page, or tick models in the portfolio.")
         else:
             chosen = queue(waiting, asked)
+        to_carry_out()
         decided_lately()
     if chosen is None:
         return
@@ -350,7 +367,10 @@ def page() -> None:
             st.markdown(escape_markdown(error))
             return
         proposal(review.decision, review)
-    decide_bar(review.decision, review)
+    if review.decision.state is State.PROPOSED:
+        decide_bar(review.decision, review)
+    else:
+        carry_out.bar(review.decision)
 
 
 page()

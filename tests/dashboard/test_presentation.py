@@ -75,7 +75,7 @@ def evidence(**changes: Any) -> dict[str, Any]:
         "verdict": "retrain",
         "basis": "realised",
         "version": "v1",
-        "policy_version": "default-1",
+        "policy_version": "1",
         "method_version": "1",
         "day": "2026-11-13",
         "measures": {"effect": 0.27, "labels_28": 35_100, "metric": "AUC", "metric_value": 0.8},

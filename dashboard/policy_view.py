@@ -1,0 +1,269 @@
+"""The policy in words and tables: versions, thresholds per tier, what a draft changes and what it would have changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import session
+from dashboard.presentation import (
+    VERDICT_LABELS,
+    escape_markdown,
+    joined,
+    long_date,
+    number,
+    one_line,
+    plural,
+    short_date,
+)
+from dashboard.widgets import colours, quiet, small
+from monitoring.assessment import Verdict
+from monitoring.lifecycle import Move, State
+from monitoring.policy_version import FIRST_VERSION, TIERS, tier_words
+from monitoring.thresholds import THRESHOLDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from pandas.io.formats.style import Styler
+
+    from monitoring.policy import Policy
+    from monitoring.policy_preview import ModelChange, PolicyPreview
+    from monitoring.policy_version import Difference, PolicyHistory, PolicyVersion
+
+DAYS_OF_A_MONTH = 30
+
+
+def heading(history: PolicyHistory, waiting: Sequence[PolicyVersion], *, today: date) -> str:
+    """Return the answer: which version is in force, and what is coming."""
+    current = history.on(today)
+    if current.number == FIRST_VERSION.number:
+        said = "Version 1, the thresholds of the method itself, is in force for all tiers"
+    else:
+        said = f"Version {current.number} is in force since {in_force_words(current)}"
+    if history.newest.number != current.number:
+        said += f"; version {history.newest.number} follows on {in_force_words(history.newest)}"
+    if waiting:
+        said += f"; {plural(len(waiting), 'proposal')} wait{'s' if len(waiting) == 1 else ''} for an answer"
+    return said
+
+
+def in_force_words(version: PolicyVersion) -> str:
+    """Return the first day of an approved version."""
+    if version.in_force_from is None or version.number == FIRST_VERSION.number:
+        return "the beginning"
+    return f"{short_date(version.in_force_from)} {version.in_force_from.year}"
+
+
+def state_words(version: PolicyVersion, history: PolicyHistory, *, today: date) -> str:
+    """Return where a version is: in force since, replaced, proposed, rejected."""
+    if version.state is not State.APPROVED:
+        return version.state.words
+    if version.number == history.on(today).number:
+        return f"in force since {in_force_words(version)}"
+    if version.in_force_from and version.in_force_from > today:
+        return f"in force from {in_force_words(version)}"
+    return f"was in force from {in_force_words(version)}"
+
+
+def story(version: PolicyVersion) -> str:
+    """Return as markdown who proposed a version, when and why, and who answered."""
+    if version.number == FIRST_VERSION.number:
+        return quiet(f"{escape_markdown(version.reason)} Every registry starts with it.")
+    lines = [
+        small(
+            f"Proposed by {who(version.proposed_by)} on {long_date(version.proposed_on)}, from version {version.based_on}:"
+        )
+        + f" “{escape_markdown(version.reason, longest=400)}”"
+    ]
+    for answer in version.approvals:
+        verb = "Approved" if answer.answer is Move.APPROVE else "Rejected"
+        comment = f" “{escape_markdown(answer.comment)}”" if answer.comment else ""
+        lines.append(small(f"{verb} by {who(answer.person)} on {short_date(answer.answered_on)}") + comment)
+    if version.state is State.WITHDRAWN and version.decided_on:
+        lines.append(small(f"Withdrawn by its proposer on {short_date(version.decided_on)}"))
+    return "  \n".join(lines)
+
+
+def who(email: str) -> str:
+    """Return a person's name as markdown."""
+    return escape_markdown(session.person_name(email))
+
+
+def differences_list(found: Sequence[Difference], *, against: int) -> str:
+    """Return as markdown what a draft changes, each with whether it is stricter or more lenient."""
+    lines = []
+    for each in found:
+        words, threshold = each.threshold.words, each.threshold
+        judged = threshold.change_words(before=each.before, after=each.after)
+        lines.append(
+            f"- {threshold.title}, {tier_words(each.tiers)}: {words(each.before)} → **{words(each.after)}**, {judged}  \n"
+            f"  {small(threshold.sentence(each.after))}"
+        )
+    return "\n".join([f"**Other than in version {against}**\n", *lines])
+
+
+def rules(policies: Sequence[Policy], *, tiers: Sequence[int], base: Sequence[Policy] | None, against: int) -> Styler:
+    """One row per threshold: ``About``, ``Threshold``, a column per tier or one for all, the rule in words, and what differs.
+
+    ``base`` are the policies of version ``against`` that this is compared with, if it is another one.
+    """
+    shown = [policies[tier - 1] for tier in tiers]
+    alike = all(threshold.of(shown[0]) == threshold.of(each) for threshold in THRESHOLDS for each in shown)
+    rows, differing, before = [], [], ""
+    for threshold in THRESHOLDS:
+        row = {"About": "" if threshold.group == before else str(threshold.group), "Threshold": threshold.title}
+        values = [threshold.words(threshold.of(policy)) for policy in shown]
+        row |= (
+            {columns_for(tiers): values[0]} if alike else {f"Tier {t}": v for t, v in zip(tiers, values, strict=True)}
+        )
+        row["Rule"] = threshold.sentence(threshold.of(shown[0])) if alike else threshold.rule.replace("{}", "this much")
+        old = [threshold.of(base[tier - 1]) for tier in tiers] if base else []
+        changed = [(t, o) for t, o, policy in zip(tiers, old, shown, strict=False) if o != threshold.of(policy)]
+        row[f"Version {against}"] = _was(threshold.words, changed, tiers)
+        rows.append(row)
+        differing.append(bool(changed))
+        before = threshold.group
+    frame = pd.DataFrame(rows)
+    if not any(differing):
+        frame = frame.drop(columns=f"Version {against}")
+    accent = f"color:{colours().accent};font-weight:600"
+
+    def style(row: pd.Series) -> list[str]:
+        return [accent if differing[int(str(row.name))] else ""] * len(row)
+
+    return frame.style.apply(style, axis=1)
+
+
+def columns_for(tiers: Sequence[int]) -> str:
+    """Return the name of the one column when every shown tier has the same thresholds."""
+    return "All tiers" if tuple(tiers) == TIERS else f"Tier {tiers[0]}"
+
+
+def _was(words: object, changed: list[tuple[int, float]], tiers: Sequence[int]) -> str:
+    if not changed or not callable(words):
+        return ""
+    if len({value for _, value in changed}) == 1 and len(changed) == len(tiers):
+        return str(words(changed[0][1]))
+    return ", ".join(f"tier {tier} {words(value)}" for tier, value in changed)
+
+
+def history_frame(versions: Sequence[PolicyVersion], history: PolicyHistory, *, today: date) -> pd.DataFrame:
+    """One row per version, newest first: number, state, who proposed it when and why, who decided it when."""
+    return pd.DataFrame(
+        [
+            {
+                "Version": version.number,
+                "State": state_words(version, history, today=today),
+                "Proposed by": one_line(session.person_name(version.proposed_by), longest=40),
+                "On": "" if version.number == FIRST_VERSION.number else short_date(version.proposed_on),
+                "Why": one_line(version.reason, longest=200),
+                "Decided by": joined(
+                    [one_line(session.person_name(each.person), longest=40) for each in version.approvals]
+                )
+                or (one_line(session.person_name(version.decided_by), longest=40) if version.decided_by else ""),
+                "Decided": short_date(version.decided_on),
+            }
+            for version in versions
+        ]
+    )
+
+
+def preview_sentence(preview: PolicyPreview) -> str:
+    """Return as markdown what the draft would change, in one sentence."""
+    now, ever = len(preview.changed_today), len(preview.changed)
+    if not ever:
+        return f"**No verdict** of {plural(preview.models, 'model')} would have been another one on any of these days."
+    today = (
+        f"**{plural(now, 'model')} of {preview.models:,}** would have another verdict today"
+        if now
+        else (f"**No model of {preview.models:,}** would have another verdict today")
+    )
+    return f"{today}; {plural(ever, 'model')} would have had one on some day since {short_date(preview.first)}."
+
+
+def preview_numbers(preview: PolicyPreview, *, against: int, draft: str) -> str:
+    """Return as a markdown table what the days looked like under both: today's counts, spells of Retrain, changes of verdict."""
+    before, after = preview.before, preview.after
+    months = max(len(preview.days) / DAYS_OF_A_MONTH, 1)
+
+    def changes(count: int) -> str:
+        return number(count / max(preview.models, 1) / months, digits=2)
+
+    rows = [
+        (
+            VERDICT_LABELS[verdict].markdown + " today",
+            number(before.counts[verdict][-1]),
+            number(after.counts[verdict][-1]),
+        )
+        for verdict in Verdict
+        if before.counts[verdict][-1] or after.counts[verdict][-1]
+    ]
+    rows += [
+        (
+            f"Models asked to retrain in {len(preview.days)} days",
+            number(before.retrained_models),
+            number(after.retrained_models),
+        ),
+        ("Spells of Retrain", number(len(before.retrain_spells)), number(len(after.retrain_spells))),
+        ("Usual length of a spell", _days(before.median_spell), _days(after.median_spell)),
+        ("Verdict changes a model in 30 days", changes(before.verdict_changes), changes(after.verdict_changes)),
+    ]
+    lines = [f"| | Version {against} | {draft} |", "|---|---:|---:|"]
+    lines += [f"| {name} | {old} | {f'**{new}**' if new != old else new} |" for name, old, new in rows]
+    return "\n".join(lines)
+
+
+def _days(length: float | None) -> str:
+    return "none" if length is None else f"{number(length)} d"
+
+
+def changes_frame(changed: Sequence[ModelChange]) -> Styler:
+    """One row per model: from which verdict to which today, why, and on which of the days they differ."""
+    frame = pd.DataFrame(
+        [
+            {
+                "Model": one_line(each.name, longest=80),
+                "Tier": each.tier,
+                "In force": VERDICT_LABELS[Verdict(each.before)].text,
+                "Draft": VERDICT_LABELS[Verdict(each.after)].text,
+                "Why under the draft": one_line(each.reason_after, longest=80),
+                "Days": each.days,
+                "From": pd.Timestamp(each.first_day).date(),
+                "To": pd.Timestamp(each.last_day).date(),
+            }
+            for each in changed
+        ]
+    )
+    by_text = {label.text: colours().verdicts[verdict] for verdict, label in VERDICT_LABELS.items()}
+
+    def style(column: pd.Series) -> list[str]:
+        return [f"color:{by_text[text]};font-weight:600" for text in column]
+
+    return frame.style.apply(style, subset=["In force", "Draft"])
+
+
+def change_columns() -> dict[str, Any]:
+    """Return widths and formats of the models that change."""
+    return {
+        "Model": st.column_config.TextColumn(width=190),
+        "Tier": st.column_config.NumberColumn(width=42),
+        "In force": st.column_config.TextColumn(width=118),
+        "Draft": st.column_config.TextColumn(width=118),
+        "Why under the draft": st.column_config.TextColumn(width=330),
+        "Days": st.column_config.NumberColumn(width=46, help="Days with another verdict under the draft"),
+        "From": st.column_config.DateColumn(width=68, format="D MMM"),
+        "To": st.column_config.DateColumn(width=68, format="D MMM"),
+    }
+
+
+def rule_columns() -> dict[str, Any]:
+    """Return the widths of the table of thresholds."""
+    return {
+        "About": st.column_config.TextColumn(width=104),
+        "Threshold": st.column_config.TextColumn(width=218),
+        "Rule": st.column_config.TextColumn(width=640),
+    } | {name: st.column_config.TextColumn(width=122) for name in ("All tiers", *(f"Tier {tier}" for tier in TIERS))}
