@@ -43,6 +43,8 @@ class FindingKind(StrEnum):
     STUCK = "stuck"
     UNIT = "unit"
     RESCALED = "rescaled"
+    SWAPPED = "swapped"
+    STRANGE = "strange"
     NEW_LEVEL = "new_level"
     LEVEL_CHANGE = "level_change"
     MISSING_COLUMN = "missing_column"
@@ -69,6 +71,8 @@ QUALITY_KINDS = frozenset(
         FindingKind.STUCK,
         FindingKind.UNIT,
         FindingKind.RESCALED,
+        FindingKind.SWAPPED,
+        FindingKind.STRANGE,
         FindingKind.NEW_LEVEL,
         FindingKind.LEVEL_CHANGE,
         FindingKind.MISSING_COLUMN,

@@ -20,7 +20,7 @@ from monitoring.finding_evidence import (
     prediction_span,
     share_of_mix,
 )
-from monitoring.metrics import ranking_share
+from monitoring.metrics import AREA_THAT_RANKS, area_bounds, has_rare_class, ranking_share
 from monitoring.performance import ONE_SIDED_95, average_run_length
 from monitoring.window import run_start
 from monitoring.wording import day_span, day_text, interval, number, percent, reason, with_note
@@ -44,6 +44,14 @@ def _skill_facts(segment: Segment) -> tuple[float, float] | None:
     if not reference.label_rows or reference.skill > segment.policy.skill_floor:
         return None
     return reference.skill, ranking_share(reference.label_layout, reference.totals)
+
+
+def _is_useless(segment: Segment, skill: float, ranks: float) -> bool:
+    """Return whether a score neither explains the label nor, where positives are rare, ranks: its AUC is surely below 0.60."""
+    if not _hardly_ranks(segment, skill, ranks):
+        return False
+    layout = segment.reference.label_layout
+    return not has_rare_class(layout) or float(area_bounds(layout, segment.reference.totals)[1]) < AREA_THAT_RANKS
 
 
 def _hardly_ranks(segment: Segment, skill: float, ranks: float) -> bool:
@@ -84,7 +92,7 @@ def _reference_evidence(segment: Segment, i: int, skill: float, ranks: float) ->
 def never_useful(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give a reference without skill whose score hardly ranks: retire."""
     facts = _skill_facts(segment)
-    if facts is None or not _hardly_ranks(segment, *facts):
+    if facts is None or not _is_useless(segment, *facts):
         return
     skill, ranks = facts
     text = f"It was never better than naive: its skill in its own reference is {percent(skill)}, and its score hardly ranks."
@@ -97,9 +105,12 @@ def never_useful(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
 def level_off(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give a reference without skill whose score ranks: watch, and recalibrate."""
     facts = _skill_facts(segment)
-    if facts is None or _hardly_ranks(segment, *facts):
+    if facts is None or _is_useless(segment, *facts):
         return
     skill, ranks = facts
+    layout, totals = segment.reference.label_layout, segment.reference.totals
+    if skill > 0 and has_rare_class(layout) and float(area_bounds(layout, totals)[0]) >= AREA_THAT_RANKS:
+        return  # its level is right and it ranks
     text = (
         f"It ranks, but its level is off: skill {percent(skill)} in its own reference, while {percent(ranks)} of the "
         "label's variance lies between its scores. Recalibrating may be enough."
