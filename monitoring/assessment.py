@@ -43,6 +43,7 @@ class FindingKind(StrEnum):
     STUCK = "stuck"
     UNIT = "unit"
     RESCALED = "rescaled"
+    UNIT_IN_RANGE = "unit_in_range"
     SWAPPED = "swapped"
     STRANGE = "strange"
     NEW_LEVEL = "new_level"
@@ -71,6 +72,7 @@ QUALITY_KINDS = frozenset(
         FindingKind.STUCK,
         FindingKind.UNIT,
         FindingKind.RESCALED,
+        FindingKind.UNIT_IN_RANGE,
         FindingKind.SWAPPED,
         FindingKind.STRANGE,
         FindingKind.NEW_LEVEL,
@@ -89,7 +91,7 @@ class Finding:
 
     ``argues_for`` is the verdict the finding would lead to alone. ``evidence`` holds plain JSON values under the names of
     METHODS section 12. Always: ``window``, ``threshold_source``, ``false_alarms``, ``days_in_a_row``, ``ruled_out``, ``shift``
-    (the portfolio shift it belongs to, or nothing), ``reference``, ``method_version``, ``configuration``. Where they apply:
+    (the portfolio shift it belongs to, or nothing), ``reference``, ``method_version``, ``configuration``, ``policy_version``. Where they apply:
     ``prediction_days``, ``label_days``, ``newest_prediction_day``, ``rows``, ``labels``, ``value``, ``reference_value``,
     ``threshold``, ``effect``, ``effect_low``, ``effect_high``, ``effect_words``, ``mix``, ``misfit``, ``calibration``.
     """
@@ -159,6 +161,6 @@ class Assessment:
     against: tuple[str, ...] = ()
     measures: Measures = field(default_factory=Measures)
     expected_loss: float = 0.0
-    policy_version: str = "default-1"
+    policy_version: str = "1"
     method_version: str = "1"
     details: dict[str, Any] = field(default_factory=dict)
