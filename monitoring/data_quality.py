@@ -403,7 +403,8 @@ def _strangers(reference: Reference, profiles: DayProfiles, rows: np.ndarray) ->
     none = np.zeros(len(at))
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (below + above) / np.maximum(columns.summed(days) + below + above, 1)
-        rose = _share_check(share, rows, normal=none, variance=none, rise=np.full(len(at), STRANGE_SHARE))
+        rose = _share_check(share, rows, normal=none, variance=none, rise=np.full(len(at), STRANGE_SHARE), own=True)
+        rose &= (rows >= ENOUGH_ROWS)[:, None]
         if not rose.any():
             return rose, share
         apart, n = _total_variation(columns, usual, days)

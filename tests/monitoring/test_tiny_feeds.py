@@ -36,10 +36,9 @@ def test_a_day_that_does_not_show_it_is_not_broken() -> None:
 
 
 def test_no_more_than_thirty_rows_are_looked_back_on() -> None:
-    few = [
-        1 if i % 8 == 0 else 0 for i in range(40)
-    ]  # one in eight rows: in time nine would be no chance, in thirty rows four are
-    assert not any(rose(few, [1] * 40))
+    few = [1 if i % 8 == 0 else 0 for i in range(80)]
+    assert not any(rose(few, [1] * 80))
+    assert rose([*few[:72], 4], [*[1] * 72, 4])[-1]
 
 
 def test_what_differs_between_days_anyway_is_no_rise() -> None:

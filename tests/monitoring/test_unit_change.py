@@ -81,7 +81,8 @@ def test_one_day_is_no_change_of_unit() -> None:
 
 
 def test_fewer_than_thirty_rows_a_day_are_not_asked() -> None:
-    assert open_days(history(1.609344, rows_a_day=29)) == []
+    assert open_days(history(3.28084, rows_a_day=29)) == []
+    assert open_days(history(3.28084, rows_a_day=31)) != []
 
 
 @pytest.mark.parametrize("factor", [1.1, 1.25, 1.4])
