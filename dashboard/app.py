@@ -53,7 +53,7 @@ def frame() -> None:
 
 def pages() -> dict[str, list[st.Page]]:
     """Return the menu; the model page is reached from a model, not from the menu."""
-    waiting = session.waiting_count()
+    waiting, policies = session.waiting_count(), session.waiting_policies()
     return {
         "": [
             st.Page(VIEWS / "portfolio.py", title="Portfolio", url_path="portfolio", default=True),
@@ -69,7 +69,9 @@ def pages() -> dict[str, list[st.Page]]:
             ),
         ],
         "Record": [
-            st.Page(VIEWS / "policies.py", title="Policies", url_path="policies"),
+            st.Page(
+                VIEWS / "policies.py", title=f"Policies ({policies})" if policies else "Policies", url_path="policies"
+            ),
             st.Page(VIEWS / "audit.py", title="Audit", url_path="audit"),
             st.Page(VIEWS / "glossary.py", title="Glossary", url_path="glossary"),
         ],

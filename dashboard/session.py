@@ -8,22 +8,34 @@ from __future__ import annotations
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from dashboard import simulated
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, Settings, load_settings
-from data_access import decision_queries, model_queries, people, portfolio_queries, retraining_queries, shift_queries
+from data_access import (
+    decision_queries,
+    model_queries,
+    model_timeline,
+    people,
+    policy_queries,
+    portfolio_queries,
+    retraining_queries,
+    shift_queries,
+)
 from data_access.demo_clock import demo_clock
+from data_access.judged_versions import judged_versions
 from monitoring.errors import UnknownPersonError
 from monitoring.people import Actor, Role
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from data_access.model_queries import Distribution, ModelFacts
+    from data_access.judged_versions import JudgedVersions
+    from data_access.model_queries import ModelFacts
+    from data_access.model_timeline import DecisionMove, ShiftSpell
     from data_access.registry import Registry
     from data_access.retraining_queries import Retraining
     from monitoring.assessment import Assessment
@@ -244,6 +256,17 @@ def waiting_count() -> int:
     return _waiting_count(key(), registry(), person=actor_email(), day=today())
 
 
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
+def _waiting_policies(key: tuple[str, int], _registry: Registry, *, person: str | None, day: date) -> int:
+    del key
+    return policy_queries.waiting_count(_registry, person=person, on=day)
+
+
+def waiting_policies() -> int:
+    """Return how many proposed versions of the policy wait for the acting person."""
+    return _waiting_policies(key(), registry(), person=actor_email(), day=today())
+
+
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
 def _approved(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Decision, ...]:
     del key
@@ -264,6 +287,19 @@ def _retrainings(key: tuple[str, int], _registry: Registry, *, day: date) -> tup
 def retrainings() -> tuple[Retraining, ...]:
     """Return the retrainings that were approved by today, the newest first."""
     return _retrainings(key(), registry(), day=today())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=100, show_spinner=False)
+def _measured(
+    key: tuple[str, int], _registry: Registry, *, day: date, number: int, _decision: Decision
+) -> dict[str, Any] | None:
+    del key, number
+    return retraining_queries.measured(_registry, _decision, on=day)
+
+
+def measured(decision: Decision) -> dict[str, Any] | None:
+    """Return what one retraining has brought by today."""
+    return _measured(key(), registry(), day=today(), number=decision.id, _decision=decision)
 
 
 # One model
@@ -300,17 +336,30 @@ def feature_days(model_id: str, *, known_on: date, first: date) -> pd.DataFrame:
 
 
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=100, show_spinner=False)
-def _distribution(
-    key: tuple[str, int], _registry: Registry, *, model_id: str, version: str, feature: str, last: date, known_on: date
-) -> Distribution | None:
+def _model_events(
+    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date
+) -> tuple[tuple[Decision, ...], tuple[DecisionMove, ...], tuple[ShiftSpell, ...]]:
     del key
-    return model_queries.distribution(
-        _registry, model_id, version=version, feature=feature, last=last, known_on=known_on
+    return (
+        decision_queries.of_model(_registry, model_id, on=known_on),
+        model_timeline.decision_moves(_registry, model_id, on=known_on),
+        model_timeline.shift_spells(_registry, model_id, known_on=known_on),
     )
 
 
-def distribution(model_id: str, *, version: str, feature: str, last: date, known_on: date) -> Distribution | None:
-    """Return a feature's shares in the week up to ``last`` and in the reference."""
-    return _distribution(
-        key(), registry(), model_id=model_id, version=version, feature=feature, last=last, known_on=known_on
-    )
+def model_events(
+    model_id: str, *, known_on: date
+) -> tuple[tuple[Decision, ...], tuple[DecisionMove, ...], tuple[ShiftSpell, ...]]:
+    """Return a model's decisions, every move of them, and the portfolio shifts it was part of, as known on a day."""
+    return _model_events(key(), registry(), model_id=model_id, known_on=known_on)
+
+
+@st.cache_resource(ttl=CACHED_SECONDS, max_entries=30, show_spinner=False)
+def _judged(key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date) -> JudgedVersions:
+    del key
+    return judged_versions(_registry, model_id, known_on=known_on)
+
+
+def judged(model_id: str, *, known_on: date) -> JudgedVersions:
+    """Return a model's versions as they were judged, put together from stored profiles; nobody may change it."""
+    return _judged(key(), registry(), model_id=model_id, known_on=known_on)

@@ -163,11 +163,20 @@ def _model_row(model: Built) -> ModelRow:
         timezone="UTC",
         service_state=model.service_state,
         has_log=model.has_log,
-        card=model.card,
+        card=_card(model),
         card_hash="-",
         created_at=NOW,
         updated_at=NOW,
     )
+
+
+def _card(model: Built) -> dict[str, Any]:
+    """Return the card of a small binary model, or that of an inventory entry."""
+    named = {"id": model.id, "name": model.name or model.id}
+    if not model.has_log:
+        return named | model.card
+    log = {"task": "binary", "columns": {"timestamp": "ts", "probability": "p"}, "positive_class": "yes"}
+    return named | log | {"features": [{"name": "amount", "type": "numeric"}]} | model.card
 
 
 def _wave(model_id: str, day: date, size: float) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import glossary, portfolio_session, session, tables
+from dashboard import glossary, model_list, portfolio_session, session, tables
 from dashboard.portfolio_filters import (
     ORDER_WORDS,
     asked_in_url,
@@ -151,6 +151,7 @@ def table(wanted: PortfolioFilter, order: str) -> list[str]:
     )
     if event.selection.cells:
         tables.forget_selection()
+        model_list.remember(ids)
         st.switch_page(tables.MODEL_PAGE, query_params={"model": ids[event.selection.cells[0][0]]})
     return [ids[row] for row in event.selection.rows if row < len(ids)]
 
