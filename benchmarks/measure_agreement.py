@@ -14,7 +14,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.home import FIRST_DAY, Size, day_of, imported, log_of, reference_of
 from benchmarks.measuring import Claim, Measured, print_table, short
 from benchmarks.workload import LEVELS, SHAPES, categorical_names, numeric_names
-from data_access import model_queries
+from data_access import distributions, model_queries
+from data_access.judged_versions import judged_versions
 from monitoring.profile import STORED_LEVELS, NumericBins
 from monitoring.scores import NumericCounts, kolmogorov_smirnov_within_range, normed_wasserstein_distance
 
@@ -75,10 +76,9 @@ def stored_errors(size: Size) -> dict[str, float]:
     with imported(size) as home:
         home.assess(until=size.days - 1)
         week = log[log["ts"] >= day_of(log, size.days - WINDOW_DAYS)["ts"].min()]
+        judged = judged_versions(home.registry, "model-00000", known_on=last)
         for name in (*numeric_names(size.features), *categorical_names(size.features)):
-            shares = model_queries.distribution(
-                home.registry, "model-00000", version="v1", feature=name, last=last, known_on=last
-            )
+            shares = distributions.distribution(judged, name, last=last)
             assert shares is not None
             then, now = reference[name].dropna(), week[name].dropna()
             if name.startswith("n"):

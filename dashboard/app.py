@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import session, simulated
 from dashboard.presentation import escape_markdown, long_date, words
-from dashboard.tables import MODEL_PAGE
+from dashboard.tables import MODEL_PAGE, SHIFTS_PAGE
 from dashboard.widgets import colours, small
 from data_access.demo_clock import move_demo_clock
 from monitoring import follow_up
@@ -53,10 +53,11 @@ def frame() -> None:
 
 def pages() -> dict[str, list[st.Page]]:
     """Return the menu; the model page is reached from a model, not from the menu."""
-    waiting = session.waiting_count()
+    waiting, policies = session.waiting_count(), session.waiting_policies()
     return {
         "": [
             st.Page(VIEWS / "portfolio.py", title="Portfolio", url_path="portfolio", default=True),
+            st.Page(SHIFTS_PAGE, title="Shifts", url_path="shifts"),
             st.Page(
                 VIEWS / "approvals.py", title=f"Approvals ({waiting})" if waiting else "Approvals", url_path="approvals"
             ),
@@ -68,8 +69,11 @@ def pages() -> dict[str, list[st.Page]]:
             ),
         ],
         "Record": [
-            st.Page(VIEWS / "policies.py", title="Policies", url_path="policies"),
+            st.Page(
+                VIEWS / "policies.py", title=f"Policies ({policies})" if policies else "Policies", url_path="policies"
+            ),
             st.Page(VIEWS / "audit.py", title="Audit", url_path="audit"),
+            st.Page(VIEWS / "glossary.py", title="Glossary", url_path="glossary"),
         ],
     }
 

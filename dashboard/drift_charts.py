@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dashboard.charts import Chart, iso, layout, note, safe, translucent
+from dashboard.charts import LANE_MARGIN, Chart, MarginWords, beside_levels, iso, layout, note, safe, translucent
 from dashboard.presentation import importance, number, percent, plural, short_date
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dashboard.charts import Span
     from dashboard.palette import Palette
-    from data_access.model_queries import Distribution
+    from data_access.distributions import Distribution
 
 HEAT_TOP = 3.0
 MOST_FEATURES = 15
@@ -152,6 +153,59 @@ def distribution(shares: Distribution, colours: Palette, *, height: int) -> Char
             yaxis={"tickformat": ".0%", "range": [0, 1.08 * top], "nticks": 4},
         ),
     }
+    return Chart(figure, alt, height)
+
+
+def prediction_drift(days: pd.DataFrame, colours: Palette, *, span: Span, height: int = 230) -> Chart | None:
+    """Draw the PSI of the predictions day by day with its threshold; ``days`` as of ``distributions.prediction_days``."""
+    shown = days[(days["day"] >= span[0]) & (days["day"] < span[1])]
+    known = shown[shown["psi"].notna()]
+    if known.empty:
+        return None
+    xs = [iso(day) for day in shown["day"]]
+    psi, threshold = (
+        [None if pd.isna(x) else round(float(x), 4) for x in shown[name]] for name in ("psi", "threshold")
+    )
+    top = 1.15 * max(float(known["psi"].max()), float(known["threshold"].max()))
+    end = known.iloc[-1]
+    entries = [
+        MarginWords(float(end["psi"]), number(end["psi"], digits=2), colours.accent),
+        MarginWords(float(end["threshold"]), "threshold", colours.muted),
+    ]
+    figure = {
+        "data": [
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": xs,
+                "y": threshold,
+                "line": {"color": colours.muted, "width": 1.2, "dash": "dash"},
+                "hovertemplate": "threshold %{y:.2f}<extra></extra>",
+            },
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": xs,
+                "y": psi,
+                "line": {"color": colours.accent, "width": 2.2},
+                "hovertext": [f"{number(rows)} predictions" for rows in shown["rows"]],
+                "hovertemplate": "PSI %{y:.2f} on %{hovertext}<extra></extra>",
+            },
+        ],
+        "layout": layout(
+            colours,
+            height=height,
+            margin=LANE_MARGIN,
+            annotations=beside_levels(entries, low=0, high=top, pixels=height - 36),
+            xaxis={"range": [iso(day) for day in span]},
+            yaxis={"range": [0, top]},
+        ),
+    }
+    over = int((known["psi"] > known["threshold"]).sum())
+    alt = (
+        f"PSI of the predictions {number(end['psi'], digits=2)} on {short_date(end['day'])}, threshold "
+        f"{number(end['threshold'], digits=2)}; above it on {over} of {plural(len(known), 'day')}."
+    )
     return Chart(figure, alt, height)
 
 

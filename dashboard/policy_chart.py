@@ -18,11 +18,11 @@ NEAREST = 0.09
 """Share of the scale below which two names at the right end would lie on each other."""
 
 
-def counts(preview: PolicyPreview, verdict: Verdict, colours: Palette, *, against: int) -> Chart:
-    """Return two lines: models with the verdict per day under version ``against`` (grey, dotted) and under the draft."""
+def counts(preview: PolicyPreview, verdict: Verdict, colours: Palette, *, before: str, after: str) -> Chart:
+    """Return two lines: models with the verdict per day under what is in force (grey, dotted) and under the draft."""
     word, days = VERDICT_LABELS[verdict].word, [iso(day) for day in preview.days]
-    before, after = preview.before.counts[verdict], preview.after.counts[verdict]
-    top = max([*before, *after, 1]) * 1.15
+    old, new = preview.before.counts[verdict], preview.after.counts[verdict]
+    top = max([*old, *new, 1]) * 1.15
     lines = [
         {
             "type": "scatter",
@@ -34,16 +34,15 @@ def counts(preview: PolicyPreview, verdict: Verdict, colours: Palette, *, agains
             "hovertemplate": f"{name}: %{{y:,}}<extra></extra>",
         }
         for values, name, colour, width, dash in (
-            (before, f"Version {against}", colours.muted, 2, "dot"),
-            (after, "Draft", colours.accent, 2.2, "solid"),
+            (old, before, colours.muted, 2, "dot"),
+            (new, after, colours.accent, 2.2, "solid"),
         )
     ]
-    apart = abs(before[-1] - after[-1]) / top
-    push = 0 if apart >= NEAREST else 9
-    up = push if before[-1] >= after[-1] else -push
+    push = 0 if abs(old[-1] - new[-1]) / top >= NEAREST else 9
+    up = push if old[-1] >= new[-1] else -push
     ends = [
-        note(days[-1], before[-1], f"Version {against}: {number(before[-1])}", colours.muted, yshift=up),
-        note(days[-1], after[-1], f"Draft: {number(after[-1])}", colours.accent, yshift=-up),
+        note(days[-1], old[-1], f"{before}: {number(old[-1])}", colours.muted, yshift=up),
+        note(days[-1], new[-1], f"{after}: {number(new[-1])}", colours.accent, yshift=-up),
     ]
     figure = {
         "data": lines,
@@ -58,6 +57,6 @@ def counts(preview: PolicyPreview, verdict: Verdict, colours: Palette, *, agains
     }
     alt = (
         f"Models with the verdict {word} per day from {short_date(preview.first)} to {short_date(preview.last)}: "
-        f"{number(before[-1])} on the last day under version {against}, {number(after[-1])} under the draft."
+        f"on the last day {number(old[-1])} under {before}, {number(new[-1])} under {after}."
     )
     return Chart(figure, alt, HEIGHT)

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 LOG = "policy_preview.log"
 SECONDS_BETWEEN_TOLD = 1.0
+NICENESS = 5
+"""Pages come first, and somebody waits for the preview."""
 NOT_FINISHED = "It ended before it was done; its log is policy_preview.log in the home folder."
+
+STOPPED = "It was stopped together with the server."
 
 
 class CancelledError(Exception):
@@ -88,6 +92,9 @@ def work_out(registry: Registry, draft: Draft, *, report: Callable[[int, int], N
         found = policy_preview(registry, Replay(base.policies, draft.policies, first, draft.day), report=tell)
     except CancelledError:
         return False
+    except KeyboardInterrupt:
+        policy_drafts.fail_preview(registry, draft.id, STOPPED, now=datetime.now(UTC))
+        raise
     except Exception as error:
         sentence = str(error) if isinstance(error, ModelfolioError) else f"{type(error).__name__}: {error}"
         policy_drafts.fail_preview(registry, draft.id, sentence.splitlines()[0], now=datetime.now(UTC))

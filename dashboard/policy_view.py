@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,20 +20,23 @@ from dashboard.presentation import (
     short_date,
 )
 from dashboard.widgets import colours, quiet, small
+from data_access.policy_drafts import PreviewState
 from monitoring.assessment import Verdict
 from monitoring.lifecycle import Move, State
 from monitoring.policy_version import FIRST_VERSION, TIERS, tier_words
 from monitoring.thresholds import THRESHOLDS
+from monitoring.wording import day_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
     from pandas.io.formats.style import Styler
 
+    from data_access.policy_drafts import Draft
     from monitoring.policy import Policy
     from monitoring.policy_preview import ModelChange, PolicyPreview
     from monitoring.policy_version import Difference, PolicyHistory, PolicyVersion
+    from monitoring.thresholds import Threshold
 
 DAYS_OF_A_MONTH = 30
 
@@ -49,6 +53,14 @@ def heading(history: PolicyHistory, waiting: Sequence[PolicyVersion], *, today: 
     if waiting:
         said += f"; {plural(len(waiting), 'proposal')} wait{'s' if len(waiting) == 1 else ''} for an answer"
     return said
+
+
+def draft_heading(found: Sequence[Difference], draft: Draft) -> str:
+    """Return how far a draft is from its version, and what it would change if that is known."""
+    said = f"A draft: {plural(len(found), 'change')} to version {draft.based_on}"
+    if draft.preview is None or draft.state is not PreviewState.READY:
+        return said
+    return f"{said}; {number(len(draft.preview.changed_today))} of {plural(draft.preview.models, 'verdict')} would change today"
 
 
 def in_force_words(version: PolicyVersion) -> str:
@@ -122,14 +134,14 @@ def rules(policies: Sequence[Policy], *, tiers: Sequence[int], base: Sequence[Po
         )
         row["Rule"] = threshold.sentence(threshold.of(shown[0])) if alike else threshold.rule.replace("{}", "this much")
         old = [threshold.of(base[tier - 1]) for tier in tiers] if base else []
-        changed = [(t, o) for t, o, policy in zip(tiers, old, shown, strict=False) if o != threshold.of(policy)]
-        row[f"Version {against}"] = _was(threshold.words, changed, tiers)
+        changed = [(t, o, threshold.of(p)) for t, o, p in zip(tiers, old, shown, strict=False) if o != threshold.of(p)]
+        row[f"In version {against}"] = _was(threshold, changed, tiers)
         rows.append(row)
         differing.append(bool(changed))
         before = threshold.group
     frame = pd.DataFrame(rows)
     if not any(differing):
-        frame = frame.drop(columns=f"Version {against}")
+        frame = frame.drop(columns=f"In version {against}")
     accent = f"color:{colours().accent};font-weight:600"
 
     def style(row: pd.Series) -> list[str]:
@@ -143,12 +155,15 @@ def columns_for(tiers: Sequence[int]) -> str:
     return "All tiers" if tuple(tiers) == TIERS else f"Tier {tiers[0]}"
 
 
-def _was(words: object, changed: list[tuple[int, float]], tiers: Sequence[int]) -> str:
-    if not changed or not callable(words):
-        return ""
-    if len({value for _, value in changed}) == 1 and len(changed) == len(tiers):
-        return str(words(changed[0][1]))
-    return ", ".join(f"tier {tier} {words(value)}" for tier, value in changed)
+def _was(threshold: Threshold, changed: Sequence[tuple[int, float, float]], tiers: Sequence[int]) -> str:
+    """Return what the other version says, and whether this one is stricter or more lenient; tiers are named where they differ."""
+    said = {
+        tier: f"{threshold.words(old)}, this is {threshold.change_words(before=old, after=new)}"
+        for tier, old, new in changed
+    }
+    if len(set(said.values())) == 1 and len(said) == len(tiers):
+        return next(iter(said.values()))
+    return "; ".join(f"tier {tier} {words}" for tier, words in said.items())
 
 
 def history_frame(versions: Sequence[PolicyVersion], history: PolicyHistory, *, today: date) -> pd.DataFrame:
@@ -204,15 +219,16 @@ def preview_numbers(preview: PolicyPreview, *, against: int, draft: str) -> str:
     ]
     rows += [
         (
-            f"Models asked to retrain in {len(preview.days)} days",
+            f"Asked to retrain in {len(preview.days)} days",
             number(before.retrained_models),
             number(after.retrained_models),
         ),
         ("Spells of Retrain", number(len(before.retrain_spells)), number(len(after.retrain_spells))),
         ("Usual length of a spell", _days(before.median_spell), _days(after.median_spell)),
-        ("Verdict changes a model in 30 days", changes(before.verdict_changes), changes(after.verdict_changes)),
+        ("Verdict changes in 30 days", changes(before.verdict_changes), changes(after.verdict_changes)),
     ]
-    lines = [f"| | Version {against} | {draft} |", "|---|---:|---:|"]
+    names = (name.replace(" ", "\u00a0") for name in (f"Version {against}", draft))
+    lines = [f"| Models | {' | '.join(names)} |", "|---|---:|---:|"]
     lines += [f"| {name} | {old} | {f'**{new}**' if new != old else new} |" for name, old, new in rows]
     return "\n".join(lines)
 
@@ -221,7 +237,7 @@ def _days(length: float | None) -> str:
     return "none" if length is None else f"{number(length)} d"
 
 
-def changes_frame(changed: Sequence[ModelChange]) -> Styler:
+def changes_frame(changed: Sequence[ModelChange], *, name: str) -> Styler:
     """One row per model: from which verdict to which today, why, and on which of the days they differ."""
     frame = pd.DataFrame(
         [
@@ -229,11 +245,10 @@ def changes_frame(changed: Sequence[ModelChange]) -> Styler:
                 "Model": one_line(each.name, longest=80),
                 "Tier": each.tier,
                 "In force": VERDICT_LABELS[Verdict(each.before)].text,
-                "Draft": VERDICT_LABELS[Verdict(each.after)].text,
-                "Why under the draft": one_line(each.reason_after, longest=80),
-                "Days": each.days,
-                "From": pd.Timestamp(each.first_day).date(),
-                "To": pd.Timestamp(each.last_day).date(),
+                "Why in force": one_line(each.reason_before, longest=80),
+                name: VERDICT_LABELS[Verdict(each.after)].text,
+                f"Why, {name.lower()}": one_line(each.reason_after, longest=80),
+                "Other on": _days_other(each),
             }
             for each in changed
         ]
@@ -243,20 +258,24 @@ def changes_frame(changed: Sequence[ModelChange]) -> Styler:
     def style(column: pd.Series) -> list[str]:
         return [f"color:{by_text[text]};font-weight:600" for text in column]
 
-    return frame.style.apply(style, subset=["In force", "Draft"])
+    return frame.style.apply(style, subset=["In force", name])
 
 
-def change_columns() -> dict[str, Any]:
-    """Return widths and formats of the models that change."""
+def _days_other(change: ModelChange) -> str:
+    first, last = date.fromisoformat(change.first_day), date.fromisoformat(change.last_day)
+    return f"{change.days} d, {day_span(first, last)}"
+
+
+def change_columns(name: str) -> dict[str, Any]:
+    """Return widths of the models that change."""
     return {
-        "Model": st.column_config.TextColumn(width=190),
+        "Model": st.column_config.TextColumn(width=168),
         "Tier": st.column_config.NumberColumn(width=42),
-        "In force": st.column_config.TextColumn(width=118),
-        "Draft": st.column_config.TextColumn(width=118),
-        "Why under the draft": st.column_config.TextColumn(width=330),
-        "Days": st.column_config.NumberColumn(width=46, help="Days with another verdict under the draft"),
-        "From": st.column_config.DateColumn(width=68, format="D MMM"),
-        "To": st.column_config.DateColumn(width=68, format="D MMM"),
+        "In force": st.column_config.TextColumn(width=116),
+        "Why in force": st.column_config.TextColumn(width=296),
+        name: st.column_config.TextColumn(width=116),
+        f"Why, {name.lower()}": st.column_config.TextColumn(width=296),
+        "Other on": st.column_config.TextColumn(width=136, help="Days with another verdict, first to last"),
     }
 
 
@@ -265,5 +284,5 @@ def rule_columns() -> dict[str, Any]:
     return {
         "About": st.column_config.TextColumn(width=104),
         "Threshold": st.column_config.TextColumn(width=218),
-        "Rule": st.column_config.TextColumn(width=640),
+        "Rule": st.column_config.TextColumn(width=620),
     } | {name: st.column_config.TextColumn(width=122) for name in ("All tiers", *(f"Tier {tier}" for tier in TIERS))}

@@ -16,6 +16,7 @@ from data_access.trigger_targets import TriggerTarget
 from monitoring.errors import SettingsError
 
 PREFIX = "MODELFOLIO_"
+UNREADABLE = re.compile(r'field "(\w+)"')
 CONNECTION = re.compile(r"MODELFOLIO_CONNECTION_(\w+)", re.IGNORECASE)
 
 
@@ -89,7 +90,9 @@ def load_settings() -> Settings:
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"setting {PREFIX}{name.upper()}: {first['msg']}") from None
     except UnreadableSettingError as error:
-        raise SettingsError(f"{str(error).splitlines()[0]}: a list or a table is written as JSON") from None
+        found = UNREADABLE.search(str(error))
+        name = found.group(1).upper() if found else ""
+        raise SettingsError(f"setting {PREFIX}{name}: it is a list or a table, to be written as JSON") from None
     if len({target.name for target in settings.trigger_targets}) < len(settings.trigger_targets):
         raise SettingsError(f"setting {PREFIX}TRIGGER_TARGETS: two targets have the same name")
     settings.home.mkdir(parents=True, exist_ok=True)

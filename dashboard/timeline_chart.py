@@ -1,4 +1,4 @@
-"""What happened to a model: verdicts, versions and decisions as three lanes under one another."""
+"""What happened to a model: verdicts, versions, portfolio shifts and decisions as lanes under one another."""
 
 from __future__ import annotations
 
@@ -15,37 +15,44 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from dashboard.charts import Span
     from dashboard.palette import Palette
+
+LANE_PIXELS, AXIS_PIXELS = 40, 32
+LETTERS = 110
+"""Letters that fit into the width of the plot."""
+MARK_LETTERS = 3
+SMALLEST_SHARE = 0.018
+"""Of the width: a shorter spell has no room even for its mark."""
 
 
 @dataclass(frozen=True)
 class DecisionMark:
-    """A decision on the timeline: when, in which words, and the verdict whose colour and mark it wears."""
+    """A move of a decision on the timeline: when, in which words, and the verdict whose colour and mark it wears."""
 
     day: date
     words: str
     verdict: Verdict
 
 
-def verdict_spans(history: pd.DataFrame) -> list[tuple[Verdict, date, date]]:
-    """Return unbroken runs of one verdict as (verdict, first day, last day), oldest first."""
-    spans: list[tuple[Verdict, date, date]] = []
-    for day, verdict in zip(history["day"], history["verdict"], strict=True):
-        if spans and spans[-1][0].value == verdict:
-            spans[-1] = (spans[-1][0], spans[-1][1], day)
-        else:
-            spans.append((Verdict(verdict), day, day))
-    return spans
+@dataclass(frozen=True)
+class Spell:
+    """Days, ends included, with words for a long and for a short one, and colours for the box and the words."""
+
+    first: date
+    last: date
+    words: str
+    short: str
+    fill: str
+    ink: str
 
 
-def version_spans(history: pd.DataFrame) -> list[tuple[str, date, date]]:
-    """Return unbroken runs of one judged version, oldest first."""
+def runs(days: Sequence[date], values: Sequence[str]) -> list[tuple[str, date, date]]:
+    """Return unbroken runs of one value as (value, first day, last day), oldest first."""
     spans: list[tuple[str, date, date]] = []
-    for day, version in zip(history["day"], history["version"], strict=True):
-        if spans and spans[-1][0] == version:
-            spans[-1] = (version, spans[-1][1], day)
-        else:
-            spans.append((version, day, day))
+    for day, value in zip(days, values, strict=True):
+        first = spans.pop()[1] if spans and spans[-1][0] == value else day
+        spans.append((value, first, day))
     return spans
 
 
@@ -55,68 +62,32 @@ def timeline(
     *,
     versions: dict[str, str],
     decisions: Sequence[DecisionMark],
-    height: int = 152,
+    shifts: Sequence[Spell] = (),
 ) -> Chart | None:
-    """Draw three lanes: verdicts, versions and decisions; ``versions`` gives each version its words."""
+    """Draw the lanes over the days of ``history``; ``versions`` gives each version its words, shifts have a lane if there are any."""
     if history.empty:
         return None
-    first, end = shown_days(history)
-    total = max((end - first).days, 1)
+    span = shown_days(history)
+    verdicts = runs(list(history["day"]), list(history["verdict"]))
+    inside = [spell for spell in shifts if spell.first < span[1] and spell.last >= span[0]]
+    lanes: dict[str, list[Spell]] = {
+        "verdict": [_verdict_spell(Verdict(value), first, last, colours) for value, first, last in verdicts],
+        "version": _version_spells(history, versions, colours),
+    }
+    if inside:
+        lanes["shift"] = inside
+    names = [*lanes, "decisions"]
     shapes: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
     hover: list[tuple[date, float, str]] = []
-
-    def lane(start: date, stop: date, y: float, *, colour: str, words: str, ink: str, short: str) -> None:
-        box = {"type": "rect", "xref": "x", "yref": "y", "y0": y - 0.3, "y1": y + 0.3, "line": {"width": 0}}
-        shapes.append(box | {"x0": iso(start), "x1": iso(stop + timedelta(days=1)), "fillcolor": colour})
-        share = ((stop - start).days + 1) / total
-        fits = words if share * 110 > len(words) + 1 else short if share > 0.018 else ""  # noqa: PLR2004 - letters per width
-        if fits:
-            notes.append(note(iso(start), y, fits, ink, xanchor="left", xshift=5))
-        middle = start + (stop - start) / 2
-        until = f"{short_date(start)} to {short_date(stop)}" if start != stop else short_date(start)
-        hover.append((middle, y, f"{words}<br>{until}"))
-
-    for verdict, start, stop in verdict_spans(history):
-        label, colour = VERDICT_LABELS[verdict], colours.verdicts[verdict]
-        lane(start, stop, 2, colour=translucent(colour, 0.2), words=label.text, ink=colour, short=label.mark)
-    for at, (version, start, stop) in enumerate(version_spans(history)):
-        words = safe(versions.get(version, version), longest=60)
-        tint = translucent(colours.accent, 0.10 if at % 2 else 0.16)
-        lane(start, stop, 1, colour=tint, words=words, ink=colours.text, short=safe(version, longest=6))
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": [iso(day) for day, _, _ in hover],
-            "y": [y for _, y, _ in hover],
-            "marker": {"color": "rgba(0,0,0,0)", "size": 24},
-            "hovertext": [words for _, _, words in hover],
-            "hovertemplate": "%{hovertext}<extra></extra>",
-        }
-    ]
-    for mark in sorted(decisions, key=lambda mark: mark.day):
-        if not first <= mark.day <= end:
-            continue
-        colour = colours.verdicts[mark.verdict]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": [iso(mark.day)],
-                "y": [0],
-                "marker": {"color": colour, "size": 11, "symbol": VERDICT_LABELS[mark.verdict].symbol},
-                "hovertemplate": f"{safe(mark.words, longest=80)}<br>{short_date(mark.day)}<extra></extra>",
-            }
-        )
-        right = (mark.day - first).days > total / 2
-        place = {"xanchor": "right" if right else "left", "xshift": -11 if right else 11}
-        notes.append(note(iso(mark.day), 0, safe(mark.words, longest=60), colours.muted, **place))
-    if not any(first <= mark.day <= end for mark in decisions):
-        notes.append(note(iso(first), 0, "none", colours.muted, xanchor="left", xshift=5))
-    current = verdict_spans(history)[-1]
+    for at, spells in enumerate(lanes.values()):
+        for spell in spells:
+            _draw(spell, len(names) - 1 - at, span, shapes=shapes, notes=notes, hover=hover)
+    marks = sorted((mark for mark in decisions if span[0] <= mark.day < span[1]), key=lambda mark: mark.day)
+    notes += _decision_words(marks, span, colours)
+    height = LANE_PIXELS * len(names) + AXIS_PIXELS
     figure = {
-        "data": traces,
+        "data": [_hover_trace(hover), *(_decision_trace(mark, colours) for mark in marks)],
         "layout": layout(
             colours,
             height=height,
@@ -124,18 +95,101 @@ def timeline(
             shapes=shapes,
             annotations=notes,
             hovermode="closest",
-            xaxis={"range": [iso(first), iso(end)]},
+            xaxis={"range": [iso(day) for day in span]},
             yaxis={
-                "range": [-0.5, 2.45],
-                "tickvals": [2, 1, 0],
-                "ticktext": ["verdict", "version", "decisions"],
+                "range": [-0.5, len(names) - 0.55],
+                "tickvals": list(range(len(names)))[::-1],
+                "ticktext": names,
                 "showgrid": False,
                 "showline": True,
             },
         ),
     }
-    words = f"{VERDICT_LABELS[current[0]].word} since {short_date(current[1])}"
-    spans = plural(len(verdict_spans(history)) - 1, "change")
-    return Chart(
-        figure, f"{words}; {spans} of verdict since {short_date(first)}, {plural(len(decisions), 'decision')}.", height
+    current, since, _ = verdicts[-1]
+    alt = (
+        f"{VERDICT_LABELS[Verdict(current)].word} since {short_date(since)}; {plural(len(verdicts) - 1, 'change')} of verdict "
+        f"since {short_date(span[0])}, {plural(len(decisions), 'step')} of decisions"
     )
+    return Chart(figure, f"{alt}, {plural(len(inside), 'portfolio shift')}.", height)
+
+
+def _verdict_spell(verdict: Verdict, first: date, last: date, colours: Palette) -> Spell:
+    label, colour = VERDICT_LABELS[verdict], colours.verdicts[verdict]
+    return Spell(first, last, label.text, label.mark, translucent(colour, 0.2), colour)
+
+
+def _version_spells(history: pd.DataFrame, versions: dict[str, str], colours: Palette) -> list[Spell]:
+    spells = []
+    for at, (version, first, last) in enumerate(runs(list(history["day"]), list(history["version"]))):
+        tint = translucent(colours.accent, 0.10 if at % 2 else 0.16)
+        words, short = safe(versions.get(version, version), longest=60), safe(version, longest=6)
+        spells.append(Spell(first, last, words, short, tint, colours.text))
+    return spells
+
+
+def _draw(
+    spell: Spell,
+    lane: float,
+    span: Span,
+    *,
+    shapes: list[dict[str, Any]],
+    notes: list[dict[str, Any]],
+    hover: list[tuple[date, float, str]],
+) -> None:
+    """Add a spell's box, its words as far as they fit, and what is said when it is pointed at."""
+    start, stop = max(spell.first, span[0]), min(spell.last + timedelta(days=1), span[1])
+    box = {"type": "rect", "xref": "x", "yref": "y", "y0": lane - 0.3, "y1": lane + 0.3, "line": {"width": 0}}
+    shapes.append(box | {"x0": iso(start), "x1": iso(stop), "fillcolor": spell.fill})
+    share = (stop - start).days / max((span[1] - span[0]).days, 1)
+    short = spell.short if share > SMALLEST_SHARE else ""
+    if fits := spell.words if share * LETTERS > len(spell.words) + 1 else short:
+        notes.append(note(iso(start), lane, fits, spell.ink, xanchor="left", xshift=5))
+    until = f" to {short_date(spell.last)}" if spell.first != spell.last else ""
+    middle = start + (stop - timedelta(days=1) - start) / 2
+    hover.append((middle, lane, f"{spell.words}<br>{short_date(spell.first)}{until}"))
+
+
+def _hover_trace(hover: Sequence[tuple[date, float, str]]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [iso(day) for day, _, _ in hover],
+        "y": [lane for _, lane, _ in hover],
+        "marker": {"color": "rgba(0,0,0,0)", "size": 24},
+        "hovertext": [words for _, _, words in hover],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+
+
+def _decision_trace(mark: DecisionMark, colours: Palette) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [iso(mark.day)],
+        "y": [0],
+        "marker": {
+            "color": colours.verdicts[mark.verdict],
+            "size": 11,
+            "symbol": VERDICT_LABELS[mark.verdict].symbol,
+        },
+        "hovertemplate": f"{safe(mark.words, longest=80)}<br>{short_date(mark.day)}<extra></extra>",
+    }
+
+
+def _decision_words(marks: Sequence[DecisionMark], span: Span, colours: Palette) -> list[dict[str, Any]]:
+    """Return the words beside the marks, of those that have room: at the right of one on the left half, else at its left."""
+    if not marks:
+        return [note(iso(span[0]), 0, "none", colours.muted, xanchor="left", xshift=5)]
+    letters_a_day = LETTERS / max((span[1] - span[0]).days, 1)
+    at = [(mark.day - span[0]).days * letters_a_day for mark in marks]
+    taken = [(place - MARK_LETTERS, place + MARK_LETTERS) for place in at]
+    notes = []
+    for number, (mark, place) in enumerate(zip(marks, at, strict=True)):
+        words, right = safe(mark.words, longest=60), place > LETTERS / 2
+        ends = (place - MARK_LETTERS - len(words), place) if right else (place, place + MARK_LETTERS + len(words))
+        if any(ends[0] < stop and ends[1] > start for other, (start, stop) in enumerate(taken) if other != number):
+            continue
+        taken.append(ends)
+        shift = {"xanchor": "right" if right else "left", "xshift": -11 if right else 11}
+        notes.append(note(iso(mark.day), 0, words, colours.muted, **shift))
+    return notes

@@ -129,7 +129,8 @@ class Work:
         policies = self.policies.of_tier(model.effective_tier)
         if shifts.is_settled:
             inputs, references = self._taken(model_id)
-            if ahead.is_judged(model_id, asked.first, asked.last, shifts.records()):
+            records = shifts.records()
+            if ahead.is_judged(model_id, asked.first, asked.last, records, newest_policy=policies.newest):
                 return 0
             ahead.unpacked.update({kept.id: kept for kept in references})
             return judge(

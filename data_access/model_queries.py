@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from datetime import date, datetime, timedelta
-from itertools import pairwise
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
@@ -21,21 +19,13 @@ from data_access.tables import (
     ModelRow,
     ModelVersionRow,
     PersonRow,
-    ProfileRow,
-    ReferenceRow,
 )
 from monitoring.assessment import Assessment, Basis, Finding, FindingKind, Measures, Verdict
 from monitoring.errors import UnknownModelError
-from monitoring.history import ProfileKind
-from monitoring.packing import unpack_days, unpack_reference
 from monitoring.portfolio import Consumer, Feature, FeatureKind, ModelVersion, ServiceState, Supersession
-from monitoring.profile import NumericBins
-from monitoring.scores import feature_scores
 
 if TYPE_CHECKING:
     from data_access.database import Database
-    from monitoring.profile import Bins, DayProfiles
-    from monitoring.reference import Reference
 
 MEASURES = tuple(field.name for field in fields(Measures))
 HISTORY_COLUMNS = ("day", "version", "verdict", "basis", *MEASURES)
@@ -53,9 +43,6 @@ FEATURE_COLUMNS = (
     "flags",
     "source",
 )
-WINDOW_DAYS = 7
-MOST_LEVELS = 12
-OTHER, MISSING = "(other)", "(missing)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +72,6 @@ class ModelFacts:
     facts: tuple[tuple[str, str], ...] = ()
     last_error: str | None = None
     last_error_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """Shares of one feature per bin: the reference's against those of the days ``first`` to ``last``, ends included.
-
-    ``scores`` are those of ``monitoring.scores`` by name, as far as they can be computed.
-    """
-
-    feature: str
-    bins: tuple[str, ...]
-    reference: tuple[float, ...]
-    current: tuple[float, ...]
-    reference_rows: int
-    current_rows: int
-    first: date
-    last: date
-    reference_first: date
-    reference_last: date
-    scores: dict[str, float] = field(default_factory=dict)
 
 
 def facts(registry: Database, model_id: str, *, known_on: date) -> ModelFacts:
@@ -271,101 +238,3 @@ def feature_row(day: date, name: str, fact: dict[str, Any]) -> dict[str, Any]:
         **{field: fact.get(field) for field in plain},
         "flags": tuple(fact.get("flags") or ()),
     }
-
-
-def distribution(
-    registry: Database, model_id: str, *, version: str, feature: str, last: date, known_on: date
-) -> Distribution | None:
-    """Return the feature's shares in the 7 days up to ``last`` and in the reference; nothing if no profile is kept."""
-    first = last - timedelta(days=WINDOW_DAYS - 1)
-    with registry.read() as session:
-        kept = session.execute(
-            sa.select(ReferenceRow.id, ReferenceRow.payload)
-            .where(ReferenceRow.model_id == model_id, ReferenceRow.version == version)
-            .order_by(ReferenceRow.recorded_at.desc(), ReferenceRow.id.desc())
-            .limit(1)
-        ).one_or_none()
-        if kept is None:
-            return None
-        found = session.execute(
-            sa.select(ProfileRow.day, ProfileRow.rows, ProfileRow.payload)
-            .where(
-                ProfileRow.reference_id == kept.id,
-                ProfileRow.version == version,
-                ProfileRow.kind == ProfileKind.ROWS.value,
-                ProfileRow.day.between(first, last),
-                ProfileRow.known_on <= known_on,
-            )
-            .order_by(ProfileRow.day, ProfileRow.known_on, ProfileRow.recorded_at, ProfileRow.id)
-        ).all()
-    reference = unpack_reference(kept.payload)
-    if feature not in reference.layout.features:
-        return None
-    newest = {row.day: row for row in found}
-    window = unpack_days(reference.layout, [(r.day, r.rows, r.payload) for r in newest.values() if r.payload])
-    return _distribution(reference, feature, window, first=first, last=last)
-
-
-def _distribution(reference: Reference, feature: str, window: DayProfiles, *, first: date, last: date) -> Distribution:
-    bins, at = reference.layout.features[feature], reference.layout.counts_at[feature]
-    counts = window.counts[:, at].sum(axis=0)
-    named, expected = _binned(bins, reference.counts[at])
-    _, current = _binned(bins, counts)
-    kept = _worth_showing(named, expected, current)
-    named = [named[i] for i in kept]
-    expected_shares, shares = expected / max(expected.sum(), 1), current / max(current.sum(), 1)
-    return Distribution(
-        feature=feature,
-        bins=tuple(named),
-        reference=tuple(round(float(expected_shares[i]), 5) for i in kept),
-        current=tuple(round(float(shares[i]), 5) for i in kept),
-        reference_rows=int(expected.sum()),
-        current_rows=int(current.sum()),
-        first=first,
-        last=last,
-        reference_first=reference.first_day,
-        reference_last=reference.last_day,
-        scores=_scores(reference, feature, window),
-    )
-
-
-def _scores(reference: Reference, feature: str, window: DayProfiles) -> dict[str, float]:
-    """Return the drift scores of the window that can be computed."""
-    bins, at = reference.layout.features[feature], reference.layout.counts_at[feature]
-    then, now = reference.counts[at], window.counts[:, at].sum(axis=0)
-    if isinstance(bins, NumericBins):
-        sums = reference.layout.sums_at(feature)
-        found = feature_scores(
-            bins,
-            (then, reference.profiles.sums[:, sums].sum(axis=0)),
-            (now, window.sums[:, sums].sum(axis=0)),
-        )
-    else:
-        found = feature_scores(bins, (then, None), (now, None))
-    return {name: float(score) for name, score in found.items() if np.isfinite(score)}
-
-
-def _binned(bins: Bins, counts: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Return names and counts of the bins that a feature's PSI is computed in."""
-    at = bins.test_bins
-    used = at >= 0
-    summed = np.bincount(at[used], weights=counts[used], minlength=int(at.max()) + 1)
-    if not isinstance(bins, NumericBins):
-        return [*bins.levels, OTHER, MISSING], summed
-    edges = [f"{edge:,.4g}".replace("-", "\u2212") for edge in bins.coarse_edges]
-    if not edges:
-        return ["any value", MISSING], summed
-    dash = " to " if "\u2212" in edges[0] else "\u2013"  # no dash beside a minus
-    between = [f"{low}{dash}{high}" for low, high in pairwise(edges)]
-    return [f"<{edges[0]}", *between, f"\u2265{edges[-1]}", MISSING], summed
-
-
-def _worth_showing(named: list[str], expected: np.ndarray, current: np.ndarray) -> list[int]:
-    """Return which bins to show, in order: of many levels only the most frequent, "other" and "missing" only when they occur."""
-    occurs = (expected + current) > 0
-    extras = [i for i, name in enumerate(named) if name in {OTHER, MISSING} and i >= len(named) - 2]
-    levels = [i for i in range(len(named)) if i not in extras]
-    if len(levels) > MOST_LEVELS:
-        share = expected / max(expected.sum(), 1) + current / max(current.sum(), 1)
-        levels = sorted(sorted(levels, key=lambda i: -share[i])[:MOST_LEVELS])
-    return levels + [i for i in extras if occurs[i]]

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from monitoring.policy_version import PolicyVersion, Values
 
 PREVIEWED_DAYS = 90
-SILENT_AFTER = timedelta(seconds=60)
+SILENT_AFTER = timedelta(seconds=120)
 """Whoever works out a preview and has said nothing for so long is gone."""
 DRAFT = "draft"
 

@@ -165,15 +165,17 @@ class ReadAhead:
         said = self.said[model_id]
         return said[-1].day if said else None
 
-    def is_judged(self, model_id: str, first: date | None, last: date, records: ShiftRecords) -> bool:
-        """Whether nothing is left to judge: the days asked for were, with all that is known of shifts."""
+    def is_judged(
+        self, model_id: str, first: date | None, last: date, records: ShiftRecords, *, newest_policy: int
+    ) -> bool:
+        """Whether nothing is left to judge: the days asked for were, with all that is known of shifts and of policies."""
         row, said = self.progress.get(model_id), self.said.get(model_id)
         if first is not None or row is None or not said or said[-1].day < last:
             return False
         if row.log_first is None or row.log_first > last:  # an empty log: what is said of its last day may have changed
             return False
-        known = (row.judged_to, row.shift_days, row.shifts_to)
-        return known == (said[-1].day, len(records.days), records.searched_to)
+        known = (row.judged_to, row.shift_days, row.shifts_to, row.policy_number)
+        return known == (said[-1].day, len(records.days), records.searched_to, newest_policy)
 
     def facts_ids(self, model_id: str) -> dict[str, int]:
         """Return the numbers of the facts that the newest assessments share, by their hash."""

@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from threading import Timer
+from threading import Event, Timer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -66,7 +66,7 @@ def signature(secret: bytes, *, timestamp: str, body: bytes) -> str:
     """Return the signature of a message: HMAC-SHA256 over its time, a full stop and its body, in hex.
 
     >>> signature(b"secret", timestamp="1700000000", body=b"{}")[:16]
-    '4a8d9b0d5f1f5c7c'
+    'b8569b78799ff9e3'
     """
     return hmac.new(secret, timestamp.encode() + b"." + body, sha256).hexdigest()
 
@@ -84,23 +84,21 @@ def _posted(target: TriggerTarget, held: Handover, body: bytes, *, now: datetime
     }
     connection = _connection(parts.scheme, parts.hostname or "", parts.port, patience=patience)
     # The timeout of a socket is for each read; one that sends a byte now and then is ended by the clock.
-    watch = Timer(patience, _hang_up, [connection])
+    time_is_up = Event()
+    watch = Timer(patience, _hang_up, [connection, time_is_up])
     watch.daemon = True
     watch.start()
+    too_late = Answer(taken=False, said=f"No complete answer within {patience:g} seconds.", may_retry=True)
     try:
         connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
         response = connection.getresponse()
         said = response.read(READ_BYTES).decode("utf-8", errors="replace")
     except TimeoutError:
-        return Answer(taken=False, said=f"No answer within {patience:g} seconds.", may_retry=True)
+        return too_late
     except http.client.HTTPException as error:
-        if not watch.is_alive():
-            return Answer(taken=False, said=f"No complete answer within {patience:g} seconds.", may_retry=True)
-        return Answer(taken=False, said=f"The answer is no HTTP: {type(error).__name__}.", may_retry=True)
+        return too_late if time_is_up.is_set() else _upset(f"The answer is no HTTP: {type(error).__name__}.")
     except OSError as error:
-        if not watch.is_alive():
-            return Answer(taken=False, said=f"No complete answer within {patience:g} seconds.", may_retry=True)
-        return Answer(taken=False, said=f"It could not be reached: {error.strerror or error}.", may_retry=True)
+        return too_late if time_is_up.is_set() else _upset(f"It could not be reached: {error.strerror or error}.")
     finally:
         watch.cancel()
         connection.close()
@@ -123,7 +121,12 @@ def _connection(scheme: str, host: str, port: int | None, *, patience: float) ->
     return http.client.HTTPConnection(host, port, timeout=patience)
 
 
-def _hang_up(connection: http.client.HTTPConnection) -> None:
+def _upset(said: str) -> Answer:
+    return Answer(taken=False, said=said, may_retry=True)
+
+
+def _hang_up(connection: http.client.HTTPConnection, time_is_up: Event) -> None:
+    time_is_up.set()
     with suppress(OSError):
         if connection.sock is not None:
             connection.sock.shutdown(socket.SHUT_RDWR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -101,8 +102,14 @@ def _hand_over(
     now: Callable[[], datetime],
 ) -> str:
     what = f"decision {held.decision_id} to {target.name}"
+
+    def renew() -> None:
+        # A registry that is busy for a moment must not end a training; the lease outlives many renewals.
+        with suppress(sa.exc.DBAPIError):
+            outbox.renew(held, now=now())
+
     try:
-        answer = deliver(target, held, now=now(), renew=lambda: outbox.renew(held, now=now()))
+        answer = deliver(target, held, now=now(), renew=renew)
         _settle(outbox, target, held, answer, on=day(), now=now())
     except LostLeaseError as lost:
         return str(lost)

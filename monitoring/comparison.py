@@ -120,7 +120,7 @@ def paired(
     if min(old.rows.sum(), new.rows.sum()) < FEWEST_ROWS or total <= 0:
         return None
     # A day may have more rows of one version than of the other: its mean loss counts, not its sum.
-    scaled = old.loss * new.rows / old.rows
+    scaled = old.loss * (new.rows / old.rows)
     gained = scaled - new.loss
     difference = float(gained.sum()) / total
     k = len(days)

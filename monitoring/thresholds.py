@@ -146,7 +146,7 @@ THRESHOLDS: tuple[Threshold, ...] = (
         Group.PERFORMANCE,
         "Tolerated loss",
         Unit.SHARE,
-        0.0,
+        0.01,
         0.50,
         "A loss of {} of the advantage is taken as ordinary: performance moves from month to month.",
     ),
@@ -155,7 +155,7 @@ THRESHOLDS: tuple[Threshold, ...] = (
         Group.PERFORMANCE,
         "Tolerated loss, short reference",
         Unit.SHARE,
-        0.0,
+        0.01,
         0.50,
         "With a short reference {} is taken as ordinary: it cannot show what moves more slowly.",
     ),
@@ -204,7 +204,7 @@ THRESHOLDS: tuple[Threshold, ...] = (
         Unit.DRIFT,
         0.01,
         1.9,
-        "Watch a model whose inputs, weighted by importance, moved by {} or more on 3 days in a row.",
+        "Watch a model whose inputs, weighted by importance, reach {} on 3 days in a row.",
     ),
     Threshold(
         "drift_retrain_unlabelled",
@@ -213,7 +213,7 @@ THRESHOLDS: tuple[Threshold, ...] = (
         Unit.DRIFT,
         0.02,
         2.0,
-        "Without labels, ask for a retraining when the inputs moved by {} or more on 7 days in a row.",
+        "Without labels, ask for a retraining when the inputs reach {} on 7 days in a row.",
     ),
     Threshold(
         "psi_floor",
@@ -222,7 +222,7 @@ THRESHOLDS: tuple[Threshold, ...] = (
         Unit.PSI,
         0.01,
         1.0,
-        "A feature whose distribution moved by less than {} has not moved, however many rows show it.",
+        "A feature below {} has not moved, however many rows show it.",
     ),
     Threshold(
         "null_rise",
@@ -231,7 +231,7 @@ THRESHOLDS: tuple[Threshold, ...] = (
         Unit.SHARE,
         0.01,
         0.90,
-        "Broken data: the share of missing values of a feature rose by {} or more (and at least doubled).",
+        "Broken data: a feature is empty in {} more of the rows than in its reference, and three times as often.",
     ),
     Threshold(
         "data_quality_gate",

@@ -3,13 +3,14 @@
 modelfolio hands it a decision as JSON on standard input: ``python -m sample_data.retrain < trigger.json``. It works through the
 commands that any pipeline has: ``report-back`` says how it goes, ``import`` adds the new version with its reference and predictions.
 
-A model is trained on the 60 days of labelled rows that end four weeks before the decision. The four weeks after them, which it never saw,
-are scored by it: they become its reference, and show how it would have done where the old version was. From then on it predicts every
+A model is trained on 60 days of labelled rows. The four weeks after them, the newest with labels, which it never saw, are scored by
+it: they become its reference, and show how it would have done where the old version was. From then on it predicts every
 row that the log has, beside the old version. Asking first makes it train once: the second run of a decision is refused its start.
 """
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -91,7 +92,8 @@ def trained_version(model_id: str, folder: Path, *, day: date) -> Trained:
     card = card_of(model_id, folder)
     rows = _labelled(card, folder)
     local = rows["ts"].dt.tz_convert(card["timezone"])
-    held_from = day - timedelta(days=EVALUATED_DAYS - 1)
+    labelled_to = day - timedelta(days=math.ceil(card.get("label_delay_days") or 0))
+    held_from = labelled_to - timedelta(days=EVALUATED_DAYS - 1)
     names = [part["name"] for part in card["features"] if part["type"] != "ignore"]
     numeric = [part["name"] for part in card["features"] if part["type"] == "numeric"]
     known = rows["label"].notna() & (rows["label_ts"].dt.tz_convert(card["timezone"]).dt.date <= day)
@@ -157,7 +159,7 @@ def write_folder(model_id: str, folder: Path, stage: Path, trained: Trained) -> 
             copyfile(file, stage / file.name)
     columns = _log_columns(card)
     first_day = pd.Timestamp(trained.entry["active_from"], tz=card["timezone"])
-    reference = trained.rows[trained.rows["label"].notna() & (trained.rows["ts"] < first_day)]
+    reference = trained.rows[trained.rows["label"].notna() & (trained.rows["label_ts"] < first_day)]
     reference[[*columns, "label"]].to_parquet(stage / trained.entry["reference"], index=False)
     trained.rows[columns].to_parquet(stage / "log.parquet", index=False)
     labelled = trained.rows[trained.rows["label"].notna()]

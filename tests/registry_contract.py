@@ -23,10 +23,20 @@ from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_access import audit_trail, decision_queries, model_queries, people
+from data_access import (
+    audit_trail,
+    decision_queries,
+    distributions,
+    model_queries,
+    model_timeline,
+    people,
+    performance_queries,
+    quality_queries,
+)
 from data_access.assessment_details import split_details
 from data_access.audit_guards import SQLITE_GUARDS, missing_guards
 from data_access.engine import registry_url, writing_engine
+from data_access.judged_versions import judged_versions
 from data_access.registry import SCHEMA, Registry
 from data_access.schema import alembic_config, upgrade
 from data_access.tables import ApprovalRow, AssessmentRow, AuditEventRow, DecisionRow, FindingRow, ModelRow, Table
@@ -49,6 +59,7 @@ from monitoring.errors import (
 )
 from monitoring.lifecycle import Action, Move, State
 from monitoring.people import COMMAND_LINE, Role
+from tests.dashboard.model_builders import LAST, judged_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -489,6 +500,32 @@ class RegistryContract:
         assert audit_trail.export_json(office, first=DAY + timedelta(days=1)) == ""
 
     # People
+
+    def test_what_a_models_page_reads_is_what_was_judged(self, registry: Registry) -> None:
+        judged_model(registry)
+        judged = judged_versions(registry, "m", known_on=LAST)
+        assessment = model_queries.assessment(registry, "m", known_on=LAST)
+        assert assessment is not None
+
+        newest = performance_queries.metric_days(judged, performance_queries.metrics_of(judged)[0]).iloc[-1]
+        facts = quality_queries.quality_facts(judged, LAST)
+        shares = distributions.distribution(judged, "channel", last=LAST)
+
+        assert newest["value"] == pytest.approx(assessment.measures.metric_value, abs=1e-4)
+        assert newest["labels"] == assessment.measures.labels_28
+        assert list(facts["feature"]) == ["amount", "channel", "note"]
+        assert shares is not None
+        assert shares.current_rows == assessment.measures.rows_7
+
+    def test_the_moves_of_a_models_decisions_are_read_as_known_on_a_day(self, office: Registry) -> None:
+        decision = propose(office)
+        approve(office, decision, by=BEN)
+
+        moves = model_timeline.decision_moves(office, "m", on=DAY)
+
+        assert [move.move.value for move in moves] == ["propose", "approve"]
+        assert model_timeline.decision_moves(office, "m", on=DAY - timedelta(days=1)) == ()
+        assert model_timeline.shift_spells(office, "m", known_on=DAY) == ()
 
     def test_people_and_their_roles(self, office: Registry) -> None:
         assert [person.email for person in people.everyone(office)] == [ADA, BEN, CLEO, DANA, EVE, VIC]

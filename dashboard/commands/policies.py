@@ -69,7 +69,7 @@ def preview(
 ) -> None:
     """Work out the preview of a draft that the page has begun."""
     if background:
-        stay_in_background()
+        stay_in_background(niceness=policy_preview.NICENESS)
     registry = open_registry(load_settings())
     with progress_bar("Replaying") as bar:
         chosen = policy_drafts.draft(registry, draft, now=datetime.now(UTC))

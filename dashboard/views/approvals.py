@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import carry_out, charts, session, tables
+from dashboard import carry_out, charts, performance_chart, session, tables
 from dashboard.model_view import tolerance
 from dashboard.presentation import (
     ACTION_VERDICTS,
@@ -25,7 +25,7 @@ from dashboard.presentation import (
     words,
 )
 from dashboard.widgets import colours, complain, empty, notify, quiet, show_notice, small
-from data_access import decision_queries
+from data_access import decision_queries, policy_queries
 from monitoring import decide
 from monitoring.assessment import Basis, Verdict
 from monitoring.errors import ModelfolioError, UnknownDecisionError
@@ -40,6 +40,7 @@ MOST_POINTS = 6
 CHART_DAYS = 120
 CHART_HEIGHT = 220
 LONGEST_ID = 12
+POLICIES_PAGE = tables.MODEL_PAGE.with_name("policies.py")
 
 
 def heading(waiting: pd.DataFrame) -> str:
@@ -102,6 +103,16 @@ def decided_lately() -> None:
             for row in tables.records(lately.head(MOST_POINTS))
         )
     )
+
+
+def policies_waiting() -> None:
+    """Name the versions of the policy that wait for an answer; they are read and answered on their own page."""
+    for version in policy_queries.waiting(session.registry(), on=session.today()):
+        st.page_link(
+            POLICIES_PAGE,
+            label=f"Version {version.number} of the policy waits for an answer",
+            query_params={"version": str(version.number)},
+        )
 
 
 def to_carry_out() -> None:
@@ -213,10 +224,10 @@ def proposal(decision: Decision, review: Review) -> None:
         listed("Changed since proposed", changes, none="Nothing: evidence, policy and version are as proposed.")
         if review.changes and Move.APPROVE in review.may:
             st.checkbox("I have read what changed", key=read_key(decision, review))
-    performance_chart(decision, snapshot)
+    show_performance(decision, snapshot)
 
 
-def performance_chart(decision: Decision, snapshot: dict[str, Any]) -> None:
+def show_performance(decision: Decision, snapshot: dict[str, Any]) -> None:
     """Show the advantage kept over the last months, so that the argument can be seen."""
     today = session.today()
     _, assessment, history = session.model(decision.subject.model_id, known_on=today)
@@ -226,17 +237,18 @@ def performance_chart(decision: Decision, snapshot: dict[str, Any]) -> None:
     wanted = ACTION_VERDICTS[decision.action.value].value
     onsets = [finding["since"] for finding in snapshot["findings"] if finding["argues_for"] == wanted]
     newest = snapshot["measures"].get("newest_labelled_day")
-    marks = charts.PerformanceMarks(
+    marks = performance_chart.PerformanceMarks(
         tolerance=tolerance(assessment),
         onset=date.fromisoformat(min(onsets)) if onsets else None,
         verdict=ACTION_VERDICTS[decision.action.value],
         last_labelled=date.fromisoformat(newest) if newest else None,
     )
-    chart = charts.performance(history, colours(), marks=marks, height=CHART_HEIGHT) if len(history) else None
+    yardstick = performance_chart.yardstick_of(assessment)
+    chart = performance_chart.performance(history, colours(), marks=marks, yardstick=yardstick, height=CHART_HEIGHT)
     if chart is None:
         return
     st.markdown(
-        "**Advantage over the naive forecast that is kept, with 90 % interval** "
+        f"**{yardstick.name}, with 90 % interval** "
         + small(f"28-day windows, {number(snapshot['measures'].get('labels_28'), missing='no')} labels in the last")
     )
     st.plotly_chart(chart.figure, theme=None, config=charts.CONFIG, key=f"ap_chart_{decision.id}", alt=chart.alt)
@@ -354,6 +366,7 @@ def page() -> None:
             empty("No proposal is open.", "Propose from a model's page, or tick models in the portfolio.")
         else:
             chosen = queue(waiting, asked)
+        policies_waiting()
         to_carry_out()
         decided_lately()
     if chosen is None:

@@ -2,66 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
-from dashboard import session
+from dashboard import glossary, session
 from dashboard.model_view import ModelView
-from dashboard.presentation import (
-    ACTION_NOUNS,
-    BASIS_WORDS,
-    SERVICE_WORDS,
-    VERDICT_LABELS,
-    escape_markdown,
-    instant,
-    long_date,
-    number,
-    plural,
-    short_date,
-)
-from dashboard.propose import VERDICT_ACTIONS, propose_button
+from dashboard.presentation import escape_markdown
 from dashboard.views import (
     model_data_quality,
     model_decisions,
     model_deep_dive,
     model_drift,
+    model_header,
     model_overview,
     model_performance,
+    model_versions,
 )
-from dashboard.widgets import colours, empty, quiet, remember_in_url, show_notice, small
-from data_access import decision_queries
-from monitoring.assessment import Assessment, Basis, Verdict
+from dashboard.widgets import colours, empty, show_notice
 from monitoring.errors import UnknownModelError
-from monitoring.portfolio import ServiceState
 
-if TYPE_CHECKING:
-    from data_access.model_queries import ModelFacts
-
-EARLIEST = date(2000, 1, 1)
-STALE_AFTER_DAYS = 2
-LONGEST_FACT = 62
-LONGEST_SENTENCE = 600
-NOT_REAL = ("Simulated", "Invented")
-"""Facts of a card that say what of it is not real; shown wherever the others are."""
 TABS = {
     "Overview": model_overview.show,
     "Performance": model_performance.show,
     "Drift": model_drift.show,
     "Data quality": model_data_quality.show,
+    "Versions": model_versions.show,
     "Decisions": model_decisions.show,
     "Deep dive": model_deep_dive.show,
 }
-
-
-def asked_day(today: date) -> date:
-    """Return the day of the address, today when it names none or one that cannot be chosen."""
-    try:
-        asked = date.fromisoformat(st.query_params.get("as_known_on", ""))
-    except ValueError:
-        return today
-    return asked if EARLIEST <= asked <= today else today
 
 
 def no_model(model_id: str) -> None:
@@ -76,189 +43,30 @@ def no_model(model_id: str) -> None:
     st.page_link("views/portfolio.py", label="Portfolio", icon=":material/arrow_back:")
 
 
-def day_control(today: date) -> None:
-    """Show the link to pass on and the day as of which everything is shown."""
-    with st.popover("Copy link", type="tertiary"):
-        st.code(permalink(), language=None)
-    st.markdown(small("As known on"), width="content")
-    key = f"m_known_on_{today.isoformat()}"
-    st.date_input(
-        "As known on",
-        value=asked_day(today),
-        max_value=today,
-        min_value=EARLIEST,
-        format="YYYY-MM-DD",
-        key=key,
-        label_visibility="collapsed",
-        width=150,
-        on_change=lambda: remember_in_url("as_known_on", _as_text(st.session_state[key], today)),
-    )
-
-
-def _as_text(day: object, today: date) -> str:
-    return day.isoformat() if isinstance(day, date) and day != today else ""
-
-
-def permalink() -> str:
-    """Return the address that shows the same thing to the next person."""
-    address = st.context.url or ""
-    asked = "&".join(f"{name}={value}" for name, value in st.query_params.items())
-    return f"{address.split('?')[0]}?{asked}"
-
-
-def headline(assessment: Assessment | None, facts: ModelFacts) -> str:
-    """Return the verdict and its sentence, as a chairperson reads it aloud."""
-    if assessment is None:
-        label = VERDICT_LABELS[Verdict.UNKNOWN]
-        why = "No log is mapped to it." if not facts.has_log else "It has never been assessed."
-        return f":{label.colour}[**{label.text}.**] {why}"
-    label = VERDICT_LABELS[assessment.verdict]
-    head = f"**{label.text}.**"
-    coloured = f":{label.colour}[{head}]" if label.colour else head
-    return f"{coloured} {escape_markdown(assessment.sentence, longest=LONGEST_SENTENCE)}"
-
-
-def rests_on(assessment: Assessment) -> str:
-    """Return on what the verdict rests, since when it holds, and which day it is about."""
-    days = (assessment.day - assessment.in_verdict_since).days + 1
-    parts = [
-        f"Rests on {BASIS_WORDS[assessment.basis]}",
-        f"held for {plural(days, 'day')}, since {short_date(assessment.in_verdict_since)}",
-        f"assessed for {long_date(assessment.day)}",
-        f"policy {escape_markdown(assessment.policy_version)}",
-    ]
-    if assessment.basis is Basis.ESTIMATED:
-        parts.append("an estimate cannot see a changed relation between inputs and labels")
-    return " · ".join(parts)
-
-
-def actions(view: ModelView, *, today: date) -> None:
-    """Show what can be done from here; looking back, nothing can."""
-    if view.known_on < today:
-        st.button(
-            "Back to today", on_click=lambda: remember_in_url("as_known_on", ""), icon=":material/today:", key="m_today"
-        )
-        return
-    verdict = view.assessment.verdict if view.assessment else Verdict.UNKNOWN
-    action = VERDICT_ACTIONS.get(verdict)
-    already = {decision.action for decision in view.decisions if decision.state.is_open}
-    if action is None or action in already:
-        propose_button([view.facts.id], label="Propose", primary=False)
-    else:
-        propose_button([view.facts.id], label=f"Propose {ACTION_NOUNS[action.value]}", primary=True)
-
-
-def open_decisions(view: ModelView) -> None:
-    """Show the decisions under way with the way to them."""
-    for decision in view.decisions:
-        if not decision.state.is_open:
-            continue
-        what = f"{ACTION_NOUNS[decision.action.value].capitalize()} is {decision.state.words}"
-        line, link = st.columns([6, 1], vertical_alignment="center")
-        by = escape_markdown(session.person_name(decision.proposed_by))
-        line.markdown(
-            f"**{what}** {quiet(f'by {by} on {short_date(decision.proposed_on)}: {escape_markdown(decision.reason, longest=140)}')}"
-        )
-        link.container(horizontal=True, horizontal_alignment="right").page_link(
-            "views/approvals.py",
-            label="Open decision",
-            icon=":material/gavel:",
-            query_params={"decision": str(decision.id)},
-        )
-
-
-def fact_strip(view: ModelView) -> None:
-    """Show what the model is, in one line."""
-    facts, assessment = view.facts, view.assessment
-    version = assessment.version if assessment else (facts.versions[-1].version if facts.versions else None)
-    live = next((part.active_from for part in facts.versions if part.version == version), None)
-    consumers = [part.name for part in facts.consumers]
-    owner = facts.owner_name or facts.owner
-    shown = {
-        "Owner": ", ".join(part for part in (owner, facts.team) if part) or "no owner",
-        "Purpose": facts.purpose or "not stated",
-        "Tier": "not set, treated as 1"
-        if facts.tier is None
-        else f"{facts.tier}{', most harm' if facts.tier == 1 else ''}",
-        "Version": f"{version}{f' since {short_date(live)}' if live else ''}" if version else "none",
-        "Used by": f"{consumers[0]}{f' (+{len(consumers) - 1})' if len(consumers) > 1 else ''}"
-        if consumers
-        else "nobody named",
-        "Traffic": traffic(assessment),
-        "Labels": labels(facts, assessment),
-    }
-    with st.container(key="facts"):
-        for column, (name, value) in zip(
-            st.columns([1.4, 3.3, 0.8, 1, 1.1, 0.8, 1.3], gap="small"), shown.items(), strict=True
-        ):
-            help_text = escape_markdown(value, longest=600) if len(value) > LONGEST_FACT else None
-            column.markdown(f"{small(name)}  \n{escape_markdown(value, longest=LONGEST_FACT)}", help=help_text)
-    said = dict(facts.facts)
-    not_real = [f"{name}: {escape_markdown(said[name], longest=400)}" for name in NOT_REAL if name in said]
-    if not_real:
-        st.markdown(small(" ".join(not_real)))
-
-
-def traffic(assessment: Assessment | None) -> str:
-    if assessment is None:
-        return "none seen"
-    daily = assessment.measures.rows_7 / 7
-    return f"{number(daily, digits=0 if daily >= 10 else 1)} a day"  # noqa: PLR2004 - two digits are enough
-
-
-def labels(facts: ModelFacts, assessment: Assessment | None) -> str:
-    newest = assessment.measures.newest_labelled_day if assessment else None
-    usual = f"after {facts.label_delay_days:g} d" if facts.label_delay_days is not None else None
-    if not facts.has_labels:
-        return "none mapped"
-    if newest is None:
-        return ", ".join(part for part in ("none arrived yet", f"due {usual}" if usual else None) if part)
-    return ", ".join(part for part in (usual, f"up to {short_date(newest)}") if part)
-
-
-def warnings(view: ModelView) -> None:
-    """Say what makes the rest of the page less than it seems."""
-    facts, assessment = view.facts, view.assessment
-    if facts.service_state is not ServiceState.IN_SERVICE:
-        st.info(f"{SERVICE_WORDS[facts.service_state]}: it is watched for traffic, not judged.", icon=":material/info:")
-    if facts.last_error:
-        since = f" ({instant(facts.last_error_at)})" if facts.last_error_at else ""
-        st.error(
-            f"The last assessment failed{since}: {escape_markdown(facts.last_error, longest=500)}",
-            icon=":material/error:",
-        )
-    if assessment and (view.known_on - assessment.day).days > STALE_AFTER_DAYS:
-        age = plural((view.known_on - assessment.day).days, "day")
-        st.info(
-            f"Stale: last assessed for {short_date(assessment.day)}, {age} before. The verdict is of that day.",
-            icon=":material/schedule:",
-        )
-    if not facts.has_log:
-        empty("No log is mapped, so nothing can be judged.", command="modelfolio map path/to/model.json")
-
-
 def page() -> None:
     model_id, today = st.query_params.get("model", ""), session.today()
-    known_on = asked_day(today)
+    known_on = model_header.asked_day(today)
     try:
         facts, assessment, history = session.model(model_id, known_on=known_on)
     except UnknownModelError:
         no_model(model_id)
         return
-    decisions = decision_queries.of_model(session.registry(), model_id, on=known_on)
-    view = ModelView(facts, assessment, history, decisions, known_on, colours())
+    decisions, moves, shifts = session.model_events(model_id, known_on=known_on)
+    view = ModelView(facts, assessment, history, decisions, moves, shifts, known_on, colours())
     show_notice()
-    name, buttons = st.columns([1.2, 1], vertical_alignment="center")
+    name, buttons = st.columns([1, 1.15], vertical_alignment="center")
     name.title(escape_markdown(facts.name, longest=90), anchor=False)
     with buttons.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-        day_control(today)
-        actions(view, today=today)
-    st.header(headline(assessment, facts), anchor=False)
-    if assessment:
-        st.markdown(small(rests_on(assessment)))
-    warnings(view)
-    open_decisions(view)
-    fact_strip(view)
+        model_header.neighbours(model_id)
+        model_header.day_control(today)
+        model_header.actions(view, today=today)
+    model_header.looking_back(view, today)
+    st.header(model_header.headline(assessment, facts), anchor=False, help=glossary.meaning("verdict", "basis"))
+    model_header.rests_on(view)
+    model_header.warnings(view)
+    model_header.open_shifts(view)
+    model_header.open_decisions(view)
+    model_header.fact_strip(view)
     opened = st.tabs(list(TABS), key="tab", on_change="rerun", bind="query-params")
     for tab, show in zip(opened, TABS.values(), strict=True):
         if tab.open:

@@ -1,26 +1,29 @@
-"""What was decided about it, by whom and why, and which versions it has had."""
+"""What was decided about it, by whom and why, step by step."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
-from dashboard import carry_out, session
+from dashboard import carry_out, glossary, session
 from dashboard.presentation import ACTION_NOUNS, escape_markdown, short_date, words
 from dashboard.widgets import quiet
-from monitoring.lifecycle import Action, State
+from monitoring.lifecycle import Action, Move, State
 
 if TYPE_CHECKING:
     from dashboard.model_view import ModelView
+    from data_access.model_timeline import DecisionMove
     from monitoring.decision import Decision
+
+
+MOST_STEPS = 20
 
 
 def show(view: ModelView) -> None:
     left, right = st.columns([1.5, 1], gap="medium")
     with left:
-        st.markdown("**Decisions**")
+        st.markdown("**Decisions**", help=glossary.meaning("decision", "outcome"))
         for decision in view.decisions:
             one_decision(decision)
         if not view.decisions:
@@ -29,8 +32,30 @@ def show(view: ModelView) -> None:
             "views/audit.py", label="Audit trail", icon=":material/history:", query_params={"model": view.facts.id}
         )
     with right:
-        versions(view)
-        known_facts(view)
+        steps(view)
+
+
+def steps(view: ModelView) -> None:
+    """Show every step of its decisions, newest first."""
+    if not view.moves:
+        return
+    st.markdown("**Step by step**")
+    lines = [
+        f"- {move.day.isoformat()}: {ACTION_NOUNS[move.action.value]} {move_words(move)}"
+        for move in reversed(view.moves)
+    ]
+    st.markdown("\n".join(lines[:MOST_STEPS]))
+    if len(lines) > MOST_STEPS:
+        st.markdown(quiet(f"and {len(lines) - MOST_STEPS} earlier; all are in the audit trail."))
+
+
+def move_words(move: DecisionMove) -> str:
+    """Return a move as it stands in a sentence: "approved", "outcome reviewed"."""
+    if move.move is Move.REVIEW_OUTCOME:
+        return "outcome reviewed"
+    if move.move is Move.APPROVE and move.state is State.PROPOSED:
+        return "approved by one of those needed"
+    return move.state.words
 
 
 def one_decision(decision: Decision) -> None:
@@ -61,54 +86,3 @@ def one_decision(decision: Decision) -> None:
                 icon=":material/gavel:",
                 query_params={"decision": str(decision.id)},
             )
-
-
-def versions(view: ModelView) -> None:
-    st.markdown("**Versions**")
-    if not view.facts.versions:
-        st.markdown(quiet("None is registered."))
-        return
-    rows = [
-        {
-            "Version": version.version + ("" if version.announced else " (not announced)"),
-            "Trained on": f"{version.trained_from} – {version.trained_to}" if version.trained_from else "",
-            "In service from": version.active_from.isoformat() if version.active_from else "the beginning",
-        }
-        for version in view.facts.versions
-    ]
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, placeholder="", key="m_versions", alt="The versions of the model."
-    )
-    reference = (view.assessment.details.get("reference") if view.assessment else None) or {}
-    if reference:
-        origin = words(str(reference.get("origin", ""))).lower()
-        st.markdown(
-            quiet(
-                f"Judged against {reference.get('first')} to {reference.get('last')} ({origin}), {reference.get('rows', 0):,} rows, "
-                f"{reference.get('labels', 0):,} labels."
-            )
-        )
-
-
-def known_facts(view: ModelView) -> None:
-    """Show what its card says, in full."""
-    facts = view.facts
-    shown = {
-        "Purpose": facts.purpose,
-        "Use case": facts.use_case,
-        "Business line": facts.business_line,
-        "Task": facts.task,
-        "Cadence": facts.cadence,
-        "Time zone": facts.timezone,
-        "Superseded by": f"{facts.superseded_by.name} since {facts.superseded_by.since}"
-        if facts.superseded_by
-        else None,
-        "Consumers": "; ".join(f"{c.name}{f' ({c.contact})' if c.contact else ''}" for c in facts.consumers) or None,
-        **dict(facts.facts),
-    }
-    lines = [
-        f"- {quiet(escape_markdown(name))} {escape_markdown(value, longest=600)}"
-        for name, value in shown.items()
-        if value
-    ]
-    st.markdown("**What its card says**\n\n" + "\n".join(lines))

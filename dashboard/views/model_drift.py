@@ -1,4 +1,4 @@
-"""What moved and matters: features by importance x drift, one of them in detail, and all of them day by day."""
+"""What moved and matters: features by importance x drift, one of them in detail, all of them day by day, and its own predictions."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import charts, drift_charts, session
+from dashboard import charts, drift_charts, glossary, session
 from dashboard.model_view import MAP_DAYS, show_chart
 from dashboard.presentation import escape_markdown, importance, is_missing, number, one_line, plural, short_date
 from dashboard.widgets import quiet, remember_in_url, small
+from data_access import distributions
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dashboard.charts import Chart
     from dashboard.model_view import ModelView
-    from data_access.model_queries import Distribution
+    from data_access.distributions import Distribution
     from monitoring.assessment import Assessment
 
 
@@ -37,8 +38,9 @@ def show(view: ModelView) -> None:
         ranked(view, assessment, features, feature=feature, day=day)
     with right:
         if feature is not None:
-            one_feature(view, assessment, features, feature=feature, day=day)
+            one_feature(view, features, feature=feature, day=day)
     feature_map(view, days)
+    predictions(view, day=day)
 
 
 def summary(assessment: Assessment, features: pd.DataFrame, day: date) -> None:
@@ -50,15 +52,12 @@ def summary(assessment: Assessment, features: pd.DataFrame, day: date) -> None:
         parts.append(
             f"drift score {number(assessment.measures.drift_score, digits=2)} (importance-weighted; watched from 0.10)"
         )
-    score = assessment.details.get("score") or {}
-    if day == assessment.day and score.get("psi") is not None and score.get("threshold") is not None:
-        parts.append(
-            f"its own predictions: PSI {number(score['psi'], digits=2)}, threshold {number(score['threshold'], digits=2)}"
-        )
     left_out = len(features) - judged
     if left_out:
         parts.append(f"{left_out} without a score (too few rows, constant, or nearly all values different)")
-    st.markdown(f"{'; '.join(parts)}.")
+    st.markdown(
+        f"**Its inputs.** {'; '.join(parts)}.", help=glossary.meaning("drift score", "PSI", "importance", "threshold")
+    )
 
 
 def shown_day(days: pd.DataFrame, assessment: Assessment) -> tuple[date, pd.DataFrame]:
@@ -87,7 +86,9 @@ def ranked(view: ModelView, assessment: Assessment, features: pd.DataFrame, *, f
     week = f"{short_date(day - timedelta(days=6))}–{short_date(day)}"
     st.markdown(f"**What moved and matters** {quiet(f'PSI × importance, {week} against the reference{weights}')}")
     chart = drift_charts.ranked_drift(features, view.colours, selected=feature)
-    clicked = clickable(chart, key=f"m_ranked_{day}", missing="Too few rows in these 7 days to compare anything.")
+    clicked = clickable(
+        chart, key=f"m_ranked_{view.facts.id}_{day}", missing="Too few rows in these 7 days to compare anything."
+    )
     if clicked:
         choose(
             feature=str(clicked["customdata"])
@@ -113,7 +114,7 @@ def feature_choice(features: pd.DataFrame, feature: str) -> None:
     )
 
 
-def one_feature(view: ModelView, assessment: Assessment, features: pd.DataFrame, *, feature: str, day: date) -> None:
+def one_feature(view: ModelView, features: pd.DataFrame, *, feature: str, day: date) -> None:
     feature_choice(features, feature)
     row: dict[Any, Any] = features[features["feature"] == feature].iloc[0].to_dict()
     parts = []
@@ -126,14 +127,27 @@ def one_feature(view: ModelView, assessment: Assessment, features: pd.DataFrame,
     if row["source"]:
         parts.append(f"source {escape_markdown(row['source'], longest=60)}")
     st.markdown(quiet(", ".join(parts)))
-    shares = session.distribution(
-        view.facts.id, version=assessment.version, feature=feature, last=day, known_on=view.known_on
-    )
+    shares = distributions.distribution(view.judged, feature, last=day)
     chart = drift_charts.distribution(shares, view.colours, height=264) if shares and shares.current_rows else None
     show_chart(chart, key="m_distribution", missing="No rows are kept for these 7 days.")
+    if shares and (note := broken_days(shares)):
+        st.markdown(quiet(note))
     marks = "Familiar marks for PSI: 0.1 little, 0.25 a lot; the threshold above is this feature's own."
     others = as_other_tools_say(shares) if shares else ""
     st.markdown(small(f"As other tools measure these days: {others}. {marks}" if others else marks))
+
+
+def broken_days(shares: Distribution) -> str:
+    """Return which days the drift score leaves out because their data are broken, and whether they are drawn."""
+    if not shares.left_out:
+        return ""
+    days = (shares.last - shares.first).days + 1
+    if shares.left_out >= days:
+        return (
+            f"All {days} days have broken data (see Data quality) and are left out: the PSI is of the clean days before. "
+            "Drawn is what came in."
+        )
+    return f"{plural(shares.left_out, 'day')} of {days} with broken data left out, here and in the PSI."
 
 
 def as_other_tools_say(shares: Distribution) -> str:
@@ -152,12 +166,39 @@ def feature_map(view: ModelView, days: pd.DataFrame) -> None:
         f"**Feature by day** {quiet(f'drift of the 7 days up to each day as a multiple of each feature’s own threshold, last {MAP_DAYS} days; click a cell to see that day')}"
     )
     chart = drift_charts.feature_map(days, view.colours)
-    clicked = clickable(chart, key="m_map", missing="No feature has a drift score in these days.")
+    clicked = clickable(chart, key=f"m_map_{view.facts.id}", missing="No feature has a drift score in these days.")
     if clicked and isinstance(clicked.get("customdata"), list):
         feature, day = clicked["customdata"]
         choose(feature=str(feature), day=str(day))
     if chart is not None and st.query_params.get("day"):
         st.button("Back to the newest day", on_click=lambda: remember_in_url("day", ""), key="m_newest_day")
+
+
+def predictions(view: ModelView, *, day: date) -> None:
+    """Show whether its own predictions have moved, apart from its inputs."""
+    scores = distributions.prediction_days(view.judged)
+    known = scores[scores["day"] <= day]
+    said = "They were never compared with the reference"
+    if len(known) and not is_missing(psi := known["psi"].iloc[-1]):
+        moved = "moved" if psi > known["threshold"].iloc[-1] else "not moved"
+        said = f"They have {moved}: PSI {number(psi, digits=2)}, threshold {number(known['threshold'].iloc[-1], digits=2)}, {short_date(day)}"
+    st.markdown(f"**Its own predictions.** {said}.", help=glossary.meaning("prediction drift", "PSI"))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        show_chart(
+            drift_charts.prediction_drift(scores, view.colours, span=view.span) if len(view.recent) else None,
+            key="m_prediction_drift",
+            missing="Too few predictions to compare.",
+        )
+    with right:
+        shares = distributions.prediction_distribution(view.judged, last=day)
+        show_chart(
+            drift_charts.distribution(shares, view.colours, height=230) if shares and shares.current_rows else None,
+            key="m_prediction_distribution",
+            missing="No predictions are kept for these 7 days.",
+        )
+        if shares and shares.left_out:
+            st.markdown(quiet(broken_days(shares)))
 
 
 def clickable(chart: Chart | None, *, key: str, missing: str) -> dict[str, Any] | None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import charts
-from dashboard.charts import PerformanceMarks
-from dashboard.model_view import show_chart, tolerance
+from dashboard import glossary
+from dashboard.charts import safe, translucent
+from dashboard.model_view import show_chart
+from dashboard.performance_chart import performance, yardstick_of
 from dashboard.presentation import (
     ACTION_NOUNS,
     ACTION_VERDICTS,
@@ -24,15 +25,20 @@ from dashboard.presentation import (
     plural,
     short_date,
 )
-from dashboard.timeline_chart import DecisionMark, timeline
+from dashboard.timeline_chart import DecisionMark, Spell, timeline
+from dashboard.views.model_decisions import move_words
+from dashboard.views.model_performance import estimate_note
+from dashboard.views.model_versions import version_words
 from dashboard.widgets import quiet, small
 from monitoring.assessment import Finding, FindingKind, Verdict
+from monitoring.portfolio_shift import Grouping
 
 if TYPE_CHECKING:
     from dashboard.model_view import ModelView
+    from dashboard.palette import Palette
+    from dashboard.performance_chart import Yardstick
+    from data_access.model_timeline import ShiftSpell
     from monitoring.assessment import Assessment
-    from monitoring.decision import Decision
-    from monitoring.portfolio import ModelVersion
 
 MOST_FINDINGS = 8
 CHART_HEIGHT = 254
@@ -72,19 +78,17 @@ def show(view: ModelView) -> None:
         return
     left, right = st.columns([2.15, 1], gap="medium")
     with left:
-        st.markdown(performance_title(assessment))
-        show_chart(
-            charts.performance(view.recent, view.colours, marks=performance_marks(view), height=CHART_HEIGHT),
-            key="m_performance",
-            missing="Performance was never measured: no labels, and nothing to estimate from.",
+        main_chart(view, assessment)
+        st.markdown(
+            "**What happened**", help=glossary.meaning("verdict", "model version", "decision", "portfolio shift")
         )
-        st.markdown("**What happened**")
         show_chart(
             timeline(
                 view.recent,
                 view.colours,
                 versions={version.version: version_words(version) for version in view.facts.versions},
-                decisions=[decision_mark(decision) for decision in view.decisions],
+                decisions=decision_marks(view),
+                shifts=[shift_spell(spell, view.colours) for spell in view.shifts],
             ),
             key="m_timeline",
             missing="Nothing is recorded yet.",
@@ -94,10 +98,27 @@ def show(view: ModelView) -> None:
     findings(assessment)
 
 
-def performance_title(assessment: Assessment) -> str:
-    """Return the metric people know first, then what the line shows."""
+def main_chart(view: ModelView, assessment: Assessment) -> None:
+    """Show the measure the verdict rests on, with what its windows are."""
+    history, yardstick = view.measured
+    st.markdown(
+        performance_title(assessment, yardstick),
+        help=f"{yardstick.meaning}\n\n{glossary.meaning('metric', 'interval', 'estimate')}",
+    )
+    show_chart(
+        performance(history, view.colours, marks=view.marks, yardstick=yardstick, height=CHART_HEIGHT),
+        key="m_performance",
+        missing="Performance was never measured: no labels, and nothing to estimate from.",
+    )
+    notes = [note for note in (window_note(view), estimate_note(view)) if note]
+    if notes:
+        st.markdown(small(escape_markdown(" ".join(notes), longest=700)))
+
+
+def performance_title(assessment: Assessment, yardstick: Yardstick) -> str:
+    """Return the metric people know first, then what the line shows, over which window and on how many labels."""
     measures = assessment.measures
-    title = "**Advantage over the naive forecast that is kept**"
+    title = f"**{yardstick.name}**"
     if measures.metric and measures.metric_value is not None:
         then = (
             f" ({metric_number(measures.metric_reference)} in the reference)"
@@ -109,35 +130,46 @@ def performance_title(assessment: Assessment) -> str:
     return f"{title} {quiet(f'{measures.rows_7:,} predictions in 7 days, no labels to judge by')}"
 
 
-def performance_marks(view: ModelView) -> PerformanceMarks:
-    assessment = view.assessment
-    if assessment is None:
-        return PerformanceMarks()
-    fallen = [finding for finding in assessment.findings if finding.kind is FindingKind.PERFORMANCE]
-    return PerformanceMarks(
-        tolerance=tolerance(assessment),
-        onset=fallen[0].since if fallen else None,
-        verdict=fallen[0].argues_for if fallen else Verdict.KEEP,
-        last_labelled=assessment.measures.newest_labelled_day,
-        versions=view.facts.versions,
+def window_note(view: ModelView) -> str | None:
+    """Return why the number of the sentence and the end of the line differ, where they do: they cover different days."""
+    loss, assessment = view.loss, view.assessment
+    if loss is None or assessment is None or loss.kind is not FindingKind.PERFORMANCE or view.skill_shown is not None:
+        return None
+    effect, last = loss.evidence.get("effect"), assessment.measures.effect
+    if effect is None or last is None:
+        return None
+    yardstick = yardstick_of(assessment)
+    if yardstick.words(effect) == yardstick.words(last):
+        return None
+    window = loss.evidence.get("effect_window") or f"since the onset, {short_date(loss.since)}"
+    return (
+        f"The line ends at {yardstick.words(last)}, over 28 days of labels. Measured as in the sentence above, {window}, it is "
+        f"{yardstick.words(effect)}."
     )
 
 
-def version_words(version: ModelVersion) -> str:
-    trained = ""
-    if version.trained_from and version.trained_to:
-        trained = f", trained {version.trained_from:%b %Y}–{version.trained_to:%b %Y}"
-    return f"{version.version}{trained}" + ("" if version.announced else ", not announced")
+def decision_marks(view: ModelView) -> list[DecisionMark]:
+    """Return the moves of decisions for the timeline; of those of one decision on one day the last."""
+    last = {(move.decision_id, move.day): move for move in view.moves}
+    until = {decision.id: decision.accept_until for decision in view.decisions}
+    return [
+        DecisionMark(
+            day=move.day,
+            words=f"{ACTION_NOUNS[move.action.value]} {move_words(move)}"
+            + (f" until {short_date(end)}" if (end := until.get(move.decision_id)) else ""),
+            verdict=ACTION_VERDICTS[move.action.value],
+        )
+        for move in last.values()
+    ]
 
 
-def decision_mark(decision: Decision) -> DecisionMark:
-    """Return a decision for the timeline: what, and where it is."""
-    noun = ACTION_NOUNS[decision.action.value]
-    until = f" until {short_date(decision.accept_until)}" if decision.accept_until else ""
-    return DecisionMark(
-        day=decision.decided_on or decision.proposed_on,
-        words=f"{noun} {decision.state.words}{until}",
-        verdict=ACTION_VERDICTS[decision.action.value],
+def shift_spell(spell: ShiftSpell, colours: Palette) -> Spell:
+    """Return a portfolio shift for the timeline."""
+    shift = spell.shift
+    cause = "the whole portfolio" if shift.grouping is Grouping.ALL else shift.source
+    words = f"{shift.k} of {shift.n} models: {safe(cause, longest=40)}"
+    return Spell(
+        spell.first, spell.last, words, "⁕", translucent(colours.watch_fill, 0.25), colours.verdicts[Verdict.WATCH]
     )
 
 
@@ -232,9 +264,9 @@ def evidence_facts(finding: Finding, *, on: date) -> list[tuple[str, str]]:
     evidence = finding.evidence
     shown: list[tuple[str, str | None]] = [
         ("Since", short_date(finding.since) if finding.since.year == on.year else long_date(finding.since)),
-        ("Value now", figure(evidence.get("value"), finding.kind)),
+        (name_of_value(finding), figure(evidence.get("value"), finding.kind)),
         ("In the reference", reference_figure(evidence.get("reference_value"), finding.kind)),
-        ("Effect: share of its advantage lost", effect(evidence)),
+        ("Effect", text(evidence.get("effect_words")) or effect(evidence)),
         ("Threshold", figure(evidence.get("threshold"), finding.kind, is_share="effect" in evidence)),
         ("Where the threshold comes from", text(evidence.get("threshold_source"))),
         ("Effect measured", text(evidence.get("effect_window"))),
@@ -251,6 +283,15 @@ def evidence_facts(finding: Finding, *, on: date) -> list[tuple[str, str]]:
         ("Compared with", text(evidence.get("reference"))),
     ]
     return [(name, value) for name, value in shown if value]
+
+
+def name_of_value(finding: Finding) -> str:
+    """Return what the value of a finding is."""
+    return {
+        FindingKind.PERFORMANCE: "Skill now",
+        FindingKind.NO_BETTER_THAN_NAIVE: "Skill now",
+        FindingKind.SCORE_DRIFT: "PSI now",
+    }.get(finding.kind, "Value now")
 
 
 def figure(value: Any, kind: FindingKind, *, is_share: bool = False) -> str | None:

@@ -1,4 +1,4 @@
-"""Realised performance with its interval, the estimate shown apart, and how far the labels reach."""
+"""What labels say: the metrics people know with their intervals, how far labels reach, and what came true."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts
+from dashboard import glossary, metric_charts, performance_chart
+from dashboard.metric_charts import MetricWords
 from dashboard.model_view import show_chart
-from dashboard.presentation import escape_markdown, lost, metric_number, number, percent, plural, short_date
-from dashboard.views.model_overview import performance_marks
-from dashboard.widgets import quiet
+from dashboard.performance_chart import KEPT, yardstick_of
+from dashboard.presentation import escape_markdown, metric_number, number, percent, plural, short_date
+from dashboard.widgets import quiet, remember_in_url, small
+from data_access import performance_queries
+from monitoring.known_metrics import FEWEST_CASES
+from monitoring.performance import SMALLEST_SKILL
+from monitoring.portfolio import Task
 
 if TYPE_CHECKING:
     from dashboard.model_view import ModelView
+    from data_access.performance_queries import Confusion
     from monitoring.assessment import Assessment
+    from monitoring.known_metrics import KnownMetric
 
-FEW_CASES = 20
-"""Below so many cases precision and recall are not shown (METHODS section 13)."""
 WINDOW_NAMES = {"7": "last 7 days", "14": "last 14 days", "28": "last 28 days"}
+MOST_CLASSES = 12
 
 
 def show(view: ModelView) -> None:
@@ -29,100 +35,173 @@ def show(view: ModelView) -> None:
         return
     left, right = st.columns([2.15, 1], gap="medium")
     with left:
-        metric(view, assessment)
-        st.markdown(
-            f"**Advantage over the naive forecast that is kept** {quiet('28 days of labels by day of the prediction, 90 % interval; dotted is estimated')}"
-        )
-        show_chart(
-            charts.performance(view.recent, view.colours, marks=performance_marks(view), height=280),
-            key="m_performance_tab",
-            missing="Never measured: no labels, and nothing to estimate from.",
-        )
+        metric(view)
+        own_measure(view)
     with right:
-        label_coverage(view, assessment)
-        in_detail(assessment)
-    measured = assessment.details.get("performance") or {}
-    if measured.get("confusion") or measured.get("calibration"):
-        left, right = st.columns(2, gap="medium")
-        with left:
-            calibration(view, measured.get("calibration") or [])
-        with right:
-            confusion(measured.get("confusion") or [])
+        labels(view, assessment)
+        in_detail(view, assessment)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        by_score(view, assessment)
+    with right:
+        confusion(view, assessment)
 
 
-def metric(view: ModelView, assessment: Assessment) -> None:
-    name = assessment.measures.metric
-    if name is None:
-        st.markdown(f"**No metric yet** {quiet('it needs labels of the last 28 days')}")
+def metric(view: ModelView) -> None:
+    """Show the chosen metric day by day; which one is chosen lives in the address."""
+    offered = {each.name: each for each in performance_queries.metrics_of(view.judged)}
+    chosen = offered.get(st.query_params.get("metric", ""), next(iter(offered.values()), None))
+    if chosen is None:
+        st.markdown(f"**No metric yet** {quiet('no version of it has been judged')}")
         return
+    metric_choice(list(offered), chosen.name)
+    days = performance_queries.metric_days(view.judged, chosen)
+    words = MetricWords(chosen.name, chosen.cases, chosen.is_share)
     st.markdown(
-        f"**{escape_markdown(name)}** {quiet(f'28 days of labels, {assessment.measures.labels_28:,} now; dashed is the reference')}"
+        metric_title(chosen, words, days), help=f"{chosen.meaning}\n\n{glossary.meaning('reference', 'interval')}"
     )
     show_chart(
-        charts.metric(view.recent, view.colours, name=name),
-        key="m_metric",
-        missing="It cannot be computed from the labels there are.",
+        metric_charts.metric(days, view.colours, words=words, span=view.span, marks=view.marks)
+        if len(view.recent)
+        else None,
+        key=f"m_metric_{chosen.name}",
+        missing=f"It cannot be computed from the labels there are: it needs labels of the last {performance_queries.WINDOW_DAYS} days"
+        + (f" and at least {FEWEST_CASES} cases that came true." if chosen.cases != "labels" else "."),
     )
 
 
-def label_coverage(view: ModelView, assessment: Assessment) -> None:
-    """Say how far the labels reach and how many there are."""
+def metric_choice(names: list[str], chosen: str) -> None:
+    key = f"m_metric_choice_{chosen}"
+    st.segmented_control(
+        "Metric",
+        names,
+        default=chosen,
+        required=True,
+        key=key,
+        label_visibility="collapsed",
+        on_change=lambda: remember_in_url("metric", st.session_state[key] if st.session_state[key] != names[0] else ""),
+    )
+
+
+def metric_title(chosen: KnownMetric, words: MetricWords, days: pd.DataFrame) -> str:
+    """Return the metric now with its interval, the cases behind it, its window and its value in the reference."""
+    known = days[days["value"].notna()]
+    if known.empty:
+        return f"**{chosen.name}**"
+    end: dict[Any, Any] = known.iloc[-1].to_dict()
+    said = [
+        f"{end['cases']:,} {chosen.cases}",
+        "28 days of labels up to each day, 90 % interval",
+        f"predictions up to {short_date(end['labelled_to'])}",
+    ]
+    then = f", {words.value(end['reference'])} in the reference" if pd.notna(end["reference"]) else ""
+    return f"**{chosen.name} {escape_markdown(words.interval(end))}**{escape_markdown(then)} {quiet(escape_markdown(', '.join(said)))}"
+
+
+def own_measure(view: ModelView) -> None:
+    """Show the measure that the verdict is made from, the estimate apart."""
+    history, yardstick = view.measured
+    st.markdown(
+        f"**{yardstick.name}** {quiet('what the verdict is measured by: 28 days of labels, 90 % interval; dotted and hatched is estimated')}",
+        help=f"{yardstick.meaning}\n\n{glossary.meaning('effect', 'estimate')}",
+    )
+    show_chart(
+        performance_chart.performance(history, view.colours, marks=view.marks, yardstick=yardstick, height=230),
+        key="m_performance_tab",
+        missing="Never measured: no labels, and nothing to estimate from.",
+    )
+    if note := estimate_note(view):
+        st.markdown(small(escape_markdown(note, longest=500)))
+    st.markdown(
+        f"**Predictions, and those with a label** {quiet('by day of the prediction, as known now')}",
+        help=glossary.meaning("label delay", "label coverage"),
+    )
+    show_chart(
+        metric_charts.label_coverage(performance_queries.label_days(view.judged), view.colours, span=view.span)
+        if len(view.recent)
+        else None,
+        key="m_labels",
+        missing="No predictions are kept for these days.",
+    )
+
+
+def estimate_note(view: ModelView) -> str | None:
+    """Return how far the shown estimate can be believed: what it said on the last day that has labels, beside what they say."""
+    marks, (recent, yardstick) = view.marks, view.measured
+    if performance_chart.estimated_after(recent, marks.last_labelled).empty:
+        return None
+    blind = "The estimate sees a harder population; it cannot see a changed relation between inputs and labels."
+    there = recent[recent["day"] == marks.last_labelled]
+    known = performance_chart.realised_by_day(recent)
+    if marks.last_labelled is None or there.empty or known.empty or pd.isna(there["estimated_effect"].iloc[-1]):
+        return blind
+    said, came = yardstick.words(there["estimated_effect"].iloc[-1]), yardstick.words(known["effect"].iloc[-1])
+    return f"{blind} For {short_date(marks.last_labelled)}, the last day with labels, it said {said} where labels say {came}."
+
+
+def labels(view: ModelView, assessment: Assessment) -> None:
+    """Say how far the labels reach, how many there are, and how long they take."""
     measures, facts = assessment.measures, view.facts
-    rows_28 = int(view.history["rows"].tail(28).sum())
     said = []
     if measures.newest_labelled_day is None:
         said.append("No label has arrived yet." if facts.has_labels else "No labels are mapped.")
     else:
         behind = (assessment.day - measures.newest_labelled_day).days
-        usual = f", usually {facts.label_delay_days:g} d" if facts.label_delay_days is not None else ""
         said.append(
-            f"The newest labelled prediction is of {short_date(measures.newest_labelled_day)}, {plural(behind, 'day')} ago{usual}."
+            f"The newest labelled prediction is of {short_date(measures.newest_labelled_day)}, {plural(behind, 'day')} ago."
         )
-        share = f" ({percent(measures.labels_28 / rows_28)} of as many days' predictions)" if rows_28 else ""
+        said.append(f"{plural(measures.labels_28, 'label')} of the last 28 days count.")
+    if delay := performance_queries.label_delay(view.judged, assessment.day):
+        usual = f"; its card says {facts.label_delay_days:g}" if facts.label_delay_days is not None else ""
         said.append(
-            f"{plural(measures.labels_28, 'label')} arrived in 28 days, {number(rows_28)} predictions were made{share}."
+            f"Delay: half of them came within {plural(delay.median, 'day')}, nine in ten within {delay.nine_in_ten}{usual}."
         )
-    if measures.estimated_effect is not None:
-        said.append(
-            f"Estimated loss over the last 7 days of predictions: {lost(measures.estimated_effect)}. An estimate sees a harder "
-            "population; it cannot see a changed relation between inputs and labels."
-        )
+        if delay.labels > measures.labels_28:
+            left_out = delay.labels - measures.labels_28
+            said.append(f"{plural(left_out, 'more label')} of days with broken data are left out.")
     if coverage := assessment.details.get("label_coverage"):
         said.append(
-            f"Labels cover {percent(coverage['share'])} of the predictions old enough to have one, "
+            f"Coverage: {percent(coverage['share'])} of the predictions old enough to have a label have one, "
             f"{percent(coverage['reference'])} in the reference."
         )
-    st.markdown("**Labels**\n\n" + "\n".join(f"- {escape_markdown(sentence, longest=400)}" for sentence in said))
+    st.markdown("**Labels**", help=glossary.meaning("label", "label delay", "label coverage"))
+    st.markdown("\n".join(f"- {escape_markdown(sentence, longest=400)}" for sentence in said))
 
 
-def in_detail(assessment: Assessment) -> None:
+def in_detail(view: ModelView, assessment: Assessment) -> None:
     measured = assessment.details.get("performance") or {}
     windows = measured.get("windows") or {}
-    if windows:
+    if windows and view.skill_shown is None:
+        yardstick = yardstick_of(assessment)
         rows = [
             {
                 "Window": WINDOW_NAMES.get(name, f"{name} days"),
                 "Labels": number(window.get("labels")),
-                "Advantage lost": lost(window.get("effect")),
+                "Level": yardstick.words(window["effect"]) if window.get("effect") is not None else "",
                 "z": number(window.get("z"), digits=1),
             }
             for name, window in windows.items()
         ]
-        st.markdown("**Loss by window**")
+        st.markdown(
+            "**The same over shorter windows**",
+            help=f"**Level**: {yardstick.name}.\n\n**z**: the loss in standard errors; chance alone stays below 2 "
+            f"on 98 of 100 days.\n\nWith few labels of the rarer class a window reaches back further than its name.\n\n{glossary.meaning('effect')}",
+        )
         st.table(pd.DataFrame(rows).set_index("Window"))
     said = [
         point
         for point in (
             skill(measured, assessment),
-            parts_of_loss(measured),
+            parts_of_loss(measured, assessment),
             level(measured),
             calibrated(measured),
-            errors(measured),
         )
         if point
     ]
     if said:
-        st.markdown("\n".join(f"- {escape_markdown(point, longest=300)}" for point in said))
+        st.markdown(
+            "\n".join(f"- {escape_markdown(point, longest=300)}" for point in said), help=glossary.meaning("skill")
+        )
 
 
 def skill(measured: dict[str, Any], assessment: Assessment) -> str | None:
@@ -132,10 +211,15 @@ def skill(measured: dict[str, Any], assessment: Assessment) -> str | None:
     return f"Skill (1 − its loss / naive loss): {percent(measured['skill'])}, {percent(then)} in the reference."
 
 
-def parts_of_loss(measured: dict[str, Any]) -> str | None:
-    """Return how much of the loss is the population's, and how much the model's."""
+def parts_of_loss(measured: dict[str, Any], assessment: Assessment) -> str | None:
+    """Return how much of the loss is the population's, and how much the model's; of hardly any advantage there are no shares."""
     mix, misfit = measured.get("mix"), measured.get("misfit")
-    if mix is None or misfit is None:
+    if (
+        mix is None
+        or misfit is None
+        or yardstick_of(assessment) is not KEPT
+        or assessment.details.get("reference", {}).get("skill", 1.0) < SMALLEST_SKILL
+    ):
         return None
     return f"Of the advantage, {percent(mix)} lost to a harder population (mix), {percent(misfit)} to a worse fit (misfit)."
 
@@ -155,49 +239,71 @@ def level(measured: dict[str, Any]) -> str | None:
     return f"Mean label: {metric_number(now[0])}, {metric_number(then[0])} in the reference."
 
 
-def errors(measured: dict[str, Any]) -> str | None:
-    if measured.get("mean_absolute_error") is None or measured.get("bias") is None:
-        return None
-    bias = number(measured["bias"], digits=2)
-    return f"Mean absolute error {number(measured['mean_absolute_error'], digits=2)}; mean error {bias} (prediction − label)."
+BY_SCORE = {
+    Task.BINARY: ("Does it come true as often as it says?", "share that came true, by probability"),
+    Task.MULTICLASS: ("Is it right as often as it says?", "share that was right, by the largest probability"),
+    Task.REGRESSION: ("Does it come out as it says?", "mean of what came true, by prediction"),
+}
 
 
-def calibration(view: ModelView, bins: list[list[int]]) -> None:
+def by_score(view: ModelView, assessment: Assessment) -> None:
+    """Show what came true by what was said: calibration, or predicted against actual."""
+    bins = performance_queries.by_score(view.judged, assessment.day)
     if not bins:
         return
-    st.markdown(
-        f"**How often it comes true, by score** {quiet('28 days of labels; a useful score rises from left to right')}"
-    )
+    task = view.judged.model.task
+    title, what = BY_SCORE[task]
+    st.markdown(f"**{title}** {quiet(f'{what}; 28 days of labels')}", help=glossary.meaning("calibration"))
     show_chart(
-        charts.calibration([(rows, positives) for rows, positives in bins], view.colours),
-        key="m_calibration",
+        metric_charts.by_score(
+            bins, view.colours, is_share=task is not Task.REGRESSION and not view.judged.model.score_range
+        ),
+        key="m_by_score",
         missing="No labels in 28 days.",
     )
 
 
-def confusion(counts: list[int]) -> None:
-    """Show what was said against what came true; the classes are numbered as in the model's card."""
-    classes = round(len(counts) ** 0.5)
-    if classes * classes != len(counts) or not sum(counts):
+def confusion(view: ModelView, assessment: Assessment) -> None:
+    """Show what was said against what came true, and per class how many were found and how many of the claims were right."""
+    found = performance_queries.confusion(view.judged, assessment.day)
+    if found is None:
         return
-    rows = [counts[at * classes : (at + 1) * classes] for at in range(classes)]
-    names = ["no", "yes"] if classes == 2 else [f"class {at + 1}" for at in range(classes)]  # noqa: PLR2004 - a binary model
-    st.markdown(f"**What was said, what came true** {quiet(f'{sum(counts):,} labels')}")
-    frame = pd.DataFrame(
-        [[f"{value:,}" for value in row] for row in rows],
-        index=[f"came true: {name}" for name in names],
-        columns=[f"said: {name}" for name in names],
+    total = sum(map(sum, found.counts))
+    st.markdown(f"**What was said, what came true** {quiet(f'{total:,} labels of 28 days')}")
+    names = [escape_markdown(name, longest=24) for name in found.classes]
+    if len(names) <= MOST_CLASSES:
+        st.table(
+            pd.DataFrame(
+                [[f"{count:,}" for count in row] for row in found.counts],
+                index=[f"came true: {name}" for name in names],
+                columns=[f"said: {name}" for name in names],
+            )
+        )
+    st.markdown(
+        f"**Each class** {quiet(f'a share of fewer than {FEWEST_CASES} cases would be chance and is left out')}",
+        help="**Found**: of the cases that came true, the share that was said (recall).\n\n"
+        "**Right**: of the times it was said, the share that came true (precision).",
     )
-    st.table(frame)
-    if classes == 2:  # noqa: PLR2004 - a binary model
-        (_, false_alarms), (missed, hits) = rows
-        said, true = false_alarms + hits, missed + hits
-        parts = []
-        if true < FEW_CASES:
-            st.markdown(quiet(f"Only {plural(true, 'case')}: precision and recall would be chance."))
-            return
-        if said:
-            parts.append(f"Precision {percent(hits / said)}: of {plural(said, 'alarm')}, {number(hits)} came true.")
-        if true:
-            parts.append(f"Recall {percent(hits / true)}: of {plural(true, 'case')}, {number(hits)} were announced.")
-        st.markdown(quiet(" ".join(parts)))
+    st.table(per_class(found, names))
+
+
+def per_class(found: Confusion, names: list[str]) -> pd.DataFrame:
+    """Return recall and precision of each class with the cases behind them."""
+    said = [sum(row[at] for row in found.counts) for at in range(len(names))]
+    rows = []
+    for at, name in enumerate(names):
+        true, hits = sum(found.counts[at]), found.counts[at][at]
+        rows.append(
+            {
+                "Class": name,
+                "Came true": f"{true:,}",
+                "Found (recall)": _share(hits, true),
+                "Said": f"{said[at]:,}",
+                "Right (precision)": _share(hits, said[at]),
+            }
+        )
+    return pd.DataFrame(rows).set_index("Class")
+
+
+def _share(hits: int, cases: int) -> str:
+    return percent(hits / cases) if cases >= FEWEST_CASES else "too few"

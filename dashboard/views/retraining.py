@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -53,7 +53,7 @@ def is_silent(each: Retraining) -> str:
     last = each.last_word()
     if each.decision.state not in {State.TRIGGERED, State.RUNNING} or last is None:
         return ""
-    silent = datetime.now(UTC) - last
+    silent = session.now() - last
     allowed = timedelta(hours=session.settings().trigger_silence_hours)
     return f"no report for {duration(silent)}" if silent >= allowed else ""
 
@@ -191,7 +191,7 @@ def metric(value: Any) -> str:
 def outcome(each: Retraining) -> None:
     """Show skill after against before: the paired comparison first, and called so."""
     st.markdown("**What it brought**")
-    decision, said = each.decision, lines(each.measured)
+    decision, said = each.decision, lines(each.measured or session.measured(each.decision))
     if decision.new_version is None:
         st.markdown(quiet("Nothing yet: there is no new version."))
         return

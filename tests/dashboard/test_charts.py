@@ -1,3 +1,4 @@
+import itertools
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -7,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import charts, drift_charts
-from dashboard.charts import Chart, PerformanceMarks
+from dashboard import charts, drift_charts, metric_charts, performance_chart, quality_charts
+from dashboard.charts import Chart, DayMark, MarginWords
+from dashboard.metric_charts import MetricWords
 from dashboard.palette import DARK, LIGHT, Palette
-from dashboard.timeline_chart import DecisionMark, timeline
-from data_access.model_queries import Distribution
+from dashboard.performance_chart import KEPT, SQUARED_ERROR, PerformanceMarks, skill_yardstick
+from dashboard.timeline_chart import DecisionMark, Spell, timeline
+from data_access.distributions import Distribution
+from data_access.performance_queries import ScoreBin
 from monitoring.assessment import Verdict
 from monitoring.portfolio import ModelVersion
 from tests.builders import HOSTILE_NAMES
@@ -78,23 +82,84 @@ def shares(name: str) -> Distribution:
     )
 
 
+def metric_days(name: str) -> pd.DataFrame:
+    """A metric that falls from 0.84 to 0.79 at the onset."""
+    fallen = [0.79 if day >= ONSET else 0.84 for day in DAYS]
+    return pd.DataFrame(
+        {
+            "day": DAYS,
+            "labelled_to": [day - timedelta(days=1) for day in DAYS],
+            "version": name,
+            "value": fallen,
+            "low": [value - 0.01 for value in fallen],
+            "high": [value + 0.01 for value in fallen],
+            "cases": 8_680,
+            "labels": 8_680,
+            "reference": 0.84,
+        }
+    )
+
+
+def score_bins(*came_true: float) -> list[ScoreBin]:
+    width = 1 / len(came_true)
+    return [
+        ScoreBin(at * width, (at + 1) * width, (at + 0.5) * width, 100, share, share - 0.05, share + 0.05, 900, share)
+        for at, share in enumerate(came_true)
+    ]
+
+
+def quality_days(**different: Any) -> pd.DataFrame:
+    """Sixty days of which the last ten have 40 % missing values and an open finding."""
+    broken = [day >= DAYS[-10] for day in DAYS]
+    frame = pd.DataFrame(
+        {
+            "day": DAYS,
+            "rows": 1_000,
+            "nulls": [0.4 if bad else 0.0 for bad in broken],
+            "unseen": np.nan,
+            "out_of_range": 0.01,
+            "is_single": False,
+            "is_open": broken,
+        }
+    )
+    return frame.assign(**different)
+
+
+SPAN = (DAYS[0], DAYS[-1] + timedelta(days=1))
+
+
 def every_chart(colours: Palette, *, name: str = "income") -> dict[str, Chart | None]:
     """One chart of each kind, with ``name`` wherever text of a database may stand."""
     past = history(version=name)
     estimated = past.assign(effect=np.nan, effect_low=np.nan, effect_high=np.nan, estimated_effect=0.2)
     marks = PerformanceMarks(onset=ONSET, verdict=Verdict.RETRAIN, versions=(ModelVersion(name, active_from=DAYS[5]),))
     days = features(name, "age")
+    shift = Spell(DAYS[45], DAYS[55], charts.safe(name), "x", colours.reference_band, colours.text)
+    predictions = pd.DataFrame(
+        {"day": DAYS, "version": name, "psi": [0.1] * 50 + [0.3] * 10, "threshold": 0.2, "rows": 700}
+    )
+    facts = {"feature": name, "nulls_threshold": 0.05, "unseen_threshold": np.nan}
+    labels = pd.DataFrame({"day": DAYS, "predictions": 100, "labelled": [100] * 40 + [0] * 20})
     return {
-        "performance": charts.performance(past, colours, marks=marks),
-        "estimate": charts.performance(estimated, colours, marks=marks),
-        "metric": charts.metric(past, colours, name="AUC"),
+        "performance": performance_chart.performance(past, colours, marks=marks),
+        "estimate": performance_chart.performance(estimated, colours, marks=marks),
+        "metric": metric_charts.metric(
+            metric_days(name), colours, words=MetricWords("AUC", "labels"), span=SPAN, marks=marks
+        ),
         "traffic": charts.daily_bars(DAYS, [100.0] * len(DAYS), colours, what="predictions", reference=110.0),
-        "calibration": charts.calibration([(100, 10), (100, 60)], colours),
+        "by score": metric_charts.by_score(score_bins(0.1, 0.5, 0.6), colours, is_share=True),
+        "labels": metric_charts.label_coverage(labels, colours, span=SPAN),
+        "quality": quality_charts.quality_days(quality_days(), facts, colours, span=SPAN),
         "timeline": timeline(
-            past, colours, versions={name: name}, decisions=[DecisionMark(DAYS[50], name, Verdict.RETRAIN)]
+            past,
+            colours,
+            versions={name: name},
+            decisions=[DecisionMark(DAYS[50], name, Verdict.RETRAIN)],
+            shifts=[shift],
         ),
         "ranked": drift_charts.ranked_drift(days[days["day"] == DAYS[-1]], colours, selected=name),
         "distribution": drift_charts.distribution(shares(name), colours, height=250),
+        "predictions": drift_charts.prediction_drift(predictions, colours, span=SPAN),
         "map": drift_charts.feature_map(days, colours),
     }
 
@@ -120,12 +185,15 @@ def _texts(value: Any, beside: tuple[str, ...]) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("kind", "conclusion"),
     [
-        ("performance", "it has lost 31 % [22, 40] of its advantage over the naive forecast; onset 11 Oct."),
-        ("estimate", "estimated to have lost 20 % since then"),
-        ("metric", "AUC 0.790 on 8,680 labels, 0.840 in the reference."),
+        ("performance", "kept, on predictions up to 29 Oct: 69 % [60, 78]; 100 % in the reference; onset 11 Oct."),
+        ("estimate", "Advantage over the naive forecast that is kept 80 %, estimated"),
+        ("metric", "AUC 0.790 [0.780, 0.800] on 8,680 labels, predictions up to 29 Oct; 0.840 in the reference."),
         ("traffic", "100 predictions on 30 Oct, usually 110 a day."),
-        ("calibration", "From 10 % positive at the lowest scores to 60 % at the highest."),
-        ("timeline", "Retrain since 11 Oct; 1 change of verdict since 1 Sep, 1 decision."),
+        ("by score", "From 10 % at the lowest scores to 60 % at the highest; it rises in 2 of 2 steps"),
+        ("labels", "67 % of 6,000 predictions have their label."),
+        ("quality", "40 % missing on 30 Oct, 10 days with an open finding, 0 days with a single value."),
+        ("timeline", "Retrain since 11 Oct; 1 change of verdict since 1 Sep, 1 step of decisions, 1 portfolio shift."),
+        ("predictions", "PSI of the predictions 0.30 on 30 Oct, threshold 0.20; above it on 10 of 60 days."),
         ("ranked", "income counts most: PSI 0.40 × 50 % of importance; 1 feature above its own threshold."),
         ("distribution", "the largest change is at income, 60 % then, 20 % now."),
         ("map", "2.0 times its threshold; on 30 Oct 1 of 2 features are above theirs."),
@@ -178,12 +246,50 @@ def test_click_gives_back_the_name_as_it_is() -> None:
 
 def test_a_fall_is_drawn_on_the_day_of_the_prediction_not_of_the_assessment() -> None:
     late = history(newest_labelled_day=[day - timedelta(days=30) for day in DAYS])
-    chart = charts.performance(late, LIGHT, marks=PerformanceMarks())
+    chart = performance_chart.performance(late, LIGHT, marks=PerformanceMarks())
 
     assert chart is not None
     line = next(trace for trace in chart.figure["data"] if trace.get("hovertext"))
-    fallen = [x for x, y in zip(line["x"], line["y"], strict=True) if y < 0.9]
+    fallen = [x for x, y in zip(line["x"], line["y"], strict=True) if y < 90]
     assert fallen[0] == (ONSET - timedelta(days=30)).isoformat()
+
+
+def test_charts_by_day_share_one_time_axis() -> None:
+    drawn_charts = every_chart(LIGHT)
+    kinds = ("performance", "metric", "labels", "quality", "timeline", "predictions")
+    by_day = [chart for kind in kinds if (chart := drawn_charts[kind])]
+
+    ranges = {tuple(chart.figure["layout"]["xaxis"]["range"]) for chart in by_day}
+    sides = {(chart.figure["layout"]["margin"]["l"], chart.figure["layout"]["margin"]["r"]) for chart in by_day}
+
+    assert ranges == {(DAYS[0].isoformat(), (DAYS[-1] + timedelta(days=1)).isoformat())}
+    assert len(by_day) == 6
+    assert len(sides) == 1
+
+
+def test_an_estimate_never_looks_like_a_measurement() -> None:
+    past = history(
+        estimated_effect=[0.2 if day > DAYS[39] else np.nan for day in DAYS],
+        estimated_low=0.1,
+        estimated_high=0.3,
+        newest_labelled_day=[min(day, DAYS[39]) for day in DAYS],
+    )
+    chart = performance_chart.performance(past, LIGHT, marks=PerformanceMarks(last_labelled=DAYS[39]))
+
+    assert chart is not None
+    (dotted,) = [trace for trace in chart.figure["data"] if trace["line"].get("dash") == "dot"]
+    (hatched,) = [trace for trace in chart.figure["data"] if "fillpattern" in trace]
+    assert min(dotted["x"]) == min(hatched["x"]) == DAYS[40].isoformat()
+    assert "80 % est." in list(drawn(chart))
+    assert "estimated since 11 Oct" in list(drawn(chart))
+
+
+def test_no_estimate_is_drawn_where_labels_say_it() -> None:
+    past = history(estimated_effect=0.2)
+    chart = performance_chart.performance(past, LIGHT, marks=PerformanceMarks(last_labelled=DAYS[-2]))
+
+    assert chart is not None
+    assert not [text for text in drawn(chart) if "est" in text.lower() and "estimated" in text]
 
 
 @pytest.mark.parametrize("empty", [True, False])
@@ -191,32 +297,169 @@ def test_nothing_measured_draws_nothing(empty: bool) -> None:
     past = history(effect=np.nan, metric_value=np.nan)
     past = past.iloc[:0] if empty else past
     days = features("income").assign(ratio=np.nan, psi=np.nan)
+    metric = metric_days("v1").assign(value=np.nan)
+    words, marks = MetricWords("AUC", "labels"), PerformanceMarks()
+    labels = pd.DataFrame({"day": DAYS, "predictions": 0, "labelled": 0})
 
-    assert charts.performance(past, LIGHT, marks=PerformanceMarks()) is None
-    assert charts.metric(past, LIGHT, name="AUC") is None
-    assert charts.calibration([(0, 0)], LIGHT) is None
+    assert performance_chart.performance(past, LIGHT, marks=marks) is None
+    assert metric_charts.metric(metric.iloc[: -60 * empty or None], LIGHT, words=words, span=SPAN, marks=marks) is None
+    assert metric_charts.by_score([], LIGHT, is_share=True) is None
+    assert metric_charts.label_coverage(labels.iloc[:0] if empty else labels, LIGHT, span=SPAN) is None
+    assert quality_charts.quality_days(quality_days(rows=0), {"feature": "x"}, LIGHT, span=SPAN) is None
     assert drift_charts.feature_map(days.iloc[:0] if empty else days, LIGHT) is None
     assert drift_charts.ranked_drift(days.iloc[:0] if empty else days, LIGHT, selected=None) is None
 
 
-@pytest.mark.parametrize("end", [-0.4, -0.05, 0.0, 0.02, 0.3, 0.97, 1.0, 1.04, 1.8])
-@pytest.mark.parametrize("level", [0.0, 1.0])
-def test_words_in_the_margin_stand_clear_of_the_last_value(end: float, level: float) -> None:
-    per_pixel = 0.005
-    place = charts.margin_place(level, end, per_pixel=per_pixel)
+@pytest.mark.parametrize("value", [-150.0, -5.0, 0.0, 2.0, 50.0, 97.0, 100.0, 250.0])
+@pytest.mark.parametrize(("low", "high"), [(-160.0, 260.0), (-20.0, 120.0), (0.0, 101.0), (-1.0, 3.0)])
+@pytest.mark.parametrize("pixels", [90.0, 218.0])
+def test_words_in_the_margin_never_lie_on_each_other(value: float, low: float, high: float, pixels: float) -> None:
+    entries = [
+        MarginWords(min(max(value, low), high), "value", "#000000"),
+        MarginWords(min(max(100.0, low), high), "reference<br>± 5 %", "#000000", lines=2),
+        MarginWords(min(max(0.0, low), high), "naive<br>forecast", "#000000", lines=2),
+    ]
+    notes = charts.beside_levels(entries, low=low, high=high, pixels=pixels)
 
-    distance = (level - end) / per_pixel + place.get("yshift", 0)
-    half_words, half_value = 15, 8
-    if place.get("yanchor") == "bottom":
-        assert distance >= half_value
-    elif place.get("yanchor") == "top":
-        assert distance <= -half_value
-    else:
-        assert abs(distance) >= half_words + half_value
+    middles = [(high - each["y"]) / (high - low) * pixels - each["yshift"] for each in notes]
+    tall = [charts.LINE_HEIGHT * (1 + each["text"].count("<br>")) for each in notes]
+    boxes = sorted((middle - height / 2, middle + height / 2) for middle, height in zip(middles, tall, strict=True))
+    assert all(after[0] >= before[1] - 1.5 for before, after in itertools.pairwise(boxes))
+    assert boxes[0][0] >= -charts.LINE_HEIGHT - 1
+    assert boxes[-1][1] <= pixels + charts.LINE_HEIGHT + 1
+
+
+def test_words_that_have_room_stand_at_their_level() -> None:
+    entries = [MarginWords(90.0, "a", "#000000"), MarginWords(10.0, "b", "#000000")]
+
+    assert [note["yshift"] for note in charts.beside_levels(entries, low=0, high=100, pixels=200)] == [0, 0]
+
+
+def test_marked_days_outside_the_axis_are_not_drawn() -> None:
+    marks = [
+        DayMark(DAYS[5], "in", "#000000", "#000000"),
+        DayMark(DAYS[0] - timedelta(days=1), "before", "#000000", "#000000"),
+    ]
+    shapes, notes = charts.mark_days(marks, SPAN)
+
+    assert len(shapes) == 1
+    assert [note["text"] for note in notes] == ["in"]
 
 
 def test_percent_of_the_reference_band_is_the_tolerance() -> None:
-    chart = charts.performance(history(), LIGHT, marks=PerformanceMarks(tolerance=0.1))
+    chart = performance_chart.performance(history(), LIGHT, marks=PerformanceMarks(tolerance=0.1))
 
     assert chart is not None
     assert "reference<br>± 10 %" in list(drawn(chart))
+
+
+@pytest.mark.parametrize(
+    ("yardstick", "measure", "words"),
+    [
+        (KEPT, 0.31, "69 %"),
+        (KEPT, 1.0, "0 %"),
+        (KEPT, 9.0, "under \u2212150 %"),
+        (SQUARED_ERROR, 0.0, "1.0 times"),
+        (SQUARED_ERROR, 0.15, "2.0 times"),
+        (SQUARED_ERROR, 3.0, "over 10.0 times"),
+        (skill_yardstick(0.05, newest=-0.02), -0.02, "\u22122 %"),
+        (skill_yardstick(-0.3, newest=-26.0), -26.0, "\u22122,600 %"),
+    ],
+)
+def test_a_measure_is_written_by_its_yardstick(
+    yardstick: performance_chart.Yardstick, measure: float, words: str
+) -> None:
+    assert yardstick.words(measure) == words
+
+
+def test_an_interval_is_written_with_the_smaller_number_first() -> None:
+    assert KEPT.interval(0.31, 0.22, 0.40) == "69 % [60, 78]"
+    assert SQUARED_ERROR.interval(0.15, 0.12, 0.18) == "2.0 times [1.8, 2.2]"
+    assert KEPT.interval(0.31, np.nan, np.nan) == "69 %"
+
+
+def test_skill_is_drawn_with_the_naive_forecast_at_zero_and_the_reference_at_its_own() -> None:
+    past = history(effect=-0.02, effect_low=-0.05, effect_high=0.01)
+    yardstick = skill_yardstick(0.12, newest=-0.02)
+    chart = performance_chart.performance(past, LIGHT, marks=PerformanceMarks(tolerance=0.1), yardstick=yardstick)
+
+    assert chart is not None
+    places = {note["text"]: note["y"] for note in chart.figure["layout"]["annotations"]}
+    assert places["naive<br>forecast"] == 0
+    assert places["reference<br>± 1 %"] == 12
+    assert places["\u22122 %"] == -2
+
+
+def test_metric_of_a_share_is_written_as_a_percentage() -> None:
+    words = MetricWords("recall", "cases that came true", is_share=True)
+    days = metric_days("v1").iloc[-1]
+
+    assert words.interval(days) == "79.0 % [78.0, 80.0]"
+    assert MetricWords("AUC", "labels").interval(days) == "0.790 [0.780, 0.800]"
+    assert MetricWords("R²", "labels").interval(days.to_dict() | {"low": None}) == "0.790"
+
+
+def test_scores_that_are_all_small_fill_the_picture() -> None:
+    small = [
+        ScoreBin(0, 0.01, 0.005, 100, 0.004, 0.0, 0.02, 900, 0.005),
+        ScoreBin(0.01, 1, 0.06, 100, 0.05, 0.02, 0.1, 900, 0.06),
+    ]
+    chart = metric_charts.by_score(small, LIGHT, is_share=True)
+
+    assert chart is not None
+    assert chart.figure["layout"]["yaxis"]["range"][1] < 0.15
+
+
+def test_an_open_end_of_the_scores_is_drawn_finite() -> None:
+    bins = [
+        ScoreBin(-np.inf, 10, 8, 5, 9, np.nan, np.nan, 5, 8),
+        ScoreBin(10, np.inf, 13, 5, 14, np.nan, np.nan, 5, 12),
+    ]
+    chart = metric_charts.by_score(bins, LIGHT, is_share=False)
+
+    assert chart is not None
+    current = chart.figure["data"][1]
+    assert np.isfinite([*current["error_x"]["array"], *current["error_x"]["arrayminus"], *current["x"]]).all()
+    assert "error_y" not in current
+
+
+def test_the_estimate_of_another_versions_reference_is_not_drawn_by_this_ones_yardstick() -> None:
+    past = history(version=["v1" if day < ONSET else "v2" for day in DAYS])
+    marks = PerformanceMarks()
+
+    kept = performance_chart.performance(past, LIGHT, marks=marks)
+    times = performance_chart.performance(past, LIGHT, marks=marks, yardstick=SQUARED_ERROR)
+
+    assert kept is not None
+    assert times is not None
+    lines = [[trace for trace in chart.figure["data"] if trace.get("hovertext")] for chart in (kept, times)]
+    assert [len(part) for part in lines] == [2, 1]
+
+
+def test_timeline_without_a_shift_has_no_lane_for_it() -> None:
+    past = history()
+    bare = timeline(past, LIGHT, versions={}, decisions=[])
+    with_shift = every_chart(LIGHT)["timeline"]
+
+    assert bare is not None
+    assert with_shift is not None
+    assert bare.figure["layout"]["yaxis"]["ticktext"] == ["verdict", "version", "decisions"]
+    assert with_shift.figure["layout"]["yaxis"]["ticktext"] == ["verdict", "version", "shift", "decisions"]
+
+
+def test_words_of_decisions_close_together_do_not_lie_on_each_other() -> None:
+    marks = [DecisionMark(DAYS[30 + at], f"retraining step {at}", Verdict.RETRAIN) for at in range(4)]
+    chart = timeline(history(), LIGHT, versions={}, decisions=marks)
+
+    assert chart is not None
+    shown = [text for text in drawn(chart, beside=("hovertemplate",)) if text.startswith("retraining step")]
+    assert len(shown) < 4
+    assert len([trace for trace in chart.figure["data"] if "retraining step" in trace["hovertemplate"]]) == 4
+
+
+def test_days_with_an_open_finding_are_shaded() -> None:
+    chart = every_chart(LIGHT)["quality"]
+
+    assert chart is not None
+    shaded = [shape for shape in chart.figure["layout"]["shapes"] if shape["type"] == "rect"]
+    assert [(shape["x0"], shape["x1"]) for shape in shaded] == [(DAYS[-10].isoformat(), DAYS[-1].isoformat())]

@@ -1,10 +1,7 @@
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
-from scipy import stats
-from scipy.spatial.distance import jensenshannon
 
 from data_access import model_queries
 from data_access.registry import Registry
@@ -15,7 +12,6 @@ from tests import builders
 from tests.builders import Built
 from tests.dashboard.model_builders import LAST, judged_model, many_features
 from tests.monitoring import history_builders
-from tests.monitoring.history_builders import START
 
 
 @pytest.fixture
@@ -99,78 +95,6 @@ def test_feature_days_give_the_multiple_of_the_own_threshold(registry: Registry)
     amount = days[(days["feature"] == "amount") & (days["day"] == LAST)].iloc[0]
     assert amount["ratio"] == pytest.approx(amount["psi"] / amount["threshold"])
     assert amount["ratio"] > 1
-
-
-def test_distribution_is_that_of_the_rows(registry: Registry) -> None:
-    live = history_builders.binary(days=60)
-    judged_model(registry, live)
-
-    shares = model_queries.distribution(registry, "m", version="v1", feature="channel", last=LAST, known_on=LAST)
-
-    assert shares is not None
-    week = live.features["channel"][live.day > np.datetime64(LAST - timedelta(days=7))]
-    assert shares.current_rows == len(week) == 700
-    assert dict(zip(shares.bins, shares.current, strict=True))["web"] == pytest.approx(
-        float((week == "web").mean()), abs=1e-5
-    )
-    assert shares.reference_rows == 84 * 100
-
-
-def test_distribution_of_numbers_counts_every_row_once(registry: Registry) -> None:
-    judged_model(registry)
-
-    shares = model_queries.distribution(registry, "m", version="v1", feature="amount", last=LAST, known_on=LAST)
-
-    assert shares is not None
-    assert len(shares.bins) == 10
-    assert sum(shares.current) == pytest.approx(1, abs=1e-3)
-    assert sum(shares.reference) == pytest.approx(1, abs=1e-3)
-    assert shares.bins[0].startswith("<")
-
-
-def test_a_distribution_brings_the_scores_that_other_tools_compute_from_the_rows(registry: Registry) -> None:
-    live = history_builders.binary(days=60, amount_shift=8)
-    judged_model(registry, live)
-
-    amount, channel = (
-        model_queries.distribution(registry, "m", version="v1", feature=name, last=LAST, known_on=LAST)
-        for name in ("amount", "channel")
-    )
-
-    assert amount is not None
-    assert channel is not None
-    used, here = history_builders.past(), live.day > np.datetime64(LAST - timedelta(days=7))
-    before, week = used.features["amount"], live.features["amount"][here]
-    assert amount.scores["wasserstein"] == pytest.approx(stats.wasserstein_distance(before, week), abs=0.2)
-    assert amount.scores["kolmogorov_smirnov"] == pytest.approx(stats.ks_2samp(before, week).statistic, abs=0.01)
-    shares = [
-        [float((drawn == level).mean()) for level in history_builders.CHANNELS]
-        for drawn in (used.features["channel"], live.features["channel"][here])
-    ]
-    assert channel.scores["jensen_shannon"] == pytest.approx(jensenshannon(*shares), abs=1e-9)
-    assert "wasserstein" not in channel.scores
-
-
-def test_distribution_before_the_first_row_is_empty(registry: Registry) -> None:
-    judged_model(registry)
-
-    shares = model_queries.distribution(
-        registry, "m", version="v1", feature="amount", last=START - timedelta(days=1), known_on=LAST
-    )
-
-    assert shares is not None
-    assert shares.current_rows == 0
-    assert shares.scores == {}
-
-
-def test_unknown_feature_or_version_has_no_distribution(registry: Registry) -> None:
-    judged_model(registry)
-
-    for version, feature in (("v1", "nothing"), ("v9", "amount")):
-        assert (
-            model_queries.distribution(registry, "m", version=version, feature=feature, last=LAST, known_on=LAST)
-            is None
-        )
 
 
 def test_three_hundred_features_are_read(registry: Registry) -> None:

@@ -46,6 +46,7 @@ def pairs_where(pairs: LabelledRows, chosen: Flags) -> LabelledRows:
         score=pairs.score[chosen],
         prediction=pairs.prediction[chosen],
         label=pairs.label[chosen],
+        probabilities=None if pairs.probabilities is None else pairs.probabilities[chosen],
     )
 
 

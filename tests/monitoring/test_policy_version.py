@@ -48,7 +48,7 @@ NOBODIES = [
 
 
 def proposed(**different: Any) -> PolicyVersion:
-    given_ = {
+    given_: dict[str, Any] = {
         "values": LENIENT,
         "number": 2,
         "based_on": FIRST_VERSION,

@@ -1,0 +1,97 @@
+"""A model's versions in service, put together again from stored profiles as they were known on a day; no log is read.
+
+It is what the assessment of that day was made from, so every number taken from it is one that the verdict saw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from data_access import model_registry
+from data_access.shift_store import RegistryShifts
+from data_access.tables import ProfileRow, ReferenceRow
+from monitoring.history import ProfileKind, StoredProfile, VersionHistory, segments_known_on
+from monitoring.packing import unpack_reference
+from monitoring.policy import DEFAULT_POLICY
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from data_access.database import Database
+    from monitoring.portfolio import Model, ModelVersion
+    from monitoring.segment import Segment
+
+
+@dataclass(frozen=True)
+class JudgedVersions:
+    """The versions of a model up to ``day``, oldest first: each over its days in service, and everything stored of it.
+
+    A version of ``histories`` may have rows outside its days in service, beside those of another one.
+    """
+
+    model: Model
+    day: date
+    segments: tuple[Segment, ...] = ()
+    histories: tuple[VersionHistory, ...] = ()
+
+    def on(self, day: date) -> tuple[Segment, int] | None:
+        """Return the version in service on a day and the day's place in its days; nothing when none was judged."""
+        for segment in self.segments:
+            if segment.first <= day <= segment.last:
+                return segment, (day - segment.first).days
+        return None
+
+
+def judged_versions(registry: Database, model_id: str, *, known_on: date) -> JudgedVersions:
+    """Return the model's versions with what was known of them on ``known_on``.
+
+    Raises:
+        UnknownModelError: no model has this id.
+    """
+    model = model_registry.model(registry, model_id)
+    if not model.has_log:
+        return JudgedVersions(model, known_on)
+    histories = _histories(registry, model, known_on)
+    shifts = RegistryShifts(registry).records().known_on(known_on)
+    segments = segments_known_on(model, histories, known_on, DEFAULT_POLICY, shifts)
+    return JudgedVersions(model, known_on, tuple(segments), histories)
+
+
+def _histories(registry: Database, model: Model, known_on: date) -> tuple[VersionHistory, ...]:
+    """Return the versions that have a reference with their stored profiles, in the order of the card."""
+    with registry.read() as session:
+        references = {
+            row.version: row
+            for row in session.execute(
+                sa.select(ReferenceRow.id, ReferenceRow.version, ReferenceRow.payload)
+                .where(ReferenceRow.model_id == model.id)
+                .order_by(ReferenceRow.recorded_at, ReferenceRow.id)
+            )
+        }
+        stored: dict[int, list[StoredProfile]] = {row.id: [] for row in references.values()}
+        found = session.execute(
+            sa.select(
+                ProfileRow.reference_id,
+                ProfileRow.kind,
+                ProfileRow.day,
+                ProfileRow.known_on,
+                ProfileRow.rows,
+                ProfileRow.payload,
+            )
+            .where(
+                ProfileRow.reference_id.in_(stored),
+                ProfileRow.known_on <= known_on,
+            )
+            .order_by(ProfileRow.recorded_at, ProfileRow.id)
+        )
+        for reference_id, kind, day, known, rows, payload in found:
+            stored[reference_id].append(StoredProfile(ProfileKind(kind), day, known, rows, payload))
+    by_name: dict[str, ModelVersion] = {version.version: version for version in model.versions}
+    return tuple(
+        VersionHistory(version, unpack_reference(references[name].payload), stored[references[name].id])
+        for name, version in by_name.items()
+        if name in references
+    )
