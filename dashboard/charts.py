@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dashboard.presentation import number, short_date
+from dashboard.presentation import number, one_line, short_date
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +39,7 @@ class Chart:
 
 def safe(text: object, *, longest: int = LONGEST_NAME) -> str:
     """Return database text for a figure: plotly reads a subset of HTML everywhere, so nothing of it may be left."""
-    plain = " ".join(str(text).split())
-    cut = plain if len(plain) <= longest else plain[: longest - 1].rstrip() + "…"
-    return escape(cut, quote=True)
+    return escape(one_line(text, longest=longest), quote=False)  # plotly would show &quot; as it is written
 
 
 def iso(day: Any) -> str:
