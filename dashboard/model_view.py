@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import session
-from dashboard.charts import CONFIG, Chart, shown_days
+from dashboard.charts import CONFIG, Chart, Checked, shown_days
 from dashboard.performance_chart import PerformanceMarks, Yardstick, skill_yardstick, yardstick_of
 from data_access import performance_queries
 from monitoring.assessment import FindingKind, Verdict
@@ -122,4 +122,4 @@ def show_chart(chart: Chart | None, *, key: str, missing: str) -> None:
     if chart is None:
         st.markdown(f":gray[{missing}]")
         return
-    st.plotly_chart(chart.figure, theme=None, config=CONFIG, key=key, alt=chart.alt)
+    st.plotly_chart(Checked(chart.figure), theme=None, config=CONFIG, key=key, alt=chart.alt)

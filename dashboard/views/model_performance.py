@@ -11,7 +11,7 @@ from dashboard import glossary, metric_charts, performance_chart
 from dashboard.metric_charts import MetricWords
 from dashboard.model_view import show_chart
 from dashboard.performance_chart import KEPT, yardstick_of
-from dashboard.presentation import escape_markdown, metric_number, number, percent, plural, short_date
+from dashboard.presentation import capital, escape_markdown, metric_number, number, percent, plural, short_date
 from dashboard.widgets import quiet, remember_in_url, small
 from data_access import performance_queries
 from monitoring.known_metrics import FEWEST_CASES
@@ -77,6 +77,7 @@ def metric_choice(names: list[str], chosen: str) -> None:
         names,
         default=chosen,
         required=True,
+        format_func=capital,
         key=key,
         label_visibility="collapsed",
         on_change=lambda: remember_in_url("metric", st.session_state[key] if st.session_state[key] != names[0] else ""),
@@ -87,7 +88,7 @@ def metric_title(chosen: KnownMetric, words: MetricWords, days: pd.DataFrame) ->
     """Return the metric now with its interval, the cases behind it, its window and its value in the reference."""
     known = days[days["value"].notna()]
     if known.empty:
-        return f"**{chosen.name}**"
+        return f"**{capital(chosen.name)}**"
     end: dict[Any, Any] = known.iloc[-1].to_dict()
     said = [
         f"{end['cases']:,} {chosen.cases}",
@@ -95,7 +96,7 @@ def metric_title(chosen: KnownMetric, words: MetricWords, days: pd.DataFrame) ->
         f"predictions up to {short_date(end['labelled_to'])}",
     ]
     then = f", {words.value(end['reference'])} in the reference" if pd.notna(end["reference"]) else ""
-    return f"**{chosen.name} {escape_markdown(words.interval(end))}**{escape_markdown(then)} {quiet(escape_markdown(', '.join(said)))}"
+    return f"**{capital(chosen.name)} {escape_markdown(words.interval(end))}**{escape_markdown(then)} {quiet(escape_markdown(', '.join(said)))}"
 
 
 def own_measure(view: ModelView) -> None:

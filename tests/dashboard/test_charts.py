@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from dashboard import charts, drift_charts, metric_charts, performance_chart, quality_charts
@@ -221,6 +222,14 @@ def test_every_colour_comes_from_the_palette_of_the_mode(colours: Palette) -> No
     assert solid <= known
     assert channels <= parts | {(0, 0, 0)}
     assert {text for text in mixed if text.startswith("rgba(0,0,0")} <= {"rgba(0,0,0,0)", "rgba(0,0,0,0.01)"}
+
+
+def test_every_figure_is_one_that_plotly_accepts() -> None:
+    for kind, chart in every_chart(LIGHT).items():
+        assert chart is not None
+        checked = go.Figure(chart.figure).to_plotly_json()
+        assert len(checked["data"]) == len(chart.figure["data"]), kind
+        assert charts.Checked(chart.figure).to_dict() is chart.figure
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
