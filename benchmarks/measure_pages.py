@@ -7,35 +7,28 @@ an expected loss of its own. Only the models that the page shows have a history,
 from __future__ import annotations
 
 import argparse
-import os
 import time
 import zlib
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 import sqlalchemy as sa
-import streamlit as st
-from streamlit import config
-from streamlit.logger import set_log_level
-from streamlit.testing.v1 import AppTest
 
-import dashboard
 from benchmarks.home import FIRST_DAY, Home, Size, imported
 from benchmarks.measuring import Claim, Measured
-from data_access import portfolio_queries
-from data_access.portfolio_queries import COMPARED_DAYS, MOST_ROWS, SPARKLINE_DAYS, PortfolioFilter
+from benchmarks.served import Visitor, visiting
+from data_access.portfolio_filter import PortfolioFilter, filter_options
+from data_access.portfolio_queries import MOST_ROWS, SPARKLINE_DAYS, overview, sparklines
+from data_access.portfolio_standing import COMPARED_DAYS, ranking
 from data_access.tables import AssessmentRow, ModelRow
 from monitoring.assessment import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-APP = Path(dashboard.__file__).with_name("app.py")
 VERDICTS = [verdict.value for verdict in Verdict]
-REPEATS = 5
-PATIENCE_SECONDS = 120
+LAST_DAY = FIRST_DAY + timedelta(days=SPARKLINE_DAYS - 1)
+REPEATS = 10
 
 
 def copy_model(home: Home, numbers: range, *, shown: int) -> None:
@@ -43,7 +36,7 @@ def copy_model(home: Home, numbers: range, *, shown: int) -> None:
     models, assessments = ModelRow.__table__, AssessmentRow.__table__
     assert isinstance(models, sa.Table)
     assert isinstance(assessments, sa.Table)
-    recent = [FIRST_DAY + timedelta(days=SPARKLINE_DAYS - 1 - back) for back in (0, COMPARED_DAYS)]
+    recent = [LAST_DAY - timedelta(days=back) for back in (0, COMPARED_DAYS)]
     with home.registry.write() as session:
         for number in numbers:
             own = f"model-{number:05d}"
@@ -68,72 +61,72 @@ def _copied(table: sa.Table, changed: dict[str, Any], wanted: sa.ColumnElement[b
 
 def queries(home: Home) -> int:
     """Run what the page asks the registry; return the rows it shows."""
-    engine, day, everything = home.registry.engine, FIRST_DAY + timedelta(days=SPARKLINE_DAYS - 1), PortfolioFilter()
-    portfolio_queries.standing(engine, day=day, wanted=everything)
-    portfolio_queries.filter_options(engine)
-    rows, _ = portfolio_queries.overview(engine, day=day, wanted=everything)
-    portfolio_queries.sparklines(engine, model_ids=tuple(rows["model_id"]), day=day)
+    engine = home.registry.engine
+    filter_options(engine)
+    ranked = ranking(engine, day=LAST_DAY, wanted=PortfolioFilter()).rows[:MOST_ROWS]
+    rows = overview(engine, day=LAST_DAY, ranked=ranked)
+    sparklines(engine, model_ids=tuple(rows["model_id"]), day=LAST_DAY)
     return len(rows)
 
 
-def open_page(home: Home) -> AppTest:
-    """Run the portfolio page for a visitor who comes for the first time."""
-    today = FIRST_DAY + timedelta(days=SPARKLINE_DAYS)
-    with patch.dict(os.environ, {"MODELFOLIO_HOME": str(home.folder), "MODELFOLIO_AS_OF": today.isoformat()}):
-        os.environ.pop("MODELFOLIO_REGISTRY_URL", None)
-        page = AppTest.from_file(str(APP), default_timeout=PATIENCE_SECONDS).run()
-    assert not page.exception, page.exception
-    return page
-
-
-def bytes_sent(page: AppTest) -> tuple[int, int]:
-    """Return the size of every element of the page as it goes to the browser, and compressed as a websocket may."""
-    protos = (getattr(element, "proto", None) for element in page._tree)  # noqa: SLF001 - the only list there is
-    sent = [proto.SerializeToString() for proto in protos if proto is not None]
-    return sum(map(len, sent)), sum(len(zlib.compress(each)) for each in sent)
-
-
-def milliseconds(work: Callable[[], object], *, before: Callable[[], object] = lambda: None) -> float:
+def milliseconds(work: Callable[[], object]) -> float:
     """Return the CPU milliseconds of the cheapest of some runs."""
     found = []
     for _ in range(REPEATS):
-        before()
         start = time.process_time()
         work()
         found.append(1_000 * (time.process_time() - start))
     return min(found)
 
 
+def served(visitor: Visitor, *, home: Home | None = None, addresses: Sequence[str] = ("",)) -> float:
+    """Return the server's CPU milliseconds per rerun, the mean of some; with a ``home``, somebody writes before each of them."""
+    spent = 0.0
+    for number in range(REPEATS):
+        if home:
+            with home.registry.write():
+                pass  # even a write of nothing makes every cache old
+        start = visitor.milliseconds()
+        visitor.rerun(addresses[number % len(addresses)])
+        spent += visitor.milliseconds() - start
+    return spent / REPEATS
+
+
 def measure(portfolios: Sequence[int], *, most_rows: int = MOST_ROWS) -> Measured:
     """Measure the page on portfolios of growing size."""
     found, there = Measured(), 1
-    config.set_option("server.address", "127.0.0.1")
-    set_log_level("ERROR")  # a page without a browser warns on every run
     with imported(Size(models=1, rows=200, days=SPARKLINE_DAYS, reference_rows=3_000)) as home:
         home.assess(until=SPARKLINE_DAYS - 1)
         for models in portfolios:
             copy_model(home, range(there, models), shown=most_rows)
             there = models
-            rows = queries(home)
-            asked = milliseconds(lambda: queries(home))
-            page = open_page(home)
-            served = milliseconds(lambda: open_page(home), before=st.cache_data.clear)
-            again = milliseconds(lambda: open_page(home))
-            name, (sent, packed) = f"portfolio page, {models:,} models", bytes_sent(page)
-            found.show(
-                Claim(f"{name}: its queries", asked, " ms"),
-                Claim(f"{name}: server part, nothing cached", served, " ms", 100, note=f"CPU, the least of {REPEATS}"),
-                Claim(f"{name}: server part, cached", again, " ms", 100),
-                Claim(f"{name}: rows sent", rows, "", most_rows),
-                Claim(
-                    f"{name}: sent",
-                    sent / 1_000,
-                    " kB",
-                    450,
-                    225,
-                    note=f"{packed / 1_000:,.0f} kB if the websocket compresses",
-                ),
-            )
+            rows, asked = queries(home), milliseconds(lambda: queries(home))
+            name = f"portfolio page, {models:,} models"
+            with visiting(home.folder, MODELFOLIO_AS_OF=(LAST_DAY + timedelta(days=1)).isoformat()) as visitor:
+                sent = visitor.rerun()
+                packed = sum(len(zlib.compress(each)) for each in sent)
+                filters = [f"verdict={verdict}" for verdict in VERDICTS]
+                found.show(
+                    Claim(f"{name}: its queries", asked, " ms", note=f"CPU, the least of {REPEATS}"),
+                    Claim(
+                        f"{name}: server part after somebody wrote",
+                        served(visitor, home=home),
+                        " ms",
+                        100,
+                        note=f"CPU of the server, mean of {REPEATS}: nothing is cached",
+                    ),
+                    Claim(f"{name}: server part, a verdict chosen", served(visitor, addresses=filters), " ms", 100),
+                    Claim(f"{name}: server part, cached", served(visitor), " ms", 100),
+                    Claim(f"{name}: rows sent", rows, "", most_rows),
+                    Claim(
+                        f"{name}: sent",
+                        sum(map(len, sent)) / 1_000,
+                        " kB",
+                        450,
+                        225,
+                        note=f"{packed / 1_000:,.0f} kB if the websocket compresses",
+                    ),
+                )
     return found
 
 

@@ -10,9 +10,10 @@ import streamlit as st
 
 from dashboard import session, simulated
 from dashboard.presentation import escape_markdown, long_date, words
-from dashboard.tables import MODEL_PAGE
+from dashboard.tables import MODEL_PAGE, SHIFTS_PAGE
 from dashboard.widgets import colours, small
 from data_access.demo_clock import move_demo_clock
+from monitoring import follow_up
 from monitoring.errors import ModelfolioError
 
 if TYPE_CHECKING:
@@ -52,20 +53,28 @@ def frame() -> None:
 
 def pages() -> dict[str, list[st.Page]]:
     """Return the menu; the model page is reached from a model, not from the menu."""
-    waiting = session.waiting_count()
+    waiting, policies = session.waiting_count(), session.waiting_policies()
     return {
         "": [
             st.Page(VIEWS / "portfolio.py", title="Portfolio", url_path="portfolio", default=True),
+            st.Page(SHIFTS_PAGE, title="Shifts", url_path="shifts"),
             st.Page(
                 VIEWS / "approvals.py", title=f"Approvals ({waiting})" if waiting else "Approvals", url_path="approvals"
             ),
+            st.Page(VIEWS / "retraining.py", title="Retraining", url_path="retraining"),
             *(
                 [st.Page(MODEL_PAGE, title="Model", url_path="model", visibility="hidden")]
                 if MODEL_PAGE.exists()
                 else []
             ),
         ],
-        "Record": [st.Page(VIEWS / "audit.py", title="Audit", url_path="audit")],
+        "Record": [
+            st.Page(
+                VIEWS / "policies.py", title=f"Policies ({policies})" if policies else "Policies", url_path="policies"
+            ),
+            st.Page(VIEWS / "audit.py", title="Audit", url_path="audit"),
+            st.Page(VIEWS / "glossary.py", title="Glossary", url_path="glossary"),
+        ],
     }
 
 
@@ -152,8 +161,9 @@ def simulated_progress() -> None:
 
 
 def move_clock(day: date) -> None:
-    """Move the clock for everybody who looks at this demo."""
+    """Move the clock for everybody who looks at this demo, and let happen what the days bring about."""
     move_demo_clock(session.registry(), day=day)
+    follow_up.whatever_is_due(session.registry(), on=day, now=session.now())
 
 
 def sign_in_hint() -> None:

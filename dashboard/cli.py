@@ -19,11 +19,15 @@ COMMANDS = {
     "assess": "dashboard.commands.assess:assess",
     "verdicts": "dashboard.commands.exports:verdicts",
     "shifts": "dashboard.commands.exports:shifts",
+    "deep-dive": "dashboard.commands.deep_dive:deep_dive",
+    "triggers": "dashboard.commands.triggers:triggers",
+    "report-back": "dashboard.commands.triggers:report_back",
     "simulate": "dashboard.commands.simulate:simulate",
 }
 GROUPS = {
     "people": "dashboard.commands.people:app",
     "decisions": "dashboard.commands.decisions:app",
+    "policies": "dashboard.commands.policies:app",
     "audit": "dashboard.commands.audit:app",
     "db": "dashboard.commands.db:app",
 }

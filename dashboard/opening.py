@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data_access.audit_key import key_from_file
+from data_access.demo_clock import demo_clock
 from data_access.engine import registry_url, sqlite_file
 from data_access.registry import Registry
 from data_access.schema import upgrade
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from dashboard.settings import Settings
 
 
@@ -35,3 +38,9 @@ def open_or_create_registry(settings: Settings) -> Registry:
         if file is not None and not file.exists():
             upgrade(settings.registry_address())
     return open_registry(settings)
+
+
+def product_day(registry: Registry, settings: Settings) -> date:
+    """Return the day that decisions are made on: the demo's clock where there is one, else the present day."""
+    clock = demo_clock(registry)
+    return clock[0] if clock else settings.as_of or settings.now().date()

@@ -16,7 +16,7 @@ from monitoring.portfolio_shift import ShiftKind
 from monitoring.shift_findings import shift_words
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from monitoring.portfolio_shift import Shift
 
@@ -169,6 +169,19 @@ def long_date(day: date) -> str:
 def instant(at: datetime | None, *, missing: str = "") -> str:
     """Return a time in UTC: "22 Nov 2026 04:10 UTC"."""
     return missing if at is None else f"{at.day} {at:%b %Y %H:%M} UTC"
+
+
+def duration(length: timedelta) -> str:
+    """Return how long something took in its largest unit, two for hours: "14 s", "3 min", "2 h 5 min", "4 d"."""
+    seconds = max(0, round(length.total_seconds()))
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds} s"
+    if seconds < 3600:  # noqa: PLR2004 - an hour
+        return f"{seconds // 60} min"
+    if seconds < 86_400:  # noqa: PLR2004 - a day
+        minutes = seconds % 3600 // 60
+        return f"{seconds // 3600} h" + (f" {minutes} min" if minutes else "")
+    return f"{seconds // 86_400} d"
 
 
 def due(day: date | None, *, today: date) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import session, tables
+from dashboard import portfolio_session, session, tables
 from dashboard.presentation import (
     ACTION_NOUNS,
     ACTION_WORDS,
@@ -19,7 +19,7 @@ from dashboard.presentation import (
 )
 from dashboard.widgets import notify, quiet
 from data_access import decision_queries
-from data_access.portfolio_queries import PortfolioFilter
+from data_access.portfolio_filter import PortfolioFilter
 from monitoring import decide
 from monitoring.assessment import Verdict
 from monitoring.errors import ModelfolioError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_MODELS = 200
+MOST_NAMED = 5
 ACCEPTED_DAYS = 90
 ACTIONS = [Action.RETRAIN, Action.FIX_DATA, Action.RETIRE, Action.SUSPEND, Action.ACCEPT]
 VERDICT_ACTIONS = {
@@ -40,8 +41,13 @@ VERDICT_ACTIONS = {
 }
 
 
-def propose_button(model_ids: Sequence[str], *, label: str | None = None, primary: bool | None = None) -> None:
-    """Show the button that opens the drawer; a visitor who may not propose is told why instead of getting a dead button."""
+def propose_button(
+    model_ids: Sequence[str], *, label: str | None = None, primary: bool | None = None, action: Action | None = None
+) -> None:
+    """Show the button that opens the drawer; a visitor who may not propose is told why instead of getting a dead button.
+
+    ``action`` is the one that is chosen when the drawer opens; without it the one all the verdicts ask for.
+    """
     person = session.actor()
     count = len(model_ids)
     reason = None
@@ -61,14 +67,14 @@ def propose_button(model_ids: Sequence[str], *, label: str | None = None, primar
         help=reason,
         type="primary" if (count if primary is None else primary) else "secondary",
     ):
-        propose_dialog(model_ids)
+        propose_dialog(model_ids, action=action)
 
 
-def propose_dialog(model_ids: Sequence[str]) -> None:
-    """Open the drawer for these models."""
-    rows, _, _, _ = session.overview(PortfolioFilter(model_ids=tuple(model_ids)))
+def propose_dialog(model_ids: Sequence[str], *, action: Action | None = None) -> None:
+    """Open the drawer for these models, with an action chosen already if one is given."""
+    rows = portfolio_session.rows(portfolio_session.listed(PortfolioFilter(model_ids=tuple(model_ids))))
     title = "Propose" if len(rows) == 1 else f"Propose for {plural(len(rows), 'model')}"
-    st.dialog(title, width="small", position="right")(_drawer)(rows)
+    st.dialog(title, width="small", position="right")(_drawer)(rows, action)
 
 
 def suggested_action(verdicts: Sequence[str]) -> Action | None:
@@ -103,13 +109,21 @@ def left_out(rows: pd.DataFrame, action: Action, *, by: str) -> dict[str, str]:
     return reasons
 
 
+def _by_reason(reasons: dict[str, str]) -> dict[str, list[str]]:
+    """Return the models of each reason."""
+    found: dict[str, list[str]] = {}
+    for model_id, why in reasons.items():
+        found.setdefault(why, []).append(model_id)
+    return found
+
+
 def _summary(rows: pd.DataFrame) -> str:
     counts = rows["verdict"].value_counts()
     parts = [f"{counts[v.value]} {VERDICT_LABELS[v].markdown}" for v in Verdict if v.value in counts]
     return f"{plural(len(rows), 'model')}: {joined(parts)}. Each gets its own decision and its own record."
 
 
-def _drawer(rows: pd.DataFrame) -> None:
+def _drawer(rows: pd.DataFrame, wanted: Action | None) -> None:
     person = session.actor()
     if person is None:
         st.error("Nobody is signed in any more.")
@@ -137,7 +151,7 @@ def _drawer(rows: pd.DataFrame) -> None:
     picked = st.segmented_control(
         "Action",
         [action.value for action in ACTIONS],
-        default=suggested_action(list(chosen["verdict"])),
+        default=wanted or suggested_action(list(chosen["verdict"])),
         format_func=lambda action: "Accept" if action == "accept" else ACTION_WORDS[action],
         key="propose_action",
         width="stretch",
@@ -147,9 +161,12 @@ def _drawer(rows: pd.DataFrame) -> None:
         return
     action = Action(picked)
     reasons = left_out(chosen, action, by=person.email)
-    for model_id, why in reasons.items():
+    for why, left in _by_reason(reasons).items():
+        which = joined([escape_markdown(names[model_id], longest=60) for model_id in left[:MOST_NAMED]])
+        more = f" and {len(left) - MOST_NAMED:,} more" if len(left) > MOST_NAMED else ""
         st.warning(
-            f"{escape_markdown(names[model_id])}: {escape_markdown(why)} It is left out.", icon=":material/warning:"
+            f"{which}{more}: {escape_markdown(why)} {'It is' if len(left) == 1 else 'They are'} left out.",
+            icon=":material/warning:",
         )
     proposed = chosen[~chosen["model_id"].isin(reasons)]
     if not proposed.empty:

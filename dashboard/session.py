@@ -15,23 +15,29 @@ import streamlit as st
 from dashboard import simulated
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, Settings, load_settings
-from data_access import decision_queries, model_queries, model_timeline, people, portfolio_queries, shift_queries
+from data_access import (
+    decision_queries,
+    model_queries,
+    model_timeline,
+    people,
+    policy_queries,
+    portfolio_queries,
+    retraining_queries,
+    shift_queries,
+)
 from data_access.demo_clock import demo_clock
 from data_access.judged_versions import judged_versions
-from data_access.portfolio_queries import FilterOptions, PortfolioFilter, Standing
 from monitoring.errors import UnknownPersonError
 from monitoring.people import Actor, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
     import pandas as pd
 
     from data_access.judged_versions import JudgedVersions
     from data_access.model_queries import ModelFacts
     from data_access.model_timeline import DecisionMove, ShiftSpell
     from data_access.registry import Registry
+    from data_access.retraining_queries import Retraining
     from monitoring.assessment import Assessment
     from monitoring.decision import Decision
     from monitoring.portfolio_shift import Shift
@@ -40,7 +46,6 @@ ACTING_AS = "acting_as"
 PORTFOLIO, REAL, SIMULATED = "portfolio", "real", "simulated"
 """The name in the address and in the session, and what it may say."""
 SWITCHED = "portfolio_switched"
-MODEL_LIST = "model_list"
 CACHED_SECONDS = 600
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
@@ -229,25 +234,6 @@ def may_export_audit() -> bool:
 # Cached frames
 
 
-@st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
-def _standing(key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter) -> Standing:
-    del key
-    return portfolio_queries.standing(_registry.engine, day=day, wanted=wanted)
-
-
-def standing(wanted: PortfolioFilter) -> Standing:
-    """Return how many models stand where, whatever verdicts are chosen."""
-    without_verdicts = PortfolioFilter(
-        tiers=wanted.tiers,
-        teams=wanted.teams,
-        use_cases=wanted.use_cases,
-        owners=wanted.owners,
-        text=wanted.text,
-        model_ids=wanted.model_ids,
-    )
-    return _standing(key(), registry(), day=today(), wanted=without_verdicts)
-
-
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
 def _open_shifts(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Shift, ...]:
     del key
@@ -259,32 +245,6 @@ def open_shifts() -> tuple[Shift, ...]:
     return _open_shifts(key(), registry(), day=today())
 
 
-@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
-def _overview(
-    key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter
-) -> tuple[pd.DataFrame, int, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    del key
-    rows, total = portfolio_queries.overview(_registry.engine, day=day, wanted=wanted)
-    advantage, drift = portfolio_queries.sparklines(_registry.engine, model_ids=tuple(rows["model_id"]), day=day)
-    return rows, total, advantage, drift
-
-
-def overview(wanted: PortfolioFilter) -> tuple[pd.DataFrame, int, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return the rows of the portfolio table, how many models pass in all, and the two sparklines of each row."""
-    return _overview(key(), registry(), day=today(), wanted=wanted)
-
-
-@st.cache_data(ttl=CACHED_SECONDS, max_entries=5, show_spinner=False)
-def _filter_options(key: tuple[str, int], _registry: Registry) -> FilterOptions:
-    del key
-    return portfolio_queries.filter_options(_registry.engine)
-
-
-def filter_options() -> FilterOptions:
-    """Return what can be chosen in the filters."""
-    return _filter_options(key(), registry())
-
-
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
 def _waiting_count(key: tuple[str, int], _registry: Registry, *, person: str | None, day: date) -> int:
     del key
@@ -294,6 +254,52 @@ def _waiting_count(key: tuple[str, int], _registry: Registry, *, person: str | N
 def waiting_count() -> int:
     """Return how many proposals wait for the acting person."""
     return _waiting_count(key(), registry(), person=actor_email(), day=today())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
+def _waiting_policies(key: tuple[str, int], _registry: Registry, *, person: str | None, day: date) -> int:
+    del key
+    return policy_queries.waiting_count(_registry, person=person, on=day)
+
+
+def waiting_policies() -> int:
+    """Return how many proposed versions of the policy wait for the acting person."""
+    return _waiting_policies(key(), registry(), person=actor_email(), day=today())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _approved(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Decision, ...]:
+    del key
+    return decision_queries.approved(_registry, on=day)
+
+
+def approved_decisions() -> tuple[Decision, ...]:
+    """Return the decisions that were approved and are still open."""
+    return _approved(key(), registry(), day=today())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _retrainings(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Retraining, ...]:
+    del key
+    return retraining_queries.retrainings(_registry, on=day)
+
+
+def retrainings() -> tuple[Retraining, ...]:
+    """Return the retrainings that were approved by today, the newest first."""
+    return _retrainings(key(), registry(), day=today())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=100, show_spinner=False)
+def _measured(
+    key: tuple[str, int], _registry: Registry, *, day: date, number: int, _decision: Decision
+) -> dict[str, Any] | None:
+    del key, number
+    return retraining_queries.measured(_registry, _decision, on=day)
+
+
+def measured(decision: Decision) -> dict[str, Any] | None:
+    """Return what one retraining has brought by today."""
+    return _measured(key(), registry(), day=today(), number=decision.id, _decision=decision)
 
 
 # One model
@@ -346,33 +352,6 @@ def model_events(
 ) -> tuple[tuple[Decision, ...], tuple[DecisionMove, ...], tuple[ShiftSpell, ...]]:
     """Return a model's decisions, every move of them, and the portfolio shifts it was part of, as known on a day."""
     return _model_events(key(), registry(), model_id=model_id, known_on=known_on)
-
-
-@st.cache_data(ttl=CACHED_SECONDS, max_entries=10, show_spinner=False)
-def _worst_first(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[str, ...]:
-    del key
-    rows, _ = portfolio_queries.overview(_registry.engine, day=day, wanted=PortfolioFilter())
-    return tuple(rows["model_id"])
-
-
-def remember_list(model_ids: Sequence[str]) -> None:
-    """Remember the list a model is opened from, for going on to the next one."""
-    st.session_state[MODEL_LIST] = tuple(model_ids)
-
-
-def model_list(model_id: str) -> tuple[str, ...]:
-    """Return the list the model was opened from; of one opened by its address all models, worst first."""
-    remembered: tuple[str, ...] = st.session_state.get(MODEL_LIST, ())
-    return remembered if model_id in remembered else _worst_first(key(), registry(), day=today())
-
-
-def model_list_words() -> str:
-    """Return which list that is."""
-    return (
-        "In the order of the list you came from."
-        if MODEL_LIST in st.session_state
-        else "All models, worst expected loss first."
-    )
 
 
 @st.cache_resource(ttl=CACHED_SECONDS, max_entries=30, show_spinner=False)

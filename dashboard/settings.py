@@ -10,10 +10,13 @@ from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsError as UnreadableSettingError
 
+from data_access.trigger_targets import TriggerTarget
 from monitoring.errors import SettingsError
 
 PREFIX = "MODELFOLIO_"
+UNREADABLE = re.compile(r'field "(\w+)"')
 CONNECTION = re.compile(r"MODELFOLIO_CONNECTION_(\w+)", re.IGNORECASE)
 
 
@@ -31,6 +34,9 @@ class Settings(BaseSettings):
     overdue_minutes: float = Field(default=30.0, gt=0)
     as_of: date | None = None
     demo_sign_in: bool = False
+    trigger_targets: tuple[TriggerTarget, ...] = ()
+    trigger_silence_hours: float = Field(default=3.0, gt=0)
+    report_token: SecretStr | None = Field(default=None, min_length=16)
     connections: dict[str, SecretStr] = Field(default_factory=dict)
 
     @classmethod
@@ -83,5 +89,11 @@ def load_settings() -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"setting {PREFIX}{name.upper()}: {first['msg']}") from None
+    except UnreadableSettingError as error:
+        found = UNREADABLE.search(str(error))
+        name = found.group(1).upper() if found else ""
+        raise SettingsError(f"setting {PREFIX}{name}: it is a list or a table, to be written as JSON") from None
+    if len({target.name for target in settings.trigger_targets}) < len(settings.trigger_targets):
+        raise SettingsError(f"setting {PREFIX}TRIGGER_TARGETS: two targets have the same name")
     settings.home.mkdir(parents=True, exist_ok=True)
     return settings

@@ -170,9 +170,9 @@ def start(settings: Settings, wanted: Wanted) -> subprocess.Popen[bytes] | None:
     return maker
 
 
-def stay_in_background() -> None:
+def stay_in_background(*, niceness: int = NICENESS) -> None:
     """Leave the processor to everybody else, and end when told to or when the process that began it is gone; pools are closed then."""
-    os.nice(NICENESS)
+    os.nice(niceness)
     for told in (signal.SIGTERM, signal.SIGINT):
         signal.signal(told, signal.default_int_handler)
     parent, main = os.getppid(), threading.main_thread().ident

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
@@ -66,7 +66,14 @@ def chosen_from_url(name: str, allowed: Sequence[str]) -> list[str]:
 
 
 def url_filter(
-    label: str, *, name: str, key: str, options: Sequence[str], shown: Callable[[str], str] = str, placeholder: str
+    label: str,
+    *,
+    name: str,
+    key: str,
+    options: Sequence[str],
+    shown: Callable[[str], str] = str,
+    placeholder: str,
+    label_visibility: Literal["visible", "collapsed"] = "collapsed",
 ) -> tuple[str, ...]:
     """Show a filter of several values that lives in the URL as ``name`` and return what is chosen.
 
@@ -79,7 +86,7 @@ def url_filter(
         format_func=shown,
         key=key,
         placeholder=placeholder,
-        label_visibility="collapsed",
+        label_visibility=label_visibility,
         on_change=lambda: remember_in_url(name, st.session_state[key]),
     )
     return tuple(chosen)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from data_access.assessment_store import keep_failure
+from data_access.put_off import store
 from data_access.registry import Registry
 from data_access.tables import AssessJobRow, AssessRunRow, ShiftProgressRow, Table
 from monitoring.errors import LostLeaseError
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from data_access.assessment_store import Write
+    from data_access.put_off import Write
 
-MOST_JOBS_AT_ONCE = 16
+MOST_JOBS_AT_ONCE, FEWEST_JOBS_AT_ONCE = 32, 8
 MOST_ATTEMPTS = 6
 """A model that was being assessed when its worker died, this many times over, is not tried again in the run."""
 RUNNING, FINISHED, ABANDONED = "running", "finished", "abandoned"
@@ -174,7 +175,7 @@ class JobBoard:
                 return []
             free = self._free(run, phase, now)
             left = session.scalar(sa.select(sa.func.count()).select_from(AssessJobRow).where(*free)) or 0
-            most = max(1, min(MOST_JOBS_AT_ONCE, left // (4 * workers)))
+            most = max(FEWEST_JOBS_AT_ONCE, min(MOST_JOBS_AT_ONCE, left // (4 * workers)))
             fresh = self._leased(session, [*free, AssessJobRow.attempts == 0], most=most, now=now)
             return fresh or self._leased(session, free, most=1, now=now)
 
@@ -237,27 +238,40 @@ class JobBoard:
 
     def settle(self, found: Iterable[Settled]) -> list[Settled]:
         """Store what became of jobs, in one transaction, and return those; one that somebody has taken over is theirs to settle."""
-        given, accepted = list(found), []
+        given = list(found)
         if not given:
             return []
         is_shown = any(each.writes or (each.error and each.job.model_id) for each in given)
         with self.registry.write() if is_shown else self.registry.keep_books() as session:
             _let_go_after(session, self.lease_seconds)
-            for each in given:
-                values = {
-                    "state_now": JobState.FAILED if each.error else JobState.DONE,
-                    "error_now": each.error,
-                    "more": each.assessments,
-                }
-                settled = session.execute(_SETTLE, {"of_job": each.job.id, "held": each.job.fence} | values)
-                if settled.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE has a row count
-                    continue
-                for write in each.writes:
-                    write(session)
+            accepted = self._still_held(session, given)
+            if not accepted:
+                return []
+            session.connection().execute(
+                _SETTLE,
+                [
+                    {
+                        "of_job": each.job.id,
+                        "state_now": JobState.FAILED if each.error else JobState.DONE,
+                        "error_now": each.error,
+                        "more": each.assessments,
+                    }
+                    for each in accepted
+                ],
+            )
+            store(session, (write for each in accepted for write in each.writes))
+            for each in accepted:
                 if each.error and each.job.model_id:
                     keep_failure(session, each.job.model_id, each.error, now=datetime.now(UTC))
-                accepted.append(replace(each, writes=(), is_stored=True))
-        return accepted
+        return [replace(each, writes=(), is_stored=True) for each in accepted]
+
+    def _still_held(self, session: Session, given: Sequence[Settled]) -> list[Settled]:
+        """Return those whose lease is still theirs, locked until the transaction ends."""
+        query = sa.select(JOBS.c.id, JOBS.c.fence).where(
+            JOBS.c.id.in_([each.job.id for each in given]), JOBS.c.state == JobState.LEASED
+        )
+        held = {(row.id, row.fence) for row in session.execute(query.order_by(JOBS.c.id).with_for_update())}
+        return [each for each in given if (each.job.id, each.job.fence) in held]
 
     def counts(self, run: Run, phase: Phase) -> dict[JobState, int]:
         """Return the jobs of a phase by state; a model that is overdue no longer counts as leased."""
@@ -343,14 +357,15 @@ class JobBoard:
 
 
 JOBS = Table.metadata.tables["assess_jobs"]
-_HELD = sa.update(JOBS).where(
-    JOBS.c.id == sa.bindparam("of_job"), JOBS.c.fence == sa.bindparam("held"), JOBS.c.state == JobState.LEASED
-)
-_SETTLE = _HELD.values(
-    state=sa.bindparam("state_now"),
-    error=sa.bindparam("error_now"),
-    assessments=JOBS.c.assessments + sa.bindparam("more"),
-    lease_until=None,
+_SETTLE = (
+    sa.update(JOBS)
+    .where(JOBS.c.id == sa.bindparam("of_job"))
+    .values(
+        state=sa.bindparam("state_now"),
+        error=sa.bindparam("error_now"),
+        assessments=JOBS.c.assessments + sa.bindparam("more"),
+        lease_until=None,
+    )
 )
 
 

@@ -14,8 +14,9 @@ from data_access import audit_trail, model_registry
 from data_access.assess_jobs import Asked, JobBoard, JobState, Phase, Settled
 from data_access.assess_work import Pool, Work, renewed
 from data_access.assessment_store import RegistryAssessments
+from data_access.demo_clock import demo_clock
 from data_access.tables import AssessRunRow
-from monitoring import decide
+from monitoring import follow_up
 from monitoring.errors import UnknownModelError
 from monitoring.portfolio import ServiceState
 
@@ -173,7 +174,9 @@ def _close(registry: Registry, board: JobBoard, run: Run) -> None:
     with registry.read() as session:
         models, _, _ = board.outcome(session, run)
     RegistryAssessments(registry).clear_failures(models)
-    decide.expire_acceptances(registry, on=run.asked.last, now=run.started)
+    clock = demo_clock(registry)
+    # Before the demo's clock, the days it has not reached yet bring nothing about.
+    follow_up.whatever_is_due(registry, on=min(run.asked.last, clock[0]) if clock else run.asked.last, now=run.started)
     with registry.write() as session:
         if not board.close(session, run):
             return

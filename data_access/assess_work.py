@@ -17,18 +17,20 @@ from data_access import model_registry
 from data_access.assess_jobs import FencedRegistry, JobBoard, Phase, Settled
 from data_access.assessment_store import RegistryAssessments
 from data_access.log_connections import LogConnections
+from data_access.policy_records import policy_history
 from data_access.read_ahead import ReadAhead
 from data_access.registry import Registry
 from data_access.shift_store import RegistryShifts, crowds
 from monitoring.assess import find, judge, search_shifts
 from monitoring.errors import LostLeaseError, ModelfolioError
+from monitoring.policy_version import PolicyHistory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from data_access.assess_jobs import Job, Run
-    from data_access.assessment_store import Write
+    from data_access.put_off import Write
     from monitoring.history import KnownInputs
     from monitoring.profiling import KeptReference
 
@@ -46,6 +48,7 @@ class Work:
     lease_seconds: float
     shifts: RegistryShifts = field(init=False)
     logs: LogConnections = field(init=False)
+    policies: PolicyHistory = field(default_factory=PolicyHistory)
     _settled_run: int = 0
     _kept: dict[str, tuple[dict[str, KnownInputs], list[KeptReference]]] = field(default_factory=dict)
     _kept_bytes: int = 0
@@ -63,6 +66,7 @@ class Work:
 
         What is small is put off and stored for all of them at once, each behind its fence.
         """
+        self.policies = policy_history(self.registry)
         try:
             ahead = self._read_ahead(jobs, run)
         except (ModelfolioError, sa.exc.DBAPIError):
@@ -122,15 +126,38 @@ class Work:
         ahead, asked = store.ahead or ReadAhead(), run.asked
         known = ahead.models.get(model_id)
         model = known[0] if known else model_registry.model(self.registry, model_id)
+        policies = self.policies.of_tier(model.effective_tier)
         if shifts.is_settled:
             inputs, references = self._taken(model_id)
+            records = shifts.records()
+            if ahead.is_judged(model_id, asked.first, asked.last, records, newest_policy=policies.newest):
+                return 0
             ahead.unpacked.update({kept.id: kept for kept in references})
-            return judge(model, store=store, shifts=shifts, first=asked.first, last=asked.last, now=now, inputs=inputs)
+            return judge(
+                model,
+                store=store,
+                shifts=shifts,
+                first=asked.first,
+                last=asked.last,
+                now=now,
+                policies=policies,
+                inputs=inputs,
+            )
         counted = ahead.counted.get(model_id)
         opened = model_registry.open_log(self.registry, model_id, connections=self.logs, known=known, counted=counted)
         found: dict[str, KnownInputs] = {}
         with opened as log:
-            find(model, log=log, store=store, shifts=shifts, first=asked.first, last=asked.last, now=now, inputs=found)
+            find(
+                model,
+                log=log,
+                store=store,
+                shifts=shifts,
+                first=asked.first,
+                last=asked.last,
+                now=now,
+                policies=policies,
+                inputs=found,
+            )
         self._keep(model_id, found, ahead)
         return 0
 

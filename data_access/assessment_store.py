@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import partial
 from hashlib import sha256
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from data_access.assessment_details import facts_hash, split_details
+from data_access.put_off import Write
 from data_access.tables import (
     AssessmentFactsRow,
     AssessmentRow,
@@ -30,7 +28,7 @@ from monitoring.packing import pack_reference, unpack_reference
 from monitoring.profiling import KeptReference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import date, datetime
 
     from sqlalchemy.orm import Session
@@ -42,12 +40,15 @@ if TYPE_CHECKING:
     from monitoring.profiling import NewProfiles
     from monitoring.reference import Reference
 
+    Payloads = dict[tuple[ProfileKind, date], bytes]
 
-Write = Callable[["Session"], object]
-"""Something to be stored in a transaction of somebody else."""
 FEW_ASSESSMENTS = 32
 """So many are a model's last: before them they come in larger parts."""
-PROFILES, ASSESSMENTS, FINDINGS = (Table.metadata.tables[name] for name in ("profiles", "assessments", "findings"))
+FEW_PROFILES = 64
+"""So many are put off; more are stored at once."""
+PROFILES, ASSESSMENTS, FINDINGS, LOG_DAYS = (
+    Table.metadata.tables[name] for name in ("profiles", "assessments", "findings", "log_days")
+)
 PROFILES_OF = (
     sa.select(PROFILES.c.kind, PROFILES.c.day, PROFILES.c.known_on, PROFILES.c.rows, PROFILES.c.payload)
     .where(
@@ -57,8 +58,13 @@ PROFILES_OF = (
     )
     .order_by(PROFILES.c.recorded_at, PROFILES.c.id)
 )
-ADDING = sa.insert(ASSESSMENTS).returning(ASSESSMENTS.c.id, sort_by_parameter_order=True)
-ADDING_FINDINGS = sa.insert(FINDINGS)
+ADDING, ADDING_FINDINGS, ADDING_PROFILES, ADDING_DAYS = (
+    sa.insert(table) for table in (ASSESSMENTS, FINDINGS, PROFILES, LOG_DAYS)
+)
+KEY_OF_ASSESSMENT = (ASSESSMENTS.c.model_id, ASSESSMENTS.c.day, ASSESSMENTS.c.known_on, ASSESSMENTS.c.recorded_at)
+FORGETTING_DAYS = sa.delete(LOG_DAYS).where(
+    LOG_DAYS.c.model_id == sa.bindparam("of_model"), LOG_DAYS.c.day == sa.bindparam("of_day")
+)
 MEASURES = tuple(field.name for field in fields(Measures))
 
 
@@ -81,6 +87,22 @@ class _Said:
         columns["content_hash"] = sha256(text.encode() + packed).hexdigest()
         columns["known_on"], columns["packed_details"] = assessment.known_on, packed
         return cls(columns, findings, facts, digest)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """Assessments of a model that are to be added; ``facts`` are the numbers of those known already."""
+
+    model_id: str
+    news: list[_Said]
+    facts: Mapping[str, int]
+    now: datetime
+
+    def rows(self, session: Session) -> list[dict[str, Any]]:
+        """Return the assessments as rows; facts that are new are added."""
+        added = {each.facts_hash: each.facts for each in self.news if each.facts_hash not in self.facts}
+        facts = {**self.facts, **(_facts_ids(session, self.model_id, added) if added else {})}
+        return [each.columns | {"facts_id": facts[each.facts_hash], "recorded_at": self.now} for each in self.news]
 
 
 @dataclass(frozen=True)
@@ -144,49 +166,45 @@ class RegistryAssessments:
     def keep_profiles(
         self, model_id: str, new: Iterable[NewProfiles], counted: Mapping[date, tuple[int, int]], *, now: datetime
     ) -> None:
-        """Keep profiles and what was counted, in one transaction; a profile equal to the one known is left out."""
+        """Keep profiles and what was counted, in one transaction; a profile equal to the one known is left out.
+
+        Where they may be put off, a few are.
+        """
+        given = list(new)
+        days = [
+            {"model_id": model_id, "day": day, "rows": rows, "labels": labels}
+            for day, (rows, labels) in sorted(counted.items())
+        ]
+        if self.put_off is not None and (known := self._known_before(given)) is not None:
+            rows = [row for part, before in known for row in _new_profiles(part, before, now=now)]
+            self.put_off.append(Write(_append_profiles, (rows, days)))
+            return
         with self.registry.write() as session:
-            for part in new:
-                known = _newest_payloads(session, part.reference_id, part.version)
-                rows = []
-                for profile in part.profiles:
-                    at = (profile.kind, profile.day)
-                    if known.get(at, b"") == profile.payload:
-                        continue
-                    known[at] = profile.payload
-                    rows.append(
-                        {
-                            "reference_id": part.reference_id,
-                            "version": part.version,
-                            "kind": str(profile.kind),
-                            "day": profile.day,
-                            "known_on": profile.known_on,
-                            "rows": profile.rows,
-                            "payload": profile.payload,
-                            "recorded_at": now,
-                        }
-                    )
-                if rows:
-                    session.execute(sa.insert(ProfileRow), rows)
-            if counted:
-                days = sorted(counted)
-                session.execute(
-                    sa.delete(LogDayRow)
-                    .where(LogDayRow.model_id == model_id, LogDayRow.day.between(days[0], days[-1]))
-                    .where(LogDayRow.day.in_(days))
-                )
-                session.execute(
-                    sa.insert(LogDayRow),
-                    [
-                        {"model_id": model_id, "day": day, "rows": counted[day][0], "labels": counted[day][1]}
-                        for day in days
-                    ],
-                )
+            rows = []
+            for part in given:
+                before = _newest_payloads(session, part.reference_id, part.version)
+                rows += _new_profiles(part, before, now=now)
+            _append_profiles(session, [(rows, days)])
+
+    def _known_before(self, given: list[NewProfiles]) -> list[tuple[NewProfiles, Payloads]] | None:
+        """Return a few profiles with what was read of those before them, to which they are added; nothing if that was not read."""
+        if self.ahead is None or sum(len(part.profiles) for part in given) > FEW_PROFILES:
+            return None
+        known = []
+        for part in given:
+            before = self.ahead.profiles(part.reference_id, part.version)
+            if before is None:
+                return None
+            in_order = sorted(before, key=lambda profile: profile.known_on)
+            known.append((part, {(profile.kind, profile.day): profile.payload for profile in in_order}))
+        for part in given:
+            self.ahead.add_profiles(part.reference_id, part.version, part.profiles)
+        return known
 
     def profiles(self, reference_id: int, version: str, kind: ProfileKind | None = None) -> list[StoredProfile]:
         """Return every profile kept, or those of a kind, in the order of recording."""
-        if self.ahead and kind is None and (found := self.ahead.profiles(reference_id, version)) is not None:
-            return found
+        if self.ahead and (found := self.ahead.profiles(reference_id, version)) is not None:
+            return found if kind is None else [profile for profile in found if profile.kind is kind]
         kinds = list(ProfileKind) if kind is None else [kind]
         with self.registry.read() as session:
             given = {"reference_id": reference_id, "version": version, "kinds": [str(each) for each in kinds]}
@@ -236,12 +254,12 @@ class RegistryAssessments:
             return 0
         if self.put_off is not None and len(said) <= FEW_ASSESSMENTS:
             facts = self.ahead.facts_ids(model_id) if self.ahead else {}
-            self.put_off.append(partial(_append, news=news, now=now, facts=facts))
+            self.put_off.append(Write(_append, _News(model_id, news, facts, now)))
             return len(news)
         with self.registry.write() as session:
             news = _news(session, said)
             if news:
-                _append(session, news, now=now)
+                _append(session, [_News(model_id, news, {}, now)])
         if self.ahead:
             self.ahead.forget(model_id)
         return len(news)
@@ -280,13 +298,44 @@ def keep_failure(session: Session, model_id: str, message: str, *, now: datetime
     session.execute(sa.update(ModelRow).where(ModelRow.id == model_id).values(last_error=message, last_error_at=now))
 
 
-def _newest_payloads(session: Session, reference_id: int, version: str) -> dict[tuple[ProfileKind, date], bytes]:
+def _newest_payloads(session: Session, reference_id: int, version: str) -> Payloads:
     query = (
         sa.select(ProfileRow.kind, ProfileRow.day, ProfileRow.payload)
         .where(ProfileRow.reference_id == reference_id, ProfileRow.version == version)
         .order_by(ProfileRow.known_on, ProfileRow.recorded_at, ProfileRow.id)
     )
     return {(ProfileKind(row.kind), row.day): row.payload for row in session.execute(query)}
+
+
+def _new_profiles(part: NewProfiles, known: Payloads, *, now: datetime) -> Iterator[dict[str, Any]]:
+    """Yield the profiles that differ from the newest of their day, as rows."""
+    for profile in part.profiles:
+        at = (profile.kind, profile.day)
+        if known.get(at, b"") == profile.payload:
+            continue
+        known[at] = profile.payload
+        yield {
+            "reference_id": part.reference_id,
+            "version": part.version,
+            "kind": str(profile.kind),
+            "day": profile.day,
+            "known_on": profile.known_on,
+            "rows": profile.rows,
+            "payload": profile.payload,
+            "recorded_at": now,
+        }
+
+
+def _append_profiles(session: Session, given: list[tuple[list[dict[str, Any]], list[dict[str, Any]]]]) -> None:
+    """Insert profiles of many models, and put the days they cover in the place of what was counted before."""
+    if rows := [row for rows, _ in given for row in rows]:
+        session.execute(ADDING_PROFILES, rows)
+    if days := [day for _, days in given for day in days]:
+        # Not through the session, which sends such a DELETE once per row.
+        session.connection().execute(
+            FORGETTING_DAYS, [{"of_model": day["model_id"], "of_day": day["day"]} for day in days]
+        )
+        session.execute(ADDING_DAYS, days)
 
 
 def _news(session: Session, said: list[_Said]) -> list[_Said]:
@@ -304,19 +353,30 @@ def _news(session: Session, said: list[_Said]) -> list[_Said]:
     return news
 
 
-def _append(
-    session: Session, news: list[_Said], *, now: datetime, facts: Mapping[str, int] = MappingProxyType({})
-) -> None:
-    """Insert assessments with their findings, many rows a statement; ``facts`` are the numbers of those known already."""
-    added = {each.facts_hash: each.facts for each in news if each.facts_hash not in facts}
-    facts = {**facts, **(_facts_ids(session, news[0].columns["model_id"], added) if added else {})}
-    rows = [each.columns | {"facts_id": facts[each.facts_hash], "recorded_at": now} for each in news]
-    ids = session.execute(ADDING, rows).scalars().all()
+def _append(session: Session, given: list[_News]) -> None:
+    """Insert assessments of many models with their findings, many rows a statement."""
+    rows = [row for each in given for row in each.rows(session)]
+    session.execute(ADDING, rows)
+    ids = _ids_of(session, rows)
+    said = [assessment for each in given for assessment in each.news]
     findings = [
-        finding | {"assessment_id": at} for at, each in zip(ids, news, strict=True) for finding in each.findings
+        finding | {"assessment_id": ids[tuple(row[column.name] for column in KEY_OF_ASSESSMENT)]}
+        for row, each in zip(rows, said, strict=True)
+        for finding in each.findings
     ]
     if findings:
         session.execute(ADDING_FINDINGS, findings)
+
+
+def _ids_of(session: Session, rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], int]:
+    """Return the numbers of assessments just added, by their key; to have each INSERT return its own costs SQLite a statement a row."""
+    model_id, day, _, recorded_at = KEY_OF_ASSESSMENT
+    query = sa.select(ASSESSMENTS.c.id, *KEY_OF_ASSESSMENT).where(
+        model_id.in_({row["model_id"] for row in rows}),
+        day.between(min(row["day"] for row in rows), max(row["day"] for row in rows)),
+        recorded_at.in_({row["recorded_at"] for row in rows}),
+    )
+    return {tuple(key): number for number, *key in session.execute(query)}
 
 
 def _facts_ids(session: Session, model_id: str, facts: dict[str, dict[str, Any]]) -> dict[str, int]:

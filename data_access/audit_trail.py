@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from data_access.audit_guards import missing_guards
 from data_access.decision_check import check_decisions
+from data_access.policy_check import check_policies
 from data_access.tables import AuditEventRow, AuditHeadRow
 from monitoring.audit import FIRST_PREVIOUS_HASH, AuditEvent, ChainedEvent, canonical_json, chained, check_link
 from monitoring.errors import AuditChainError
@@ -91,7 +92,7 @@ def append_event(session: Session, event: AuditEvent) -> None:
 
 
 def verify(registry: Database, *, anchor: tuple[int, str] | None = None) -> Verification:
-    """Check every row, the head, the decisions against the trail, and the database's guards.
+    """Check every row, the head, decisions and policies against the trail, and the database's guards.
 
     Args:
         anchor: a head written down earlier outside the database; it must still be part of the trail.
@@ -110,6 +111,7 @@ def verify(registry: Database, *, anchor: tuple[int, str] | None = None) -> Veri
         missing = missing_guards(session.connection())
         _check_end(sequence, newest_hash, head=head, anchor=anchor)
         check_decisions(session)
+        check_policies(session)
     if missing:
         raise AuditChainError(f"The database no longer refuses changes to the trail: {', '.join(missing)} missing.")
     return Verification(rows=sequence, head_sequence=sequence, head_hash=newest_hash)

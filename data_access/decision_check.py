@@ -23,9 +23,9 @@ def check_decisions(session: Session) -> None:
     """
     states, evidence_hashes = _told_by_the_trail(session)
     rows = session.execute(
-        sa.select(DecisionRow.id, DecisionRow.state, DecisionRow.evidence, DecisionRow.frozen_evidence).order_by(
-            DecisionRow.id
-        )
+        sa.select(
+            DecisionRow.id, DecisionRow.state, DecisionRow.evidence, DecisionRow.frozen_evidence, DecisionRow.measured
+        ).order_by(DecisionRow.id)
     ).all()
     if lost := sorted(states.keys() - {row.id for row in rows}):
         raise AuditChainError(f"Decision {lost[0]} is in the audit trail, and gone from the registry.")
@@ -36,7 +36,12 @@ def check_decisions(session: Session) -> None:
             raise AuditChainError(
                 f"Decision {row.id} is {row.state} in the registry, and {states[row.id]} in the audit trail."
             )
-        for move, evidence in {Move.PROPOSE: row.evidence, Move.APPROVE: row.frozen_evidence}.items():
+        kept = {
+            Move.PROPOSE: row.evidence,
+            Move.APPROVE: row.frozen_evidence,
+            Move.REVIEW_OUTCOME: row.measured,
+        }
+        for move, evidence in kept.items():
             if evidence is not None and Evidence(evidence).hash != evidence_hashes.get((row.id, move)):
                 raise AuditChainError(f"The evidence of decision {row.id} is not what it was: {move.value}.")
 

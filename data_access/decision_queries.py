@@ -111,6 +111,15 @@ def decision(registry: Database, decision_id: int) -> Decision:
         return RegistryDecisions(session).decision(decision_id)
 
 
+def approved(registry: Database, *, on: date) -> tuple[Decision, ...]:
+    """Return the open decisions that were approved, the longest in their state first."""
+    with registry.read() as session:
+        found = _as_of(
+            RegistryDecisions(session), on, DecisionRow.is_open.is_(True), DecisionRow.state != State.PROPOSED.value
+        )
+    return tuple(sorted(found, key=lambda decision: (decision.state_on or decision.proposed_on, decision.id)))
+
+
 def open_decisions(registry: Database, *, on: date) -> pd.DataFrame:
     """One row per open decision: ``model_id`` (str), ``decision_id`` (int), ``action``, ``state`` (str), ``due_on`` (date)."""
     chosen = (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from data_access import audit_trail, people
+from data_access.after_approval import AfterApproval, carry_through
 from data_access.tables import ApprovalRow, AssessmentRow, DecisionRow, FindingRow, ModelRow
 from monitoring.assessment import Assessment, Basis, Finding, FindingKind, Measures, Verdict
 from monitoring.authority import Subject
@@ -15,6 +16,7 @@ from monitoring.decision import Decision
 from monitoring.errors import OpenDecisionExistsError, StaleDecisionError, UnknownDecisionError, UnknownModelError
 from monitoring.evidence import NEVER_ASSESSED, Evidence, snapshot
 from monitoring.lifecycle import Action, Move, State
+from monitoring.outcome import Judgement, Review
 from monitoring.people import Role
 from monitoring.quorum import Approval
 
@@ -22,17 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from sqlalchemy.orm import Session
-
     from monitoring.audit import AuditEvent
     from monitoring.people import Actor
 
 
-class RegistryDecisions:
+class RegistryDecisions(AfterApproval):
     """The decisions inside one transaction of the registry (the port ``DecisionRecords``)."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     def actor(self, email: str) -> Actor:
         """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
@@ -95,6 +92,10 @@ class RegistryDecisions:
             DecisionRow.accept_until <= on,
         )
 
+    def decisions_in(self, action: Action, state: State) -> tuple[Decision, ...]:
+        """Return the decisions with this action that are in this state."""
+        return self.decisions(DecisionRow.action == action.value, DecisionRow.state == state.value)
+
     def add(self, proposals: Sequence[tuple[Decision, AuditEvent]]) -> tuple[Decision, ...]:
         """Store new decisions with their audit events and return them numbered; a second open one is refused."""
         added = []
@@ -113,6 +114,8 @@ class RegistryDecisions:
                 due_on=proposal.due_on,
                 accept_until=proposal.accept_until,
                 evidence=proposal.evidence,
+                state_on=proposal.state_on,
+                state_at=proposal.state_at,
             )
             self.session.add(row)
             self.session.flush()
@@ -133,6 +136,7 @@ class RegistryDecisions:
                 decided_by=moved.decided_by,
                 decided_on=moved.decided_on,
                 decided_at=moved.decided_at,
+                **_followed(moved),
             )
             .returning(DecisionRow.id)
         ).all()
@@ -141,6 +145,7 @@ class RegistryDecisions:
         for answer in moved.approvals[len(before.approvals) :]:
             self.session.add(_approval_row(moved.id, answer))
         self.session.flush()
+        carry_through(self.session, moved, event, before=before)
         audit_trail.append_event(self.session, event)
 
     def _refuse_second_open(self, proposal: Decision) -> None:
@@ -184,7 +189,39 @@ def _decision(row: DecisionRow, model: ModelRow, answers: list[Approval]) -> Dec
         decided_on=row.decided_on,
         decided_at=row.decided_at,
         approvals=tuple(answers),
+        state_on=row.state_on,
+        state_at=row.state_at,
+        assigned_to=row.assigned_to,
+        sunset_on=row.sunset_on,
+        new_version=row.new_version,
+        active_from=row.active_from,
+        settles_on=row.settles_on,
+        review=_review(row),
+        measured=row.measured,
     )
+
+
+def _review(row: DecisionRow) -> Review | None:
+    if row.outcome is None or row.outcome_by is None or row.outcome_on is None:
+        return None
+    return Review(
+        Judgement(row.outcome), row.outcome_reason or "", row.outcome_by, row.outcome_on, row.outcome_confirmed_by
+    )
+
+
+def _followed(moved: Decision) -> dict[str, Any]:
+    """Return the columns for what followed the approval."""
+    names = ("state_on", "state_at", "assigned_to", "sunset_on", "new_version", "active_from", "settles_on", "measured")
+    values = {name: getattr(moved, name) for name in names}
+    if (review := moved.review) is not None:
+        values |= {
+            "outcome": review.judgement.value,
+            "outcome_reason": review.reason,
+            "outcome_by": review.proposed_by,
+            "outcome_on": review.proposed_on,
+            "outcome_confirmed_by": review.confirmed_by,
+        }
+    return values
 
 
 def _approval(row: ApprovalRow) -> Approval:

@@ -30,6 +30,22 @@ ROWS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """An index on columns, of the rows ``with_value`` of one; a query that asks for no more than it holds is spared the rows.
+
+    Rows that are equal in the columns come in the order in which they are kept: of equals the last counts.
+    """
+
+    columns: tuple[str, ...]
+    with_value: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What tells it from others on its table."""
+        return " ".join(self.columns) + (f" with {self.with_value}" if self.with_value else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Rows to keep: ``columns`` by name, ``kinds`` is their SQL type, ``known_by`` the columns a row is recognised by.
 
@@ -40,7 +56,7 @@ class Batch:
     columns: Mapping[str, Sequence[Any]]
     kinds: Mapping[str, sa.types.TypeEngine[Any]]
     known_by: tuple[str, ...]
-    indexed: tuple[str, ...] = ()
+    indexed: tuple[Index, ...] = ()
     coming_later: tuple[str, ...] = ()
 
     @property
@@ -192,13 +208,13 @@ class StoreWriter:
 
     def _index(self, table: str, batch: Batch) -> None:
         known = {index["name"] for index in sa.inspect(self._connection).get_indexes(table)}
-        for column in dict.fromkeys(batch.indexed):
-            digest = hashlib.sha256(f"{table} {column}".encode()).hexdigest()[:16]
+        for index in dict.fromkeys(batch.indexed):
+            digest = hashlib.sha256(f"{table} {index.words}".encode()).hexdigest()[:16]
             if f"ix_{digest}" not in known:
-                statement = (
-                    f"CREATE INDEX {self._quote('ix_' + digest)} ON {self._quote(table)} ({self._quote(column)})"
-                )
-                self._connection.exec_driver_sql(statement)
+                listed = ", ".join(self._quote(column) for column in index.columns)
+                statement = f"CREATE INDEX {self._quote('ix_' + digest)} ON {self._quote(table)} ({listed})"
+                where = f" WHERE {self._quote(index.with_value)} IS NOT NULL" if index.with_value else ""
+                self._connection.exec_driver_sql(statement + where)
 
 
 def _make_folder(folder: Path) -> None:

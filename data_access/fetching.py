@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from data_access.log_connections import unreadable
+from data_access.statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from data_access.log_connections import LogTable
     from data_access.log_values import Values
-
-    Query = sa.Select[Any] | sa.CompoundSelect[Any]
+    from data_access.statements import Query
 
 
 def fetched(table: LogTable, query: Query, width: int) -> list[Values]:
@@ -29,44 +29,52 @@ def fetched(table: LogTable, query: Query, width: int) -> list[Values]:
     Raises:
         LogUnreadableError: the database refuses the query.
     """
-    with _running(table, query) as run:
-        cursor = run({})
+    if table.is_file:
+        statement = Statement.of(query, dialect=table.engine.dialect)
+        return fetched_by_driver(table, statement.text, statement.values({}), width)
+    try:
+        with table.engine.connect() as connection:
+            cursor: Any = connection.execute(query).cursor
+            return _columns(cursor.fetchall(), width)
+    except sa.exc.DBAPIError as error:
+        raise unreadable(f"table {table.words} cannot be read", error) from None
+
+
+def fetched_by_driver(table: LogTable, text: str, values: Sequence[Any], width: int) -> list[Values]:
+    """Return the columns of a query in the words of a file's driver."""
+    with _cursor(table) as cursor:
+        cursor.execute(text, values)
         if table.is_duckdb:
             return [column.combine_chunks() for column in cursor.to_arrow_table().itercolumns()]
-        found = cursor.fetchall()
+        return _columns(cursor.fetchall(), width)
+
+
+def counted_by_driver(table: LogTable, text: str, values: Sequence[Sequence[Any]]) -> list[int]:
+    """Return the one number of a query in the words of a file's driver, for each of several tuples of values."""
+    with _cursor(table) as cursor:
+        found = []
+        for each in values:
+            cursor.execute(text, each)
+            found.append(int(cursor.fetchone()[0]))
+        return found
+
+
+def _columns(found: Sequence[Sequence[Any]], width: int) -> list[Values]:
     return list(zip(*found, strict=True)) if found else [()] * width  # no rows, no columns
 
 
-def counted(table: LogTable, query: Query, parameters: Sequence[dict[str, Any]]) -> list[int]:
-    """Return the one number of a query for each set of parameters; on SQLite each costs little more than its rows."""
-    with _running(table, query) as run:
-        return [int(run(given).fetchone()[0]) for given in parameters]
-
-
 @contextmanager
-def _running(table: LogTable, query: Query) -> Iterator[Any]:
-    """Give what executes a query with parameters and returns the driver's cursor.
+def _cursor(table: LogTable) -> Iterator[Any]:
+    """Give a cursor of a file's driver.
 
     A file has no session to look after: there the driver is spoken to without SQLAlchemy's bookkeeping, which costs as much
     as a small query.
     """
     engine: Any = table.engine
     try:
-        if not (table.is_sqlite or table.is_duckdb):
-            with engine.connect() as connection:
-                yield lambda given: connection.execute(query, given).cursor
-            return
-        compiled: Any = query.compile(dialect=engine.dialect)
         opened = engine.raw_connection()
         try:
-            cursor = opened.cursor()
-
-            def run(given: dict[str, Any]) -> Any:
-                values = compiled.construct_params(given)
-                cursor.execute(compiled.string, tuple(values[name] for name in compiled.positiontup))
-                return cursor
-
-            yield run
+            yield opened.cursor()
         finally:
             opened.close()
     except (sa.exc.DBAPIError, engine.dialect.dbapi.Error) as error:

@@ -14,10 +14,11 @@ from data_access.parquet_folder import ParquetFolder, is_parquet
 from monitoring.errors import LogUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from sqlite3 import Connection as SqliteConnection
 
     from data_access.log_mapping import Scalar, TableSource
+    from data_access.statements import Given, Statement
 
 POSTGRESQL_NAME_BYTES = 63
 SHOWN_NAMES = 12
@@ -37,17 +38,25 @@ class LogTable:
     name: str
     schema: str | None
     types: dict[str, sa.types.TypeEngine[Any]]
-    where: tuple[tuple[str, Scalar], ...] = ()
+    where: tuple[tuple[str, Scalar | Given], ...] = ()
     stands_for: str | None = None
     counts: bool = False
     size: int | None = None
-    _clause: sa.TableClause = field(init=False)
     _aliases: dict[str, sa.FromClause] = field(init=False)
 
     def __post_init__(self) -> None:
-        name = sa.quoted_name(self.stands_for or self.name, quote=True)
         object.__setattr__(self, "_aliases", {})
-        object.__setattr__(self, "_clause", sa.table(name, schema=self.schema))
+
+    @property
+    def quoted_name(self) -> sa.quoted_name:
+        """What a query calls the table."""
+        return sa.quoted_name(self.stands_for or self.name, quote=True)
+
+    @property
+    def _clause(self) -> sa.FromClause:
+        if "" not in self._aliases:
+            self._aliases[""] = sa.table(self.quoted_name, schema=self.schema)
+        return self._aliases[""]
 
     @property
     def is_postgresql(self) -> bool:
@@ -63,6 +72,11 @@ class LogTable:
     def is_sqlite(self) -> bool:
         """Whether the table is in SQLite, which keeps anything in any column."""
         return self.engine.dialect.name == "sqlite"
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the database is a file or in this process, without a server."""
+        return self.is_sqlite or self.is_duckdb
 
     @property
     def is_clickhouse(self) -> bool:
@@ -104,6 +118,12 @@ class LogTable:
         """The table as it stands in a sentence."""
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
+    def look(self, columns: Sequence[str]) -> object:
+        """Return everything but its name that a query on some columns of the table depends on."""
+        own = [self.own_name(column) for column in columns]
+        types = tuple((name, type(self.types[name])) if name else None for name in own)
+        return self.engine, self.schema, types, tuple(name for name, _ in self.where)
+
     def own_name(self, column: str) -> str | None:
         """Return the column's name in the database, or nothing; PostgreSQL cuts names after 63 bytes without a word."""
         if column in self.types:
@@ -129,19 +149,21 @@ class LogTable:
 
     def rows(self, alias: str) -> sa.FromClause:
         """Return the table under another name, the same each time, so that conditions made apart mean the same rows."""
-        return self._aliases.setdefault(alias, self._clause.alias(alias))
+        if alias not in self._aliases:
+            self._aliases[alias] = self._clause.alias(alias)
+        return self._aliases[alias]
 
     def condition(self, of: sa.FromClause) -> list[sa.ColumnElement[bool]]:
         """Return the filter that picks the model's rows."""
         return [
-            self.column(name, of=of) == sa.bindparam(f"where_{at}", self._fitting(name, value), unique=True)
+            self.column(name, of=of) == sa.bindparam(f"where_{at}", self.fitting(name, value), unique=True)
             for at, (name, value) in enumerate(self.where)
         ]
 
-    def _fitting(self, column: str, value: Scalar) -> Scalar:
+    def fitting(self, column: str, value: Scalar | Given) -> Scalar | Given:
         """Return the value as the column keeps it: PostgreSQL does not compare text with numbers."""
         declared = self.type_of(column) if self.own_name(column) else None
-        if isinstance(declared, sa.String) and not isinstance(value, str):
+        if isinstance(declared, sa.String) and isinstance(value, int | float):
             return str(value)
         if isinstance(declared, sa.Integer) and isinstance(value, str) and value.lstrip("-").isdigit():
             return int(value)
@@ -158,6 +180,8 @@ class LogConnections:
         self._engines: dict[str, sa.Engine] = {}
         self._folders: dict[str, ParquetFolder] = {}
         self._tables: dict[tuple[str, str | None, str], LogTable] = {}
+        self.statements: dict[object, dict[str, Statement]] = {}
+        """Statements by their name, for all logs that look alike."""
 
     def engine(self, name: str) -> sa.Engine:
         """Return the engine of a connection; it cannot write.
@@ -208,6 +232,7 @@ class LogConnections:
         self._engines.clear()
         self._folders.clear()
         self._tables.clear()
+        self.statements.clear()
 
     def _looked_up(self, source: TableSource) -> LogTable:
         engine = self.engine(source.connection)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from data_access.log_values import chosen, together
+from data_access.log_values import as_python, chosen, is_of_one_kind, together
+from data_access.normal_text import texts
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,12 +25,12 @@ NO_STAMPS = np.empty(0, dtype="datetime64[us]")
 NO_TEXTS = np.empty(0, dtype=object)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entries:
-    """Times and ids of rows, shape ``(rows,)`` each, and under ``given`` the other columns as the database gave them."""
+    """Times of rows, shape ``(rows,)`` each, and as the database gave them their ids and under ``given`` the other columns."""
 
     given: dict[str, Values]
-    ids: Texts
+    said_ids: Values | None
     stamp: Stamps
     arrived: Stamps
     label_stamp: Stamps
@@ -35,18 +39,36 @@ class Entries:
         """Return how many there are."""
         return len(self.stamp)
 
+    @cached_property
+    def ids(self) -> Texts:
+        """The ids as text, shape ``(rows,)``."""
+        return np.full(len(self), None, dtype=object) if self.said_ids is None else texts(self.said_ids)
+
+    @cached_property
+    def has_several(self) -> bool:
+        """Whether any id occurs more than once."""
+        said = self.said_ids
+        if said is None:
+            return False
+        if isinstance(said, pa.Array) and (pa.types.is_integer(said.type) or pa.types.is_string(said.type)):
+            return bool(pc.count_distinct(said).as_py() < len(said) - said.null_count)
+        values = as_python(said) if is_of_one_kind(said) else self.ids.tolist()
+        known = [value for value in values if value is not None]
+        return len(set(known)) < len(known)
+
     def chosen(self, which: Flags) -> Entries:
         """Return some of the entries."""
         if which.all():
             return self
         given = {part: chosen(values, which) for part, values in self.given.items()}
-        return Entries(given, self.ids[which], self.stamp[which], self.arrived[which], self.label_stamp[which])
+        said_ids = None if self.said_ids is None else chosen(self.said_ids, which)
+        return Entries(given, said_ids, self.stamp[which], self.arrived[which], self.label_stamp[which])
 
     def with_more(self, other: Entries) -> Entries:
         """Return these entries and then the others."""
         given = {part: together(values, other.given[part]) for part, values in self.given.items()}
         pairs = ((self.stamp, other.stamp), (self.arrived, other.arrived), (self.label_stamp, other.label_stamp))
-        return Entries(given, np.concatenate([self.ids, other.ids]), *(np.concatenate(pair) for pair in pairs))
+        return Entries(given, [*self.ids, *other.ids], *(np.concatenate(pair) for pair in pairs))
 
     def row_names(self) -> Texts:
         """Return a name for each entry's row, nothing where it has no id: a newer label of the same row replaces a label."""
@@ -60,7 +82,7 @@ def joined(*parts: Entries | None) -> Entries:
     given = [entries for entries in parts if entries is not None]
     return Entries(
         {},
-        np.concatenate([NO_TEXTS, *(entries.ids for entries in given)]),
+        np.concatenate([NO_TEXTS, *(entries.ids for entries in given)]).tolist(),
         np.concatenate([NO_STAMPS, *(entries.stamp for entries in given)]),
         np.concatenate([NO_STAMPS, *(entries.arrived for entries in given)]),
         np.concatenate([NO_STAMPS, *(entries.label_stamp for entries in given)]),

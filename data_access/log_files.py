@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import sqlalchemy as sa
 
-from data_access.default_store import KEY, Batch
+from data_access.default_store import KEY, Batch, Index
 from data_access.log_connections import nearest
 from data_access.log_mapping import short_hash
 from data_access.model_output import numbers
@@ -59,7 +59,11 @@ class LogFile:
     rows: int = 0
 
     def batch(
-        self, *, known_by: tuple[str, ...], indexed: tuple[str, ...], coming_later: tuple[str, ...] = ()
+        self,
+        *,
+        known_by: tuple[str, ...],
+        indexed: tuple[Index, ...],
+        coming_later: tuple[str, ...] = (),
     ) -> Batch:
         """Return the rows for the default store."""
         kinds = {name: KINDS[kind] for name, kind in self.kinds.items()}

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
-from data_access.fetching import fetched
+from data_access.fetching import counted_by_driver, fetched, fetched_by_driver
 from data_access.log_connections import unreadable
 from data_access.log_entries import Entries
-from data_access.normal_text import texts
+from data_access.log_values import as_python
 from data_access.small_file import Outline, SmallFile, found_in
+from data_access.statements import Given, Statement, filter_values, standing_in
 from data_access.timestamps import TimeColumn
+from monitoring.portfolio import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
     from data_access.log_connections import LogConnections, LogTable
     from data_access.log_mapping import LabelTable, LogMapping
     from data_access.log_values import Values
+    from data_access.statements import Query
     from monitoring.portfolio import Model
 
     Conditions = list[sa.ColumnElement[bool]]
     Selected = dict[str, sa.ColumnElement[Any]]
+    Build = Callable[["LogReader", Mapping[str, Any]], tuple[Iterable[str], Query]]
+
+
+FEATURES = "\x02features\x02"
+"""Stands in for the columns of features, in which models differ, at the end of what is selected."""
 
 
 class LogReader:
@@ -37,6 +46,8 @@ class LogReader:
     """
 
     def __init__(self, connections: LogConnections, model: Model, mapping: LogMapping) -> None:
+        self.is_stand_in = False
+        """Whether its tables stand in for others, of features of which nothing is known."""
         self.model = model
         self.mapping = mapping
         self._connections = connections
@@ -88,6 +99,13 @@ class LogReader:
         """Whether rows of the same id can be told."""
         return self.mapping.columns.prediction_id is not None
 
+    @cached_property
+    def has_plain_ids(self) -> bool:
+        """Whether the database compares ids as we do: all of them are whole numbers or all of them texts."""
+        name = self.mapping.columns.prediction_id
+        declared = self.log.type_of(name) if name else None
+        return declared is None or isinstance(declared, sa.Integer) or is_text(declared)
+
     @property
     def delay(self) -> np.timedelta64:
         """The usual time from a row to its label."""
@@ -132,28 +150,31 @@ class LogReader:
         labelled = np.ones(count, dtype=bool)
         if label is not None:
             labelled = found[label].is_valid().to_numpy(zero_copy_only=False)
-        return Outline(file, found.get(id_name or ""), decoded, labelled)
+        return Outline(file, found, found.get(id_name or ""), decoded, labelled)
 
-    def rows_between(self, start: np.datetime64, end: np.datetime64) -> Entries:
+    def rows_between(self, start: np.datetime64, end: np.datetime64, *, with_ids: bool = True) -> Entries:
         """Return the rows stamped in the range, with their features."""
-        everything, rows = self.all_rows, self.log.rows("r")
+        with_ids = with_ids or not self.has_plain_ids
+        everything = self.all_rows
         if everything is not None:
             at = everything.between(self.stamp.name, start, end)
-            found = self.rows_at(everything, at, features=True)
+            found = self.rows_at(everything, at, features=True, with_ids=with_ids)
             if found is not None:
                 return found
-        found = self.entries(rows, [self.stamp.between(rows, start, end)], features=True)
+        name, build = f"rows {with_ids}", partial(_rows_between, with_ids=with_ids)
+        found = self._as_entries(self.asked(name, build, start=start, end=end))
         return found.chosen((found.stamp >= start) & (found.stamp < end))
 
     def pairs_between(self, start: np.datetime64, end: np.datetime64) -> Entries:
         """Return the pairs of labels in a table of their own that say they came in the range."""
-        rows, labels, stamp = self.log.rows("r"), (self.labels or self.log).rows("l"), self.label_stamp
-        if stamp is None:
-            raise TypeError("labels do not say when they came")
         found = self._single_pairs(start, end)
         if found is None:
-            found = self.entries(rows, [stamp.between(labels, start, end)], label=True, joined=labels)
+            found = self._as_entries(self.asked("pairs", _pairs_between, start=start, end=end))
         return found.chosen((found.label_stamp >= start) & (found.label_stamp < end))
+
+    def late_pairs(self, start: np.datetime64, end: np.datetime64) -> Entries:
+        """Return the pairs of rows arriving in the range whose label says that it came before (or little later)."""
+        return self._as_entries(self.asked("late pairs", _late_pairs, start=start, end=end))
 
     def _single_pairs(self, start: np.datetime64, end: np.datetime64) -> Entries | None:
         """Return the pairs where all ids are here and none occurs twice."""
@@ -165,8 +186,8 @@ class LogReader:
         came = labels.between(stamp.name, start, end)
         at = found_in(rows, labels.ids.take(pa.array(came)))
         of_labels = {"label": self.label_part.label, "label_stamp": stamp.name}
-        said = labels.file.columns(of_labels.values(), came[at >= 0])
-        return self.rows_at(rows, at[at >= 0], further=dict(zip(of_labels, said, strict=True)))
+        said = labels.columns(of_labels.values(), came[at >= 0])
+        return self.rows_at(rows, at[at >= 0], further={part: said[name] for part, name in of_labels.items()})
 
     def rows_at(
         self,
@@ -174,17 +195,17 @@ class LogReader:
         at: npt.NDArray[np.int64],
         *,
         features: bool = False,
+        with_ids: bool = True,
         further: Mapping[str, Values] | None = None,
     ) -> Entries | None:
         """Return rows of a small file by number, beside further parts of them; nothing where the file has other types."""
         parts = self._parts(features=features, label=False)
-        if self.mapping.columns.prediction_id is not None:
+        if with_ids and self.mapping.columns.prediction_id is not None:
             parts["id"] = self.mapping.columns.prediction_id
         if not everything.file.are_plain(parts.values()):
             return None
         parts |= dict(zip(("stamp", "arrived"), [column.name for column in self.row_times], strict=False))
-        names = list(dict.fromkeys(parts.values()))
-        found = dict(zip(names, everything.file.columns(names, at), strict=True))
+        found = everything.columns(parts.values(), at)
         return self._as_entries({part: found[name] for part, name in parts.items()} | dict(further or {}))
 
     def entries(
@@ -197,6 +218,20 @@ class LogReader:
         joined: sa.FromClause | None = None,
     ) -> Entries:
         """Return rows of the log, or with ``joined`` labels the pairs of both."""
+        selected, query = self.selecting(rows, conditions, features=features, label=label, joined=joined)
+        return self._as_entries(dict(zip(selected, self.fetched(query, len(selected)), strict=True)))
+
+    def selecting(
+        self,
+        rows: sa.FromClause,
+        conditions: Conditions,
+        *,
+        features: bool = False,
+        label: bool = False,
+        with_ids: bool = True,
+        joined: sa.FromClause | None = None,
+    ) -> tuple[Selected, sa.Select[Any]]:
+        """Return what ``entries`` selects, and the query."""
         parts = self._parts(features=features, label=label)
         selected = {part: value_of(self.log, name, rows) for part, name in parts.items()}
         times = {"stamp": (self.stamp, rows), "arrived": (self.arrived, rows)}
@@ -207,13 +242,15 @@ class LogReader:
         for part, (column, of) in times.items():
             if column is not None:
                 selected[part] = column.selected(of)
-        if self.has_ids:
+        if self.has_ids and with_ids:
             selected["id"] = self.id_of(rows)
+        if features and self.is_stand_in:
+            selected[FEATURES] = sa.literal_column(FEATURES)
         query = _selecting(selected).where(*self.log.condition(rows), *conditions)
         if joined is not None and self.labels is not None:
             query = query.select_from(rows.join(joined, self.same_id(rows, joined)))
             query = query.where(*self.labels.condition(joined))
-        return self._as_entries(dict(zip(selected, self.fetched(query, len(selected)), strict=True)))
+        return selected, query
 
     def times_of(self, rows: sa.FromClause, ids: sa.Select[Any], further: Conditions) -> Entries:
         """Return id and time of the rows with these ids."""
@@ -224,9 +261,88 @@ class LogReader:
         query = query.where(self.id_of(rows).in_(first_column(ids)))
         return self._as_entries(dict(zip(selected, self.fetched(query, len(selected)), strict=True)))
 
-    def fetched(self, query: sa.Select[Any] | sa.CompoundSelect[Any], width: int) -> list[Values]:
+    def fetched(self, query: Query, width: int) -> list[Values]:
         """Return the selected columns."""
         return fetched(self.log, query, width)
+
+    def asked(self, name: str, build: Build, **given: Any) -> dict[str, Values]:
+        """Return the columns of a statement by the part they play; ``build`` makes it of a reader and what is given.
+
+        In a file a statement of a ``name`` is put together once for all models whose logs look alike.
+        """
+        if not self.log.is_file:
+            parts, query = build(self, given)
+            names = list(parts)
+            return dict(zip(names, fetched(self.log, query, len(names)), strict=True))
+        statement = self._statement(name, build, given)
+        text, values, parts = (
+            statement.reading(self._tables),
+            statement.values(given | self._filter_values),
+            statement.parts,
+        )
+        if FEATURES in parts:
+            text, parts = text.replace(FEATURES, self._feature_text()), (*parts[:-1], *self._features)
+        found = fetched_by_driver(self.log, text, values, len(parts))
+        return dict(zip(parts, found, strict=bool(self._features)))
+
+    def counted(self, name: str, build: Build, given: Sequence[dict[str, Any]]) -> list[int]:
+        """Return the one number of a statement, as ``asked``, for each of several things that are given."""
+        if not self.log.is_file:
+            return [int(as_python(fetched(self.log, build(self, each)[1], 1)[0])[0]) for each in given]
+        statement = self._statement(name, build, given[0])
+        values = [statement.values(each | self._filter_values) for each in given]
+        return counted_by_driver(self.log, statement.reading(self._tables), values)
+
+    def _statement(self, name: str, build: Build, given: Mapping[str, Any]) -> Statement:
+        known = self._connections.statements.setdefault(self._look, {})
+        if name not in known:
+            parts, query = build(self._stand_in(), {each: Given(each) for each in given})
+            known[name] = Statement.of(query, parts, dialect=self.log.engine.dialect)
+        return known[name]
+
+    @cached_property
+    def _tables(self) -> dict[str, LogTable]:
+        tables = {"log": self.log, "labels": self.labels}
+        return {part: table for part, table in tables.items() if table is not None}
+
+    @cached_property
+    def _filter_values(self) -> dict[str, Any]:
+        return {
+            name: value for part, table in self._tables.items() for name, value in filter_values(table, part).items()
+        }
+
+    @cached_property
+    def _look(self) -> object:
+        """Everything but the names of its tables that statements on a log depend on."""
+        times = [self.stamp, self.arrived, self.label_stamp]
+        labels = self.mapping.labels
+        return (
+            self.mapping.columns,
+            labels and (labels.prediction_id, labels.label, labels.label_timestamp),
+            self.model.task,
+            int(self.delay.astype(np.int64)),
+            tuple(table.look(self._names) for table in self._tables.values()),
+            tuple(each and (each.name, each.kind, each.zone, each.unit, each.is_zoned) for each in times),
+        )
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """The columns that play a part, but for features."""
+        columns, labels = self.mapping.columns, self.mapping.labels
+        names = [columns.timestamp, columns.prediction_id, columns.prediction, columns.probability, columns.version]
+        names += [*columns.probabilities, columns.arrived_at, columns.label, columns.label_timestamp]
+        names += [labels.prediction_id, labels.label, labels.label_timestamp] if labels else []
+        return [name for name in names if name]
+
+    def _stand_in(self) -> LogReader:
+        """Return a reader of tables that stand in for those of all models whose logs look alike."""
+        tables = {part: standing_in(table, part) for part, table in self._tables.items()}
+        found = LogReader(self._connections, self.model, self.mapping)
+        found.log, found.labels, found.is_stand_in = tables["log"], tables.get("labels"), True
+        found.stamp = replace(self.stamp, table=found.log)
+        found.arrived = self.arrived and replace(self.arrived, table=found.log)
+        found.label_stamp = self.label_stamp and replace(self.label_stamp, table=found.labels or found.log)
+        return found
 
     def id_of(self, of: sa.FromClause) -> sa.ColumnElement[Any]:
         """Return a row's id, to be selected and compared."""
@@ -276,31 +392,46 @@ class LogReader:
         if self.all_labels is not None:
             undated = np.isnat(self.all_labels.times[self.label_stamp.name])
             return bool((undated & self.all_labels.labelled).any())
-        table = self.label_stamp.table
-        labels = table.rows("u")
-        conditions = [*table.condition(labels), table.column(self.mapping.label_column, of=labels).is_not(None)]
-        conditions.append(table.column(self.label_stamp.name, of=labels).is_(None))
-        found = self.fetched(sa.select(sa.literal_column("1")).select_from(labels).where(*conditions).limit(1), 1)
-        return len(found[0]) > 0
+        return len(self.asked("undated", _undated)["undated"]) > 0
 
     def _parts(self, *, features: bool, label: bool) -> dict[str, str]:
         """Return what to select: the part a column plays, and its name."""
         columns = self.mapping.columns
-        parts = {"prediction": columns.prediction, "probability": columns.probability, "version": columns.version}
+        says_enough = features and (
+            columns.probability or columns.probabilities
+        )  # of rows without a label the score counts
+        prediction = None if says_enough and self.model.task is not Task.REGRESSION else columns.prediction
+        parts = {"prediction": prediction, "probability": columns.probability, "version": columns.version}
         parts |= {f"probability_{at}": name for at, name in enumerate(columns.probabilities)}
         if label and self.mapping.labels is None:
             parts["label"] = columns.label
-        if features:
-            parts |= {
-                f"feature_{at}": feature.name
-                for at, feature in enumerate(self.model.features)
-                if self.log.own_name(feature.name) is not None
-            }
+        if features and not self.is_stand_in:
+            parts |= self._features
         return {part: name for part, name in parts.items() if name is not None}
+
+    @cached_property
+    def _features(self) -> dict[str, str]:
+        """The features whose column is there, by the part they play."""
+        return {
+            f"feature_{at}": feature.name
+            for at, feature in enumerate(self.model.features)
+            if self.log.own_name(feature.name) is not None
+        }
+
+    def _feature_text(self) -> str:
+        """Return what selects the features from the rows."""
+        rows, dialect = self.log.rows("r"), self.log.engine.dialect
+        quote = dialect.identifier_preparer.quote
+        texts = [
+            str(value_of(self.log, name, rows).compile(dialect=dialect))
+            if self.log.is_typed
+            else f"r.{quote(sa.quoted_name(self.log.own_name(name) or name, quote=True))}"
+            for name in self._features.values()
+        ]
+        return ", ".join(texts or ["0"])
 
     def _as_entries(self, given: dict[str, Values]) -> Entries:
         stamp = self.stamp.decoded(given.pop("stamp"))
-        count = len(stamp)
         arrived = stamp
         if self.arrived is not None:
             said = self.arrived.decoded(given.pop("arrived"))
@@ -309,8 +440,42 @@ class LogReader:
         if self.label_stamp is not None and "label_stamp" in given:
             said = self.label_stamp.decoded(given.pop("label_stamp"))
             label_stamp = np.where(np.isnat(said), label_stamp, said)
-        ids = texts(given.pop("id")) if "id" in given else np.full(count, None, dtype=object)
-        return Entries(given, ids, stamp, arrived, label_stamp)
+        return Entries(given, given.pop("id", None), stamp, arrived, label_stamp)
+
+
+def _rows_between(reader: LogReader, given: Mapping[str, Any], *, with_ids: bool) -> tuple[Selected, Query]:
+    rows = reader.log.rows("r")
+    within = [reader.stamp.between(rows, given["start"], given["end"])]
+    return reader.selecting(rows, within, features=True, with_ids=with_ids)
+
+
+def _pairs_between(reader: LogReader, given: Mapping[str, Any]) -> tuple[Selected, Query]:
+    rows, labels, stamp = reader.log.rows("r"), (reader.labels or reader.log).rows("l"), reader.label_stamp
+    if stamp is None:
+        raise TypeError("labels do not say when they came")
+    within = [stamp.between(labels, given["start"], given["end"])]
+    return reader.selecting(rows, within, label=True, joined=labels)
+
+
+def _late_pairs(reader: LogReader, given: Mapping[str, Any]) -> tuple[Selected, Query]:
+    rows, labels, stamp = reader.log.rows("r"), (reader.labels or reader.log).rows("l"), reader.label_stamp
+    if stamp is None:
+        raise TypeError("labels do not say when they came")
+    arriving = sa.or_(*(column.between(rows, given["start"], given["end"]) for column in reader.row_times))
+    return reader.selecting(rows, [arriving, stamp.before(labels, given["start"])], label=True, joined=labels)
+
+
+def _undated(reader: LogReader, _: Mapping[str, Any]) -> tuple[list[str], Query]:
+    stamp, label = reader.label_stamp, reader.mapping.label_column
+    if stamp is None or label is None:
+        raise TypeError("labels do not say when they came")
+    labels = stamp.table.rows("u")
+    conditions = [*stamp.table.condition(labels), stamp.table.column(label, of=labels).is_not(None)]
+    conditions.append(stamp.table.column(stamp.name, of=labels).is_(None))
+    query: sa.Select[Any] = (
+        sa.select(sa.literal_column("1").label("c0")).select_from(labels).where(*conditions).limit(1)
+    )
+    return ["undated"], query
 
 
 def value_of(table: LogTable, name: str, of: sa.FromClause) -> sa.ColumnElement[Any]:

@@ -24,6 +24,12 @@ def as_python(values: Values) -> Sequence[Any]:
     return found
 
 
+def is_of_one_kind(values: Values) -> bool:
+    """Whether values differ as text if and only if they differ: all that are there are texts, or all whole numbers."""
+    kinds = set() if isinstance(values, pa.Array) else set(map(type, values)) - {type(None)}
+    return len(kinds) == 1 and kinds <= {str, int}
+
+
 def chosen(values: Values, which: Flags) -> Values:
     """Return some of the values."""
     if isinstance(values, pa.Array):
@@ -53,7 +59,9 @@ def is_number(kind: pa.DataType) -> bool:
 
 def arrow_floats(values: pa.Array) -> Floats:
     """Return an array of a numeric type as floats, missing ones as NaN."""
-    found: Floats = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if not pa.types.is_float64(values.type):
+        values = values.cast(pa.float64(), safe=False)
+    found: Floats = values.to_numpy(zero_copy_only=False)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from data_access import model_registry
 from data_access.card_values import class_names
-from data_access.default_store import Batch, DefaultStore, table_name
+from data_access.default_store import Batch, DefaultStore, Index, table_name
 from data_access.log_files import CLASS, NUMBER, TEXT, TIME, LogFile, Wanted, file_of, read_log_file, rows_named
 from data_access.model_card import FeaturePart, LabelsPart, ModelCard, TablePart, read_card
 from monitoring.errors import InvalidModelCardError
@@ -249,8 +249,8 @@ def known_or(present: list[Wanted], known: LogFile) -> list[Wanted]:
     return [] if known.mistakes else present
 
 
-def _present(file: LogFile, name: str) -> tuple[str, ...]:
-    return (name,) if name in file.columns else ()
+def _present(file: LogFile, name: str) -> tuple[Index, ...]:
+    return (Index((name,)),) if name in file.columns else ()
 
 
 def _check_values(plan: Plan, log: LogFile, labels: LogFile | None, references: dict[str, LogFile]) -> None:
@@ -376,14 +376,27 @@ def _batches(card: ModelCard, log: LogFile | None, labels: LogFile | None) -> di
         known_by = tuple(name for name in log.columns if name not in later)
         if columns.prediction_id:
             known_by = (columns.prediction_id, columns.timestamp)
-        times = (columns.timestamp, columns.prediction_id, columns.arrived_at, columns.label_timestamp)
-        indexed = tuple(name for name in times if name is not None)
+        times = (columns.timestamp, columns.prediction_id, columns.arrived_at)
+        indexed = (*_indexes(*times), *_label_indexes(columns.label_timestamp, columns.label))
         batches[table_name("log", card.id)] = log.batch(known_by=known_by, indexed=indexed, coming_later=later)
     if labels is not None and card.labels is not None:
-        stamp = (card.labels.label_timestamp,) if card.labels.label_timestamp else ()
-        indexed = (card.labels.prediction_id, *stamp)
+        part = card.labels
+        ids = Index(tuple(name for name in (part.prediction_id, part.label_timestamp) if name is not None))
+        indexed = (ids, *_label_indexes(part.label_timestamp, part.label))
         batches[table_name("labels", card.id)] = labels.batch(known_by=tuple(labels.columns), indexed=indexed)
     return batches
+
+
+def _indexes(*columns: str | None) -> tuple[Index, ...]:
+    """Return an index on each column that is mapped."""
+    return tuple(Index((name,)) for name in dict.fromkeys(columns) if name is not None)
+
+
+def _label_indexes(stamp: str | None, label: str | None) -> tuple[Index, ...]:
+    """Return the indexes on when labels came: labels are looked up by it, and those there are counted each day."""
+    if stamp is None:
+        return ()
+    return (Index((stamp,)), Index((stamp,), with_value=label)) if label else (Index((stamp,)),)
 
 
 def ingest(

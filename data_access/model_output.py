@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from data_access.log_values import arrow_floats, as_python, is_number
@@ -87,7 +88,7 @@ def class_codes(model: Model, values: Values) -> Floats:
     named = texts(values, normalise=class_text)
     if model.task is Task.BINARY:
         positive = model.classes[1]
-        return np.array([np.nan if name is None else float(name == positive) for name in named], dtype=np.float64)
+        return np.where(pd.isna(named), np.nan, named == positive)
     index = {name: float(at) for at, name in enumerate(model.classes)}
     return np.array([index.get(name, np.nan) for name in named], dtype=np.float64)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -23,7 +24,7 @@ from monitoring.people import COMMAND_LINE, Role
 from monitoring.portfolio import Model, ModelVersion, ServiceState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import date, datetime
 
     from sqlalchemy.orm import Session
@@ -33,6 +34,15 @@ if TYPE_CHECKING:
     from monitoring.counting import CountingLog
 
 Card = ModelCard | InventoryCard
+_MODELS = sa.select(ModelRow.id, sa.cast(ModelRow.card, sa.Text()), ModelRow.has_log, ModelRow.service_state)
+_VERSIONS = sa.select(
+    ModelVersionRow.model_id,
+    ModelVersionRow.version,
+    ModelVersionRow.active_from,
+    ModelVersionRow.trained_from,
+    ModelVersionRow.trained_to,
+    ModelVersionRow.is_announced,
+).order_by(ModelVersionRow.position, ModelVersionRow.id)
 NEW, CHANGED, UNCHANGED = "new", "changed", "unchanged"
 
 
@@ -66,13 +76,8 @@ def register(
 def models(registry: Database) -> list[Model]:
     """Return every model, by name."""
     with registry.read() as session:
-        rows = session.scalars(sa.select(ModelRow).order_by(ModelRow.name, ModelRow.id)).all()
-        versions: dict[str, list[ModelVersionRow]] = {}
-        for version in session.scalars(
-            sa.select(ModelVersionRow).order_by(ModelVersionRow.position, ModelVersionRow.id)
-        ):
-            versions.setdefault(version.model_id, []).append(version)
-        return [_model(row, versions.get(row.id, [])) for row in rows]
+        found = registered(session)
+    return sorted((model for model, _ in found.values()), key=lambda model: (model.name, model.id))
 
 
 def model(registry: Database, model_id: str) -> Model:
@@ -82,21 +87,27 @@ def model(registry: Database, model_id: str) -> Model:
         UnknownModelError: there is none with this id.
     """
     with registry.read() as session:
-        row = _row(session, model_id)
-        query = sa.select(ModelVersionRow).where(ModelVersionRow.model_id == model_id)
-        return _model(row, session.scalars(query.order_by(ModelVersionRow.position, ModelVersionRow.id)).all())
+        found = registered(session, [model_id]).get(model_id)
+    if found is None:
+        raise UnknownModelError(f"There is no model {model_id!r}.")
+    return found[0]
 
 
-def registered(session: Session, model_ids: Iterable[str]) -> dict[str, tuple[Model, Card]]:
-    """Return those of the models that there are, with their cards, by id."""
-    wanted = list(model_ids)
-    rows = session.scalars(sa.select(ModelRow).where(ModelRow.id.in_(wanted))).all()
-    query = sa.select(ModelVersionRow).where(ModelVersionRow.model_id.in_(wanted))
-    versions: dict[str, list[ModelVersionRow]] = {}
-    for version in session.scalars(query.order_by(ModelVersionRow.position, ModelVersionRow.id)):
-        versions.setdefault(version.model_id, []).append(version)
-    cards = [(row, _card(row)) for row in rows]
-    return {row.id: (_model(row, versions.get(row.id, []), said), said) for row, said in cards}
+def registered(session: Session, model_ids: Iterable[str] | None = None) -> dict[str, tuple[Model, Card]]:
+    """Return those of the models that there are, by default all, with their cards, by id."""
+    of_models, of_versions = _MODELS, _VERSIONS
+    if model_ids is not None:
+        wanted = list(model_ids)
+        of_models = of_models.where(ModelRow.id.in_(wanted))
+        of_versions = of_versions.where(ModelVersionRow.model_id.in_(wanted))
+    versions: dict[str, list[ModelVersion]] = {}
+    for model_id, version, active_from, trained_from, trained_to, announced in session.execute(of_versions):
+        known = ModelVersion(version, active_from, trained_from, trained_to, announced)
+        versions.setdefault(model_id, []).append(known)
+    return {
+        model_id: _described(model_id, text, has_log, state, tuple(versions.get(model_id, ())))
+        for model_id, text, has_log, state in session.execute(of_models)
+    }
 
 
 def card(registry: Database, model_id: str) -> Card:
@@ -163,21 +174,17 @@ def _card(row: ModelRow) -> Card:
     return parse_card(row.card, place=place) if row.has_log else InventoryCard.model_validate(row.card)
 
 
-def _model(row: ModelRow, versions: Sequence[ModelVersionRow], card: Card | None = None) -> Model:
-    known = [
-        ModelVersion(
-            version=version.version,
-            active_from=version.active_from,
-            trained_from=version.trained_from,
-            trained_to=version.trained_to,
-            announced=version.is_announced,
-        )
-        for version in versions
-    ]
-    state, said = ServiceState(row.service_state), card or _card(row)
-    if isinstance(said, ModelCard):
-        return model_value(said, versions=known, service_state=state)
-    return said.model_value(versions=known, service_state=state)
+@lru_cache(maxsize=4_096)
+def _described(
+    model_id: str, text: str, has_log: bool, state: str, versions: tuple[ModelVersion, ...]
+) -> tuple[Model, Card]:
+    """Return a model with its card, ``text`` as JSON; a run meets the same one several times."""
+    said, service_state = json.loads(text), ServiceState(state)
+    if has_log:
+        card = parse_card(said, place=f"model {model_id} in the registry")
+        return model_value(card, versions=versions, service_state=service_state), card
+    inventory = InventoryCard.model_validate(said)
+    return inventory.model_value(versions=versions, service_state=service_state), inventory
 
 
 def _json(said: Card) -> dict[str, Any]:

@@ -88,11 +88,12 @@ def texts(
 
 
 def _arrow_texts(values: pa.Array, normalise: Callable[[object], str | None]) -> Texts:
+    if normalise is category_text and pa.types.is_string(values.type):
+        return np.asarray(values.to_numpy(zero_copy_only=False))
     coded = values.dictionary_encode()
     names = np.empty(len(coded.dictionary) + 1, dtype=object)
     said = coded.dictionary.to_pylist()
-    is_as_said = normalise is category_text and pa.types.is_string(coded.dictionary.type)
-    names[:-1] = said if is_as_said else [normalise(value) for value in said]
+    names[:-1] = [normalise(value) for value in said]
     found: Texts = names[coded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)]
     return found
 

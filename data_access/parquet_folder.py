@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 from pyarrow import ArrowException
 
+from data_access.small_file import footer_of
 from monitoring.errors import LogUnreadableError
 
 if TYPE_CHECKING:
@@ -186,8 +186,7 @@ class ParquetFolder:
     def _schema(self, file: Path) -> tuple[pa.Schema, int]:
         """Return a file's columns and how many rows it has; refuse what is no Parquet file, and columns that DuckDB would rename without a word."""
         try:
-            footer = pq.read_metadata(file)
-            schema = footer.schema.to_arrow_schema()
+            footer, schema = footer_of(str(file))
         except (ArrowException, OSError) as error:
             said = str(error).strip().splitlines()[0]
             raise LogUnreadableError(f"connection {self._name!r}: {file.name!r} is no Parquet file: {said}") from None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
@@ -17,7 +18,15 @@ from data_access.log_reader import LogReader, as_text, first_column
 from data_access.model_output import label_values, numbers, output
 from data_access.normal_text import texts
 from data_access.reference_rows import LogReferences
-from data_access.supersession import days_replaced, have_several, is_repeated
+from data_access.repeated_ids import (
+    any_several_labels,
+    any_several_rows,
+    arriving,
+    several_labels,
+    several_of,
+    several_rows,
+)
+from data_access.supersession import NEVER, days_replaced, have_several, is_repeated
 from data_access.timestamps import LocalDays, as_date
 from monitoring.counting import FetchedRows
 from monitoring.portfolio import FeatureKind, Model
@@ -83,14 +92,14 @@ class SqlPredictionLog:
         low, high = np.datetime64(first, "D"), np.datetime64(last, "D")
         days, ids = np.empty(0, dtype="datetime64[D]"), []
         if self.have_several_rows(bounds):
-            several = self._several_rows(self._arriving(bounds))
+            several = several_rows(self.reader, arriving(self.reader, *bounds))
             entries = self.rows_of_several(bounds)
             arrived = np.maximum(self.days.of(entries.stamp), self.days.of(entries.arrived))
             valid_to = self._row_ends(entries, entries)
             days = self.days.of(entries.stamp)[(valid_to >= low) & (valid_to <= high) & (valid_to > arrived)]
             ids.append(several)
         if self._have_several_labels(bounds):
-            ids.append(self._several_labels(bounds))
+            ids.append(several_labels(self.reader, *bounds, has_undated=self.reader.has_undated))
         if self.mapping.label_column is not None:
             for several in ids:
                 arrival, valid_to = self._pair_days(self._pairs_of(several))
@@ -100,15 +109,16 @@ class SqlPredictionLog:
     def rows(self, *, first: date, last: date) -> LogRows:
         """Return the rows whose local day lies in the range."""
         start, end = bounds = self.days.bounds(first, last)
-        entries = self.reader.rows_between(start, end)
+        has_several = self.reader.has_ids and self.have_several_rows(bounds)
+        entries = self.reader.rows_between(start, end, with_ids=has_several)
         later = None
-        if len(entries) and self.reader.has_ids and self._several.get(("rows", bounds), True):
+        if len(entries) and has_several:
             rows = self.reader.log.rows("r")
             inner = sa.select(self.reader.id_of(rows)).where(*self.reader.log.condition(rows))
             inner = inner.where(self.reader.stamp.between(rows, start, end))
             outer = self.reader.log.rows("o")
             later = self.reader.times_of(outer, inner, [self.reader.stamp.since(outer, end)])
-        return self._log_rows(entries, joined(later, entries))
+        return self._log_rows(entries, later)
 
     def labelled(self, *, first_arrival: date, last_arrival: date) -> LabelledRows:
         """Return the pairs whose label arrived in the range, whatever their prediction day."""
@@ -143,24 +153,21 @@ class SqlPredictionLog:
 
     # Which rows count
 
-    def _arriving(self, bounds: Bounds) -> Conditions:
-        """Return the condition for rows stamped or arriving in the range."""
-        rows = self.reader.log.rows("r")
-        return [sa.or_(*(column.between(rows, *bounds) for column in self.reader.row_times))]
-
     def have_several_rows(self, bounds: Bounds) -> bool:
         """Whether any id of the rows arriving in the range occurs more than once in the log."""
         key, everything = ("rows", bounds), self.reader.all_rows
         if everything is not None and not everything.has_several:
             self._several[key] = False
         if key not in self._several:
-            query = self._several_rows(self._arriving(bounds)).limit(1)
-            self._several[key] = len(self.reader.fetched(query, 1)[0]) > 0
+            found = self.reader.asked("several rows", any_several_rows, start=bounds[0], end=bounds[1])
+            self._several[key] = len(found["id"]) > 0
         return self._several[key]
 
     def rows_of_several(self, bounds: Bounds) -> Entries:
         """Return id and time of all rows whose id occurs more than once and has a row arriving in the range."""
-        return self.reader.times_of(self.reader.log.rows("o"), self._several_rows(self._arriving(bounds)), [])
+        return self.reader.times_of(
+            self.reader.log.rows("o"), several_rows(self.reader, arriving(self.reader, *bounds)), []
+        )
 
     def odd_arrivals(self, bounds: Bounds) -> set[date]:
         """Return the days on which labels arrive that say when, but of an id with several rows or labels, or before their row."""
@@ -174,25 +181,13 @@ class SqlPredictionLog:
         joined_to = None if reader.labels is None else labels
         odd = [reader.entries(rows, of_rows, label=True, joined=joined_to)]
         if reader.has_ids:
-            several = self._several_rows([stamp.between(labels, *bounds), said], joined_to)
+            several = several_rows(reader, [stamp.between(labels, *bounds), said], joined_to)
             if len(reader.fetched(several.limit(1), 1)[0]):
                 odd.append(self._pairs_of(several))
         if self._have_several_labels(bounds):
-            odd.append(self._pairs_of(self._several_labels(bounds)))
+            odd.append(self._pairs_of(several_labels(self.reader, *bounds, has_undated=self.reader.has_undated)))
         days = np.concatenate([self._pair_days(entries)[0] for entries in odd])
         return {as_date(day) for day in np.unique(days)}
-
-    def _several_rows(self, within: Conditions, joined_to: sa.FromClause | None = None) -> sa.Select[Any]:
-        """Return the ids that occur more than once in the log and have a row (or pair) ``within``."""
-        reader = self.reader
-        rows, grouped = reader.log.rows("r"), reader.log.rows("g")
-        inner = sa.select(reader.id_of(rows)).where(*reader.log.condition(rows), *within)
-        if joined_to is not None and reader.labels is not None:
-            inner = inner.select_from(rows.join(joined_to, reader.same_id(rows, joined_to)))
-            inner = inner.where(*reader.labels.condition(joined_to))
-        key = reader.id_of(grouped)
-        query = sa.select(key).where(*reader.log.condition(grouped), key.in_(first_column(inner)))
-        return query.group_by(key).having(sa.func.count() > 1)
 
     def _have_several_labels(self, bounds: Bounds) -> bool:
         """Whether any id with a label from the range has more than one."""
@@ -203,33 +198,12 @@ class SqlPredictionLog:
             return False
         key = ("labels", bounds)
         if key not in self._several:
-            self._several[key] = len(self.reader.fetched(self._several_labels(bounds).limit(1), 1)[0]) > 0
+            has_undated = self.reader.has_undated
+            build = partial(any_several_labels, has_undated=has_undated)
+            name = f"several labels, {'some' if has_undated else 'none'} undated"
+            found = self.reader.asked(name, build, start=bounds[0], end=bounds[1])["id"]
+            self._several[key] = len(found) > 0
         return self._several[key]
-
-    def _several_labels(self, bounds: Bounds) -> sa.Select[Any]:
-        """Return the ids that have more than one label, one of them from the range."""
-        reader = self.reader
-        stamp = reader.label_stamp
-        if stamp is None:
-            raise TypeError("labels do not say when they came")
-        labels = stamp.table.rows("l")
-        inner = sa.select(stamp.table.column(reader.label_part.prediction_id, of=labels))
-        dated = inner.where(*stamp.table.condition(labels), stamp.between(labels, *bounds))
-        if not reader.has_undated:
-            return self._several_of(dated)
-        start, end = bounds
-        rows, labels, both, undated = reader.undated()
-        usual = sa.select(stamp.table.column(reader.label_part.prediction_id, of=labels)).select_from(both)
-        usual = usual.where(*undated, reader.stamp.between(rows, start - reader.delay, end - reader.delay))
-        return self._several_of(sa.union(dated, usual).subquery().select())
-
-    def _several_of(self, ids: sa.Select[Any]) -> sa.Select[Any]:
-        """Return those of the ids that have more than one label."""
-        table = self.reader.labels or self.reader.log
-        grouped = table.rows("g")
-        key = table.column(self.reader.label_part.prediction_id, of=grouped)
-        query = sa.select(key).where(*table.condition(grouped), key.in_(first_column(ids)))
-        return query.group_by(key).having(sa.func.count() > 1)
 
     def _pairs_of(self, ids: sa.Select[Any]) -> Entries:
         """Return all pairs with these ids."""
@@ -255,15 +229,23 @@ class SqlPredictionLog:
             other_days=np.maximum(self.days.of(others.stamp), self.days.of(others.arrived)),
         )
 
-    def _log_rows(self, entries: Entries, others: Entries) -> LogRows:
-        day, arrived = self.days.of(entries.stamp), self.days.of(entries.arrived)
-        valid_from = np.maximum(day, arrived)
-        valid_to = self._row_ends(entries, others)
-        repeated = is_repeated(ids=entries.ids, keys=(entries.stamp, entries.arrived))
-        duplicates = int((~np.isnat(valid_to) | repeated).sum())
-        replaced = self._replaced(entries, day, np.where(repeated, day, valid_to))
-        counts = ~repeated & (np.isnat(valid_to) | (valid_to > valid_from))
-        entries, day, valid_from, valid_to = entries.chosen(counts), day[counts], valid_from[counts], valid_to[counts]
+    def _log_rows(self, entries: Entries, later: Entries | None) -> LogRows:
+        day = self.days.of(entries.stamp)
+        valid_from = day if self.reader.arrived is None else np.maximum(day, self.days.of(entries.arrived))
+        valid_to: Days = np.full(len(day), NEVER)
+        duplicates, replaced = 0, None
+        if later is not None or entries.has_several:
+            valid_to = self._row_ends(entries, joined(later, entries))
+            repeated = is_repeated(ids=entries.ids, keys=(entries.stamp, entries.arrived))
+            duplicates = int((~np.isnat(valid_to) | repeated).sum())
+            replaced = self._replaced(entries, day, np.where(repeated, day, valid_to))
+            counts = ~repeated & (np.isnat(valid_to) | (valid_to > valid_from))
+            entries, day, valid_from, valid_to = (
+                entries.chosen(counts),
+                day[counts],
+                valid_from[counts],
+                valid_to[counts],
+            )
         features: dict[str, Floats | Texts] = {}
         mistyped: dict[str, Flags] = {}
         missing = []
@@ -307,7 +289,7 @@ class SqlPredictionLog:
         """Return each row's version; where none is said, the one current on its day (the first, before any was)."""
         said = entries.given.get("version")
         named = texts(said) if said is not None else np.full(len(day), None, dtype=object)
-        unnamed = np.array([name is None for name in named], dtype=bool)
+        unnamed = pd.isna(named)
         if unnamed.any() and self.model.versions:
             known, at = np.unique(day[unnamed], return_inverse=True)
             current = [self.model.version_on(as_date(each)) or self.model.versions[0] for each in known]
@@ -330,7 +312,7 @@ class SqlPredictionLog:
         entries = reader.entries(rows, within, label=True)
         if not reader.has_ids or not len(entries):
             return entries, None
-        return entries, reader.times_of(reader.log.rows("o"), self._several_rows(within), [])
+        return entries, reader.times_of(reader.log.rows("o"), several_rows(reader, within), [])
 
     def _in_table(self, bounds: Bounds) -> tuple[Entries, Entries | None, Entries | None]:
         """Return pairs by what made them arrive in the range (the label, its row after it, or the usual delay).
@@ -342,30 +324,34 @@ class SqlPredictionLog:
         rows = reader.log.rows("r")
         labels = (reader.labels or reader.log).rows("l")
         stamp = reader.label_stamp
-        late_row = sa.or_(*(column.between(rows, start, end) for column in reader.row_times))
-        usual = reader.stamp.between(rows, start - reader.delay, end - reader.delay)
         if stamp is None:
-            return self._with_newer(rows, labels, [sa.or_(usual, late_row)])
+            within = [sa.or_(self._usual(bounds), *arriving(reader, start, end))]
+            found = reader.entries(rows, within, label=True, joined=labels)
+            return found, *self._newer(found, rows, labels, within)
         # Every row of an id is among its pairs, so none has to be looked for.
         found = reader.pairs_between(start, end)
         newer, newer_labels = None, None
         if len(found) and self._have_several_labels(bounds):
-            newer_labels = self._pairs_of(self._several_labels(bounds))
-        undated = stamp.table.column(stamp.name, of=labels).is_(None)
-        more_of: list[Conditions] = []
+            newer_labels = self._pairs_of(several_labels(reader, start, end, has_undated=reader.has_undated))
         if self._may_have_late_rows(bounds):
-            more_of.append([late_row, stamp.before(labels, start)])
+            late = reader.late_pairs(start, end)
+            if len(late):
+                within = [*arriving(reader, start, end), stamp.before(labels, start)]
+                newer, newer_labels = _joined_pairs((newer, newer_labels), self._newer(late, rows, labels, within))
+                found = found.with_more(late.chosen(late.label_stamp < start))
         if reader.has_undated:
-            more_of.append([sa.or_(usual, late_row), undated])
-        for condition in more_of:
-            more, more_rows, more_labels = self._with_newer(rows, labels, condition)
-            if not len(more):
-                continue
-            if condition[-1] is not undated:
-                more = more.chosen(more.label_stamp < start)
-            newer, newer_labels = joined(newer, more_rows), joined(newer_labels, more_labels)
-            found = found.with_more(more)
+            undated = stamp.table.column(stamp.name, of=labels).is_(None)
+            within = [sa.or_(self._usual(bounds), *arriving(reader, start, end)), undated]
+            more = reader.entries(rows, within, label=True, joined=labels)
+            if len(more):
+                newer, newer_labels = _joined_pairs((newer, newer_labels), self._newer(more, rows, labels, within))
+                found = found.with_more(more)
         return found, newer, newer_labels
+
+    def _usual(self, bounds: Bounds) -> sa.ColumnElement[bool]:
+        """Return the condition for rows whose label usually comes in the range."""
+        reader, (start, end) = self.reader, bounds
+        return reader.stamp.between(reader.log.rows("r"), start - reader.delay, end - reader.delay)
 
     def _may_have_late_rows(self, bounds: Bounds) -> bool:
         """Whether any row arriving in the range may be one of a label that came before; cheap where all are known."""
@@ -375,26 +361,25 @@ class SqlPredictionLog:
             return True
         if not rows.ids.type.equals(labels.ids.type):
             return True
-        arriving = np.unique(np.concatenate([rows.between(name, start, end) for name in rows.times]))
+        came = np.unique(np.concatenate([rows.between(name, start, end) for name in rows.times]))
         earlier = labels.ids.filter(pa.array(labels.times[stamp.name] < start))
-        return bool(pc.any(pc.is_in(rows.ids.take(pa.array(arriving)), value_set=earlier)).as_py())
+        return bool(pc.any(pc.is_in(rows.ids.take(pa.array(came)), value_set=earlier)).as_py())
 
-    def _with_newer(
-        self, rows: sa.FromClause, labels: sa.FromClause, within: Conditions
-    ) -> tuple[Entries, Entries | None, Entries | None]:
-        """Return pairs, and the rows and later labels that may replace them."""
+    def _newer(
+        self, found: Entries, rows: sa.FromClause, labels: sa.FromClause, within: Conditions
+    ) -> tuple[Entries | None, Entries | None]:
+        """Return the rows and the later labels that may replace the pairs found ``within``."""
         reader = self.reader
-        found = reader.entries(rows, within, label=True, joined=labels)
         if not len(found):
-            return found, None, None
-        newer = reader.times_of(reader.log.rows("o"), self._several_rows(within, labels), [])
+            return None, None
+        newer = reader.times_of(reader.log.rows("o"), several_rows(reader, within, labels), [])
         if reader.label_stamp is None or reader.labels is None:
-            return found, newer, None
+            return newer, None
         label_id = reader.labels.column(reader.label_part.prediction_id, of=labels)
         inner = sa.select(label_id).select_from(rows.join(labels, reader.same_id(rows, labels)))
         inner = inner.where(*reader.log.condition(rows), *reader.labels.condition(labels), *within)
         # Of an id with several labels every pair is needed: one that does not say when it came counts from its row.
-        return found, newer, self._pairs_of(self._several_of(inner))
+        return newer, self._pairs_of(several_of(reader, inner))
 
     def _no_pairs(self) -> LabelledRows:
         none = np.empty(0, dtype="datetime64[D]")
@@ -413,8 +398,10 @@ class SqlPredictionLog:
     ) -> LabelledRows:
         day = self.days.of(entries.stamp)
         arrival, valid_to = self._pair_days(entries, newer, newer_labels)
-        repeated = is_repeated(ids=entries.ids, keys=(entries.stamp, entries.arrived, entries.label_stamp))
-        counts = ~repeated & (np.isnat(valid_to) | (valid_to > arrival)) & (arrival >= first) & (arrival <= last)
+        counts = np.ones(len(day), dtype=bool)
+        if entries.has_several:
+            counts = ~is_repeated(ids=entries.ids, keys=(entries.stamp, entries.arrived, entries.label_stamp))
+        counts &= (np.isnat(valid_to) | (valid_to > arrival)) & (arrival >= first) & (arrival <= last)
         entries, day, arrival, valid_to = entries.chosen(counts), day[counts], arrival[counts], valid_to[counts]
         said = output(self.model, self.mapping.columns, entries.given, rows=len(entries))
         label = label_values(self.model, entries.given["label"])
@@ -435,8 +422,12 @@ class SqlPredictionLog:
         self, entries: Entries, newer: Entries | None = None, newer_labels: Entries | None = None
     ) -> tuple[Days, Days]:
         """Return the day each pair arrived and the day a newer row or label of its id did."""
-        row_day = np.maximum(self.days.of(entries.stamp), self.days.of(entries.arrived))
+        row_day = self.days.of(entries.stamp)
+        if self.reader.arrived is not None:
+            row_day = np.maximum(row_day, self.days.of(entries.arrived))
         arrival = np.maximum(row_day, self.days.of(entries.label_stamp))
+        if newer is None and newer_labels is None and not entries.has_several:
+            return arrival, np.full(len(arrival), NEVER)
         valid_to = self._row_ends(entries, joined(newer, entries))
         others = joined(newer_labels, entries)
         if self.reader.labels is not None and have_several(others.ids):
@@ -449,3 +440,10 @@ class SqlPredictionLog:
             )
             valid_to = np.fmin(valid_to, label_end)
         return arrival, valid_to
+
+
+def _joined_pairs(
+    known: tuple[Entries | None, Entries | None], more: tuple[Entries | None, Entries | None]
+) -> tuple[Entries, Entries]:
+    """Return newer rows and labels, those known and more of them."""
+    return joined(known[0], more[0]), joined(known[1], more[1])

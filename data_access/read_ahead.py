@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from data_access.database import Database
     from data_access.model_registry import Card
     from monitoring.portfolio import Model
+    from monitoring.shift_search import ShiftRecords
 
 PROGRESS, LOG_DAYS, REFERENCES, PROFILES, ASSESSMENTS, FACTS = (
     Table.metadata.tables[name]
@@ -94,7 +95,7 @@ class ReadAhead:
         found = cls()
         with registry.read() as session:
             found._read_models(session, model_ids)
-            found._read_references(session)
+            found._read_profiles(session, found._read_references(session))
             found.counted = {model_id: {} for model_id in model_ids}
             for row in session.execute(_COUNTED, {"models": model_ids}):
                 found.counted[row.model_id][row.day] = (row.rows, row.labels)
@@ -106,8 +107,7 @@ class ReadAhead:
         found = cls()
         with registry.read() as session:
             found._read_models(session, model_ids)
-            numbers = found._read_references(session)
-            found._read_profiles(session, numbers)
+            found._read_profiles(session, found._read_references(session))
             found.said = {model_id: [] for model_id in model_ids}
             for row in session.execute(_SAID, {"models": model_ids}):
                 found.said[row.model_id].append(row)
@@ -118,17 +118,24 @@ class ReadAhead:
         self.progress = dict.fromkeys(model_ids)
         self.progress |= {row.model_id: row for row in session.execute(_PROGRESS, {"models": model_ids})}
 
-    def _read_references(self, session: Session) -> list[int]:
-        numbers = [number for row in self.progress.values() if row for number in row.reference_ids.values()]
+    def _read_references(self, session: Session) -> list[tuple[int, str]]:
+        """Read the references of the models' versions and return their numbers, each with its version."""
+        found = [(number, name) for row in self.progress.values() if row for name, number in row.reference_ids.items()]
+        numbers = [number for number, _ in found]
         for row in session.execute(_REFERENCES, {"ids": numbers}) if numbers else ():
             self._payloads[row.id] = row.payload
             self._numbers[row.model_id, row.version, row.key] = row.id
-        return numbers
+        return found
 
-    def _read_profiles(self, session: Session, numbers: Iterable[int]) -> None:
-        for number, version, kind, day, known_on, rows, payload in session.execute(_PROFILES, {"ids": list(numbers)}):
+    def _read_profiles(self, session: Session, of: list[tuple[int, str]]) -> None:
+        self._profiles = {each: [] for each in of}
+        numbers = [number for number, _ in of]
+        for number, version, kind, day, known_on, rows, payload in (
+            session.execute(_PROFILES, {"ids": numbers}) if numbers else ()
+        ):
             profile = StoredProfile(ProfileKind(kind), day, known_on, rows, payload)
-            self._profiles.setdefault((number, version), []).append(profile)
+            if (number, version) in self._profiles:
+                self._profiles[number, version].append(profile)
 
     def reference(self, model_id: str, version: str, key: str) -> KeptReference | None:
         """Return the reference kept under this key, if it was read."""
@@ -145,6 +152,10 @@ class ReadAhead:
         self.unpacked[number] = KeptReference(number, unpack_reference(payload))
         return self.unpacked[number]
 
+    def add_profiles(self, reference_id: int, version: str, added: Iterable[StoredProfile]) -> None:
+        """Take in profiles that are stored later than those that were read."""
+        self._profiles[reference_id, version].extend(added)
+
     def profiles(self, reference_id: int, version: str) -> list[StoredProfile] | None:
         """Return every profile in the order of recording, if they were read."""
         return self._profiles.get((reference_id, version))
@@ -153,6 +164,18 @@ class ReadAhead:
         """Return the newest day assessed of a model whose assessments were read."""
         said = self.said[model_id]
         return said[-1].day if said else None
+
+    def is_judged(
+        self, model_id: str, first: date | None, last: date, records: ShiftRecords, *, newest_policy: int
+    ) -> bool:
+        """Whether nothing is left to judge: the days asked for were, with all that is known of shifts and of policies."""
+        row, said = self.progress.get(model_id), self.said.get(model_id)
+        if first is not None or row is None or not said or said[-1].day < last:
+            return False
+        if row.log_first is None or row.log_first > last:  # an empty log: what is said of its last day may have changed
+            return False
+        known = (row.judged_to, row.shift_days, row.shifts_to, row.policy_number)
+        return known == (said[-1].day, len(records.days), records.searched_to, newest_policy)
 
     def facts_ids(self, model_id: str) -> dict[str, int]:
         """Return the numbers of the facts that the newest assessments share, by their hash."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from data_access.shift_store import RegistryShifts, shift_day
-from data_access.tables import ShiftDayRow, ShiftProgressRow
+from data_access.shift_store import RegistryShifts, shift_day, shift_value
+from data_access.tables import ShiftDayRow, ShiftProgressRow, ShiftRow
 from monitoring.portfolio_shift import WORLD_DAYS, Grouping, ShiftKind
 
 if TYPE_CHECKING:
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from monitoring.portfolio_shift import Shift
 
 EVERYTHING = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownShift:
+    """A portfolio shift as it stood on its last day."""
+
+    shift: Shift
+    last_day: date
+    is_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +82,39 @@ def open_shifts(registry: Database, *, day: date) -> tuple[Shift, ...]:
         for shift in shifts
         if shift.kind is ShiftKind.FEED or day < shift.day + until
     )
+
+
+def known_shifts(registry: Database, *, day: date) -> tuple[KnownShift, ...]:
+    """Return every shift known on a day, open or over, newest first; those open are those of ``open_shifts``."""
+    with registry.read() as session:
+        known = (
+            sa.select(ShiftDayRow.day, ShiftRow.id, ShiftRow.began)
+            .outerjoin(ShiftRow, ShiftRow.shift_day_id == ShiftDayRow.id)
+            .where(ShiftDayRow.id.in_(_newest_rows(day)))
+            .order_by(ShiftDayRow.day)
+        )
+        last = {row.began: row for row in session.execute(known) if row.began is not None}
+        stood = sa.select(ShiftRow).where(ShiftRow.id.in_([row.id for row in last.values()]))
+        shifts = {row.began: shift_value(row) for row in session.scalars(stood)}
+    opened = {shift.day for shift in open_shifts(registry, day=day)}
+    return tuple(KnownShift(shifts[began], last[began].day, began in opened) for began in sorted(shifts, reverse=True))
+
+
+def _newest_rows(day: date) -> sa.Select[tuple[int]]:
+    """Return the ids of the rows that count on ``day``: of each day the newest ``known_on``, of those the newest row."""
+    place = (
+        sa.func.row_number()
+        .over(partition_by=ShiftDayRow.day, order_by=(ShiftDayRow.known_on.desc(), ShiftDayRow.id.desc()))
+        .label("place")
+    )
+    placed = (
+        sa.select(ShiftDayRow.id, place).where(ShiftDayRow.day <= day, ShiftDayRow.known_on <= day).subquery("placed")
+    )
+    return sa.select(placed.c.id).where(placed.c.place == 1)
+
+
+def last_searched(registry: Database, *, day: date) -> date:
+    """Return the last day until ``day`` that was searched for shifts; ``day`` itself if none was."""
+    with registry.read() as session:
+        searched_to = session.scalar(sa.select(ShiftProgressRow.searched_to))
+    return day if searched_to is None else min(day, searched_to)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from data_access.put_off import Write
 from data_access.tables import (
     AssessProgressRow,
     ModelRow,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from data_access.assessment_store import Write
     from data_access.database import Database
     from data_access.read_ahead import ReadAhead
     from monitoring.portfolio import Model
@@ -47,8 +46,37 @@ PROGRESS, SOURCES, SIGN_ROWS = (
 PROGRESS_OF = sa.select(PROGRESS).where(PROGRESS.c.model_id == sa.bindparam("of_model"))
 SOURCES_OF = sa.select(SOURCES.c.id).where(SOURCES.c.names == sa.bindparam("names"))
 ADDING = sa.insert(SIGN_ROWS)
-OF_MODEL_CHANGED = sa.update(PROGRESS).where(PROGRESS.c.model_id == sa.bindparam("of_model"))
-TAKEN_IN = OF_MODEL_CHANGED.where(PROGRESS.c.signed_at == sa.bindparam("at")).values(signs_from=None)
+JUDGED = (
+    sa.update(PROGRESS)
+    .where(PROGRESS.c.model_id == sa.bindparam("of_model"))
+    .values({name: sa.bindparam(name) for name in ("judged_to", "shift_days", "shifts_to", "policy_number")})
+)
+_NEW: dict[str, sa.BindParameter[Any]] = {
+    name: sa.bindparam(f"new_{name}", type_=PROGRESS.c[name].type)
+    for name in ("model_id", "reference_ids", "log_first", "log_last", "signed_to", "signed_at", "signs_from")
+}
+FOUND = (
+    sa.update(PROGRESS)
+    .where(PROGRESS.c.model_id == _NEW["model_id"])
+    .values(
+        {name: _NEW[name] for name in ("reference_ids", "log_first", "log_last", "signed_at")}
+        | {
+            "signed_to": sa.case(
+                (PROGRESS.c.signed_to > _NEW["signed_to"], PROGRESS.c.signed_to), else_=_NEW["signed_to"]
+            ),
+            "signs_from": sa.case(
+                (PROGRESS.c.signs_from.is_(None) | (_NEW["signs_from"] < PROGRESS.c.signs_from), _NEW["signs_from"]),
+                else_=PROGRESS.c.signs_from,
+            ),
+        }
+    )
+)
+TAKEN_IN = (
+    sa.update(PROGRESS)
+    .where(PROGRESS.c.model_id == sa.bindparam("of_model"))
+    .where(PROGRESS.c.signed_at == sa.bindparam("at"))
+    .values(signs_from=None)
+)
 
 
 @dataclass
@@ -119,34 +147,52 @@ class RegistryShifts:
             "log_first": extent[0],
             "log_last": extent[1],
         }
-        with self.registry.read() as session:
-            row = session.execute(PROGRESS_OF, {"of_model": model_id}).one_or_none()
-            same = row is not None and all(getattr(row, name) == value for name, value in values.items())
-            if same and row is not None and row.signed_to and row.signed_to >= signed_to and not _news(session, given):
-                return
-        keep = partial(_keep_signs, model_id=model_id, values=values, given=given, signed_to=signed_to, now=now)
+        before = self._progress(model_id)
+        # Signs are stored together with the day they go to: later ones are new.
+        is_later = before is None or not before.signed_to or all(each.day > before.signed_to for each in given)
+        if is_later:
+            news = _new_ones(given, {})
+        else:
+            with self.registry.read() as session:
+                news = _news(session, given)
+        is_same = before is not None and all(getattr(before, name) == value for name, value in values.items())
+        if is_same and not news and before.signed_to and before.signed_to >= signed_to:
+            return
+        values |= {
+            "signed_to": signed_to,
+            "signed_at": now,
+            "signs_from": min((n.known_on for n in news), default=None),
+        }
+        kept = _Found(values | {"model_id": model_id}, news, is_first=before is None)
         if self.put_off is not None:
-            self.put_off.append(keep)
+            self.put_off.append(Write(_keep_found, kept))
             return
         with self.registry.write() as session:
-            keep(session)
+            _keep_found(session, [kept])
+
+    def _progress(self, model_id: str) -> Any:
+        """Return how far a model is, nothing if it never was assessed."""
+        if self.ahead and model_id in self.ahead.progress:
+            return self.ahead.progress[model_id]
+        with self.registry.read() as session:
+            return session.execute(PROGRESS_OF, {"of_model": model_id}).one_or_none()
 
     def judged(self, model_id: str) -> Judged:
         """Return how far a model's verdicts go."""
         if self.ahead and model_id in self.ahead.progress:
             row = self.ahead.progress[model_id]
-            return Judged(row.judged_to, row.shift_days, row.shifts_to) if row else Judged()
+            return Judged(row.judged_to, row.shift_days, row.shifts_to, row.policy_number) if row else Judged()
         with self.registry.read() as session:
             row = session.get(AssessProgressRow, model_id)
-            return Judged(row.judged_to, row.shift_days, row.shifts_to) if row else Judged()
+            return Judged(row.judged_to, row.shift_days, row.shifts_to, row.policy_number) if row else Judged()
 
     def keep_judged(self, model_id: str, judged: Judged) -> None:
         """Remember how far a model's verdicts go."""
         if self.put_off is not None:
-            self.put_off.append(partial(set_judged, model_id=model_id, judged=judged))
+            self.put_off.append(Write(set_judged, (model_id, judged)))
             return
         with self.registry.write() as session:
-            set_judged(session, model_id, judged)
+            set_judged(session, [(model_id, judged)])
 
     def records(self) -> ShiftRecords:
         """Return everything said about shifts."""
@@ -240,10 +286,21 @@ class RegistrySigns:
                 yield ModelSigns(model_id, day, known_on, sources[names], signs[letters])
 
 
-def set_judged(session: Session, model_id: str, judged: Judged) -> None:
-    """Store how far a model's verdicts go."""
-    values = {"judged_to": judged.last, "shift_days": judged.shift_days, "shifts_to": judged.searched_to}
-    session.execute(OF_MODEL_CHANGED, {"of_model": model_id} | values)
+def set_judged(session: Session, given: list[tuple[str, Judged]]) -> None:
+    """Store how far the verdicts of models go."""
+    session.connection().execute(
+        JUDGED,
+        [
+            {
+                "of_model": model_id,
+                "judged_to": judged.last,
+                "shift_days": judged.shift_days,
+                "shifts_to": judged.searched_to,
+                "policy_number": judged.policy_number,
+            }
+            for model_id, judged in given
+        ],
+    )
 
 
 def shift_day(row: ShiftDayRow) -> ShiftDay:
@@ -323,44 +380,38 @@ def _new_ones(given: list[ModelSigns], known: dict[date, list[tuple[date, tuple[
     return news
 
 
-def _keep_signs(
-    session: Session,
-    *,
-    model_id: str,
-    values: dict[str, Any],
-    given: list[ModelSigns],
-    signed_to: date,
-    now: datetime,
-) -> None:
-    row = session.execute(PROGRESS_OF, {"of_model": model_id}).one_or_none()
-    signed_before, signs_from = (row.signed_to, row.signs_from) if row else (None, None)
-    # Signs are stored together with the day they go to: later ones are new.
-    is_later = signed_before is None or all(each.day > signed_before for each in given)
-    news = _new_ones(given, {}) if is_later else _news(session, given)
-    values = values | {
-        "signed_to": max(signed_before or signed_to, signed_to),
-        "signed_at": now,
-        "signs_from": min((each for each in (signs_from, *(n.known_on for n in news)) if each), default=None),
-    }
-    if row:
-        session.execute(OF_MODEL_CHANGED, {"of_model": model_id} | values)
-    else:
-        session.execute(sa.insert(PROGRESS), {"model_id": model_id, "shift_days": 0} | values)
-    _insert_signs(session, news, now=now)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the first phase found of a model: ``progress`` as a row, and the signs that are new."""
+
+    progress: dict[str, Any]
+    news: list[ModelSigns]
+    is_first: bool
 
 
-def _insert_signs(session: Session, news: list[ModelSigns], *, now: datetime) -> None:
-    ids = {names: _source_set(session, names) for names in {_letters(each)[0] for each in news}}
+def _keep_found(session: Session, given: list[_Found]) -> None:
+    """Store what the first phase found of many models."""
+    first = [each.progress | {"shift_days": 0} for each in given if each.is_first]
+    if first:
+        session.execute(sa.insert(PROGRESS), first)
+    if further := [each.progress for each in given if not each.is_first]:
+        renamed = [{f"new_{name}": value for name, value in progress.items()} for progress in further]
+        session.connection().execute(FOUND, renamed)
+    news = [signs for each in given for signs in each.news]
+    said = [_letters(each) for each in news]
+    ids = {names: _source_set(session, names) for names in sorted({names for names, _ in said})}
     rows = [
         {
             "model_id": each.model_id,
             "day": each.day,
             "known_on": each.known_on,
-            "recorded_at": now,
-            "sources_id": ids[_letters(each)[0]],
-            "signs": _letters(each)[1],
+            "recorded_at": found.progress["signed_at"],
+            "sources_id": ids[names],
+            "signs": letters,
         }
-        for each in news
+        for (found, each), (names, letters) in zip(
+            ((found, each) for found in given for each in found.news), said, strict=True
+        )
     ]
     if rows:
         session.execute(ADDING, rows)

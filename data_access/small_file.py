@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,23 +29,45 @@ IDS = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string)
 PLAIN = (*IDS, pa.types.is_boolean, pa.types.is_float32, pa.types.is_float64)
 
 
+@lru_cache(maxsize=8)
+def _footer(path: str, _size: int, _changed: int) -> tuple[pq.FileMetaData, pa.Schema]:
+    footer = pq.read_metadata(path)
+    return footer, footer.schema.to_arrow_schema()
+
+
+def footer_of(path: str) -> tuple[pq.FileMetaData, pa.Schema]:
+    """Return the footer of a Parquet file and its columns; that of the last few files is read once.
+
+    Raises:
+        OSError: the file cannot be read.
+        ArrowException: it is no Parquet file.
+    """
+    said = Path(path).stat()
+    return _footer(path, said.st_size, said.st_mtime_ns)
+
+
 class SmallFile:
     """One Parquet file; its rows are numbered from 0 in the order of the file."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        with self._opened() as file:
-            self._footer = footer = file.metadata
-            self._types = {field.name: field.type for field in file.schema_arrow}
+        with self._understood():
+            self._footer, schema = footer_of(path)
+        footer, self._types = self._footer, {field.name: field.type for field in schema}
         sizes = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
         self._starts = np.cumsum([0, *sizes])
 
     @contextmanager
-    def _opened(self, footer: pq.FileMetaData | None = None) -> Iterator[pq.ParquetFile]:
+    def _opened(self) -> Iterator[pq.ParquetFile]:
         """Open the file for one read: a run over many models would keep too many open."""
+        with self._understood(), pq.ParquetFile(self._path, metadata=self._footer) as file:
+            yield file
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Say in our words what is wrong with the file."""
         try:
-            with pq.ParquetFile(self._path, metadata=footer) as file:
-                yield file
+            yield
         except (pa.ArrowException, OSError) as error:
             said = str(error).strip().splitlines()[0]
             raise LogUnreadableError(f"{Path(self._path).name!r} cannot be read: {said}") from None
@@ -65,7 +87,7 @@ class SmallFile:
         """Return columns of all rows, or of those numbered ``at``: only the row groups are read that hold them."""
         wanted = list(names)
         if at is None:
-            with self._opened(self._footer) as file:
+            with self._opened() as file:
                 found = file.read(columns=wanted, use_threads=False)
         else:
             group_of = np.searchsorted(self._starts, at, side="right") - 1
@@ -73,7 +95,7 @@ class SmallFile:
             sizes = np.diff(self._starts)[groups]
             moved = (np.cumsum(sizes) - sizes) - self._starts[groups]
             here = at + moved[np.searchsorted(groups, group_of)]
-            with self._opened(self._footer) as file:
+            with self._opened() as file:
                 found = file.read_row_groups(groups.tolist(), columns=wanted, use_threads=False)
             if len(here) != found.num_rows or (np.diff(here) != 1).any():
                 found = found.take(pa.array(here))
@@ -82,9 +104,13 @@ class SmallFile:
 
 @dataclass(frozen=True)
 class Outline:
-    """Ids and times (by column) of all rows of a small file, and which of them have a label where that is asked."""
+    """Ids and times (by column) of all rows of a small file, and which of them have a label where that is asked.
+
+    ``said`` are the columns as the file has them.
+    """
 
     file: SmallFile
+    said: dict[str, pa.Array]
     ids: pa.Array | None
     times: dict[str, Stamps]
     labelled: Flags
@@ -94,6 +120,14 @@ class Outline:
         """Whether any id occurs more than once."""
         ids = self.ids
         return ids is not None and bool(pc.count_distinct(ids).as_py() < len(ids) - ids.null_count)
+
+    def columns(self, names: Iterable[str], at: Numbers) -> dict[str, pa.Array]:
+        """Return columns of the rows numbered ``at``; those that are here are not read again."""
+        wanted = list(dict.fromkeys(names))
+        further = [name for name in wanted if name not in self.said]
+        found = dict(zip(further, self.file.columns(further, at), strict=True)) if further else {}
+        here = pa.array(at)
+        return {name: found[name] if name in found else self.said[name].take(here) for name in wanted}
 
     def between(self, column: str, start: np.datetime64, end: np.datetime64) -> Numbers:
         """Return the numbers of the rows whose time is in a half-open range."""

@@ -310,8 +310,8 @@ class AssessProgressRow(Table):
     """How far a model's assessment has come: what its last findings were read from, and which shifts its verdicts know.
 
     ``signs_from`` is the earliest day on which signs became known that no search for shifts has taken in yet.
-    When it was last judged, up to ``judged_to``, ``shift_days`` rows of that table were there and ``shifts_to`` was the last day
-    searched.
+    When it was last judged, up to ``judged_to``, ``shift_days`` rows of that table were there, ``shifts_to`` was the last day
+    searched and ``policy_number`` the newest approved version of the policy.
     """
 
     __tablename__ = "assess_progress"
@@ -325,6 +325,7 @@ class AssessProgressRow(Table):
     judged_to: Mapped[date | None]
     shift_days: Mapped[int] = mapped_column(default=0)
     shifts_to: Mapped[date | None]
+    policy_number: Mapped[int] = mapped_column(default=1)
 
 
 class ShiftProgressRow(Table):
@@ -397,6 +398,19 @@ class DecisionRow(Table):
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     decided_on: Mapped[date | None]
+    state_on: Mapped[date | None]
+    state_at: Mapped[datetime | None]
+    assigned_to: Mapped[str | None]
+    sunset_on: Mapped[date | None]
+    new_version: Mapped[str | None]
+    active_from: Mapped[date | None]
+    settles_on: Mapped[date | None]
+    outcome: Mapped[str | None]
+    outcome_reason: Mapped[str | None]
+    outcome_by: Mapped[str | None]
+    outcome_on: Mapped[date | None]
+    outcome_confirmed_by: Mapped[str | None]
+    measured: Mapped[dict[str, Any] | None]
     __table_args__ = (
         sa.Index(
             "uq_decisions_open",
@@ -425,6 +439,114 @@ class ApprovalRow(Table):
     __table_args__ = (sa.UniqueConstraint("decision_id", "person", "answer"),)
 
 
+class PolicyRow(Table):
+    """A version of the policy: thresholds by tier and name; the row never changes but for its way to an answer.
+
+    Version 1 is the method's own and stands in the code. ``policy_version`` of an assessment is the ``number`` here.
+    """
+
+    __tablename__ = "policies"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    thresholds: Mapped[dict[str, Any]]
+    content_hash: Mapped[str]
+    based_on: Mapped[int]
+    state: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str]
+    proposed_by: Mapped[str]
+    proposed_on: Mapped[date]
+    proposed_at: Mapped[datetime]
+    wanted_from: Mapped[date | None]
+    in_force_from: Mapped[date | None]
+    decided_by: Mapped[str | None]
+    decided_on: Mapped[date | None]
+    decided_at: Mapped[datetime | None]
+
+
+class PolicyAnswerRow(Table):
+    """One person's answer to a proposed version; a person approves once, and may still reject. ``role``: the roles held then."""
+
+    __tablename__ = "policy_answers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(sa.ForeignKey("policies.number"), index=True)
+    person: Mapped[str]
+    role: Mapped[str]
+    answer: Mapped[str]
+    comment: Mapped[str]
+    content_hash: Mapped[str | None]
+    answered_on: Mapped[date]
+    answered_at: Mapped[datetime]
+    __table_args__ = (sa.UniqueConstraint("number", "person", "answer"),)
+
+
+class PolicyDraftRow(Table):
+    """Thresholds somebody tries out, and what the days up to ``day`` would have looked like under them.
+
+    ``state`` is that of the preview; whoever works it out says in ``told_at`` that it is alive, ``total`` models of which ``done``.
+    """
+
+    __tablename__ = "policy_drafts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    thresholds: Mapped[dict[str, Any]]
+    content_hash: Mapped[str] = mapped_column(index=True)
+    based_on: Mapped[int]
+    day: Mapped[date]
+    state: Mapped[str]
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    drafted_by: Mapped[str]
+    drafted_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    sentence: Mapped[str | None]
+    preview: Mapped[dict[str, Any] | None]
+
+
+class TriggerRow(Table):
+    """The outbox: an approved retraining on its way to a pipeline, one row per decision, written with the approval.
+
+    ``state`` waiting, sending, delivered, offered (a pipeline that polls this table takes it from here) or failed. A worker leases it
+    for a while; ``fence`` grows with each lease. ``run`` grows when a person has a failed retraining tried again.
+    """
+
+    __tablename__ = "triggers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), unique=True)
+    model_id: Mapped[str] = mapped_column(sa.ForeignKey("models.id"))
+    idempotency_key: Mapped[str] = mapped_column(unique=True)
+    run: Mapped[int] = mapped_column(default=1)
+    state: Mapped[str] = mapped_column(default="waiting", index=True)
+    payload: Mapped[dict[str, Any]]
+    target: Mapped[str | None]
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    owner: Mapped[str | None]
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    response: Mapped[str | None]
+    responded_at: Mapped[datetime | None]
+
+
+class TrainingReportRow(Table):
+    """What a pipeline said about a training. One that writes it here itself leaves out when it was taken; a worker takes it."""
+
+    __tablename__ = "training_reports"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), index=True)
+    report: Mapped[str]
+    run: Mapped[str | None]
+    version: Mapped[str | None]
+    active_from: Mapped[date | None]
+    trained_from: Mapped[date | None]
+    trained_to: Mapped[date | None]
+    metrics: Mapped[dict[str, Any] | None]
+    message: Mapped[str | None]
+    channel: Mapped[str] = mapped_column(default="table", server_default="table")
+    written_at: Mapped[datetime] = mapped_column(server_default=sa.func.current_timestamp())
+    taken_at: Mapped[datetime | None]
+    refusal: Mapped[str | None]
+
+
 class AuditEventRow(Table):
     """One unchangeable line: who, what, when, why; chained by hash. Never alter this table in batch mode."""
 
@@ -445,6 +567,7 @@ class AuditEventRow(Table):
     previous_hash: Mapped[str]
     hash: Mapped[str]
     mac: Mapped[str]
+    __table_args__ = (sa.Index("ix_audit_events_subject", "subject_kind", "subject_id"),)
 
 
 class AuditHeadRow(Table):

@@ -5,8 +5,9 @@ Inside, a timestamp is ``datetime64[us]`` in UTC and a missing one is NaT.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 
 from data_access.log_values import arrow_micros, as_python
 from data_access.portable_times import Moment, micros_of
+from data_access.statements import Given
 from monitoring.errors import LogUnreadableError
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from monitoring.ports import Days
 
     Stamps = npt.NDArray[np.datetime64]
+    Instant = np.datetime64 | Given
 
 DAY = np.timedelta64(1, "D")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,11 +47,15 @@ class LocalDays:
 
     def __init__(self, zone: str) -> None:
         self._zone = ZoneInfo(zone)
+        self._is_utc = zone == "UTC"
+        self._starts: dict[date, np.datetime64] = {}
 
     def start(self, day: date) -> np.datetime64:
         """Return the instant a day begins."""
-        midnight = datetime(day.year, day.month, day.day, tzinfo=self._zone)
-        return np.datetime64((midnight - EPOCH) // MICROSECOND, "us")
+        if day not in self._starts:
+            midnight = datetime(day.year, day.month, day.day, tzinfo=self._zone)
+            self._starts[day] = np.datetime64((midnight - EPOCH) // MICROSECOND, "us")
+        return self._starts[day]
 
     def bounds(self, first: date, last: date) -> tuple[np.datetime64, np.datetime64]:
         """Return the half-open range of instants of the days from ``first`` to ``last``."""
@@ -58,7 +65,7 @@ class LocalDays:
         """Return the day each instant falls on; NaT stays NaT."""
         result = stamps.astype("datetime64[D]")
         known = ~np.isnat(stamps)
-        if not known.any():
+        if self._is_utc or not known.any():
             return result
         low, high = result[known].min() - DAY, result[known].max() + DAY
         days = np.arange(low, high + 2 * DAY)
@@ -227,31 +234,21 @@ class TimeColumn:
         stamps = from_numbers(values, "us")
         return stamps if self.is_zoned else localised(stamps, self.zone)
 
-    def between(self, of: sa.FromClause, start: np.datetime64, end: np.datetime64) -> sa.ColumnElement[bool]:
+    def between(self, of: sa.FromClause, start: Instant, end: Instant) -> sa.ColumnElement[bool]:
         """Return the condition for instants from ``start`` to before ``end``, so that an index on the column helps."""
         return sa.and_(self.since(of, start), self.before(of, end))
 
-    def since(self, of: sa.FromClause, start: np.datetime64) -> sa.ColumnElement[bool]:
+    def since(self, of: sa.FromClause, start: Instant) -> sa.ColumnElement[bool]:
         """Return the condition for instants from ``start`` on."""
         if self.kind == "absent":
             return sa.true()
         return self._comparable(of) >= self._bound(start, slack=-DAY)
 
-    def before(self, of: sa.FromClause, end: np.datetime64) -> sa.ColumnElement[bool]:
+    def before(self, of: sa.FromClause, end: Instant) -> sa.ColumnElement[bool]:
         """Return the condition for instants before ``end``."""
         if self.kind == "absent":
             return sa.true()
         return self._comparable(of) < self._bound(end, slack=DAY)
-
-    def in_range(self, of: sa.FromClause) -> sa.ColumnElement[bool]:
-        """Return the condition for instants from parameter ``start`` to before ``end``, each made by ``bound``."""
-        column = self._comparable(of)
-        kind = None if self.kind == "number" else self._time_type
-        return sa.and_(column >= sa.bindparam("start", type_=kind), column < sa.bindparam("end", type_=kind))
-
-    def bound(self, instant: np.datetime64) -> Any:
-        """Return an instant as the column keeps it, where ``is_exact``."""
-        return self._bound(instant, slack=np.timedelta64(0, "us")).value
 
     def exact_bounds(self, instants: Stamps) -> list[sa.BindParameter[Any]] | None:
         """Return instants such that what is before each of them is exactly what the column has before it, if there are.
@@ -297,18 +294,24 @@ class TimeColumn:
         # The server's language must not decide whether a digit comes before a hyphen.
         return sa.collate(column, "C") if self.kind == "text" and self.table.is_postgresql else column
 
-    def _bound(self, instant: np.datetime64, *, slack: np.timedelta64) -> sa.BindParameter[Any]:
+    def _bound(self, instant: Instant, *, slack: np.timedelta64) -> sa.BindParameter[Any]:
+        kept = partial(self._kept, slack=slack)
+        value = replace(instant, kept=kept) if isinstance(instant, Given) else kept(instant)
+        kind = {"number": None, "text": sa.String()}.get(self.kind, self._time_type)
+        return sa.bindparam("bound", value, kind, unique=True)
+
+    def _kept(self, instant: np.datetime64, *, slack: np.timedelta64) -> Any:
+        """Return an instant as the column keeps it."""
         if self.kind == "number":
             micros = int(instant.astype("datetime64[us]").astype(np.int64))
             exact = micros / UNIT_MICROSECONDS[self.unit]
-            value: Any = micros if self.unit == "us" else (int(exact) if float(exact).is_integer() else exact)
-            return sa.bindparam("bound", value, unique=True)
+            return micros if self.unit == "us" else (int(exact) if float(exact).is_integer() else exact)
         if self.kind == "text":  # offsets move a text by less than a day
-            return sa.bindparam("bound", str((instant + slack).astype("datetime64[D]")), sa.String(), unique=True)
+            return str((instant + slack).astype("datetime64[D]"))
         is_wall = not self.is_zoned
         moved = instant + slack if is_wall and self.zone != "UTC" else instant
         moment = EPOCH + timedelta(microseconds=int(moved.astype("datetime64[us]").astype(np.int64)))
-        return sa.bindparam("bound", moment.replace(tzinfo=None) if is_wall else moment, self._time_type, unique=True)
+        return moment.replace(tzinfo=None) if is_wall else moment
 
     @property
     def _time_type(self) -> sa.types.TypeEngine[datetime]:

@@ -8,7 +8,7 @@ from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from monitoring.history import ProfileKind, StoredProfile, VersionHistory, changes_known_later, segments_known_on
-from monitoring.policy import DEFAULT_POLICY
+from monitoring.policy_timeline import JUDGED_BY_DEFAULT
 from monitoring.profiling import KeptReference, ProfileStore, profiled
 from monitoring.shift_search import ShiftRecords, found_shifts
 from monitoring.shift_signs import signs_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from monitoring.assessment import Assessment, Verdict
     from monitoring.history import KnownInputs
-    from monitoring.policy import Policy
+    from monitoring.policy_timeline import PolicyTimeline
     from monitoring.portfolio import Model, ModelVersion
     from monitoring.portfolio_shift import ModelSigns, Shift
     from monitoring.ports import PredictionLog
@@ -43,11 +43,12 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How far a model was judged: its newest day, and how much about shifts its verdicts know."""
+    """How far a model was judged: its newest day, and how much about shifts and policies its verdicts know."""
 
     last: date | None = None
     shift_days: int = 0
     searched_to: date | None = None
+    policy_number: int = 1
 
 
 class AssessmentStore(ProfileStore, Protocol):
@@ -108,7 +109,7 @@ def find(
     last: date,
     now: datetime,
     first: date | None = None,
-    policy: Policy = DEFAULT_POLICY,
+    policies: PolicyTimeline = JUDGED_BY_DEFAULT,
     inputs: dict[str, KnownInputs] | None = None,
 ) -> None:
     """Phase 1: bring the model's profiles up to ``last`` and keep its signs of every day from ``first`` to ``last``.
@@ -121,7 +122,7 @@ def find(
         last: the newest complete day.
         now: the machine's clock.
         first: the first day; by default the day after the last one with signs.
-        policy: the thresholds.
+        policies: by which policy each day is judged.
         inputs: where what the third phase needs again is left, by version.
     """
     model, references = profiled(model, log=log, store=store, last=last, now=now)
@@ -132,8 +133,9 @@ def find(
         # Shifts are found in the inputs: labels are left out.
         VersionHistory(version, kept.reference, store.profiles(kept.id, version.version, ProfileKind.ROWS))
         for version, kept in references
+        if first <= last
     ]
-    signs = signed(model, histories, first=first, last=last, policy=policy, inputs=inputs)
+    signs = signed(model, histories, first=first, last=last, policies=policies, inputs=inputs)
     shifts.keep_findings(model.id, Findings(tuple(references), log.extent()), signs, signed_to=last, now=now)
 
 
@@ -143,7 +145,7 @@ def signed(
     *,
     first: date,
     last: date,
-    policy: Policy,
+    policies: PolicyTimeline,
     inputs: dict[str, KnownInputs] | None = None,
 ) -> Iterator[ModelSigns]:
     """Yield the model's signs of every day from ``first`` to ``last``, each from what was known on it, no shift being known.
@@ -153,9 +155,11 @@ def signed(
     changes = changes_known_later(histories)
     for start, until in _spans(changes, first=first, last=last):
         again = min(start, changes.get(start, start))
-        for segment in segments_known_on(model, histories, until, policy, inputs=inputs):
-            for signs in signs_of(segment, first=again):
-                yield replace(signs, known_on=start) if signs.day < start else signs
+        for begin, end, policy in policies.spans(again, until):
+            for segment in segments_known_on(model, histories, until, policy, inputs=inputs):
+                for signs in signs_of(segment, first=begin):
+                    if signs.day <= end:
+                        yield replace(signs, known_on=start) if signs.day < start else signs
 
 
 def search_shifts(
@@ -181,7 +185,7 @@ def judge(
     last: date,
     now: datetime,
     first: date | None = None,
-    policy: Policy = DEFAULT_POLICY,
+    policies: PolicyTimeline = JUDGED_BY_DEFAULT,
     inputs: dict[str, KnownInputs] | None = None,
 ) -> int:
     """Phase 3: judge every day from ``first`` to ``last`` from what the first phase kept and the shifts that are known.
@@ -193,8 +197,8 @@ def judge(
         last: the newest complete day.
         now: the machine's clock.
         first: the first day to judge; by default the day after the last one judged, or the first one that shifts found
-            since then change.
-        policy: the thresholds.
+            or policies approved since then change.
+        policies: by which policy each day is judged.
         inputs: what the first phase left, by version.
 
     Returns:
@@ -207,15 +211,21 @@ def judge(
     ]
     assessed = store.last_assessed(model.id)
     following = assessed + DAY if assessed else date.min
-    begin = min(first or following, _first_changed(model, records, judged_before) or date.max)
+    begin = min(
+        first or following,
+        _first_changed(model, records, judged_before) or date.max,
+        policies.changed_since(judged_before.policy_number) or date.max,
+    )
     assessments = chain(
-        _before_judging(model, histories, extent=found.extent, first=begin, last=last, policy=policy),
-        judged(model, histories, store=store, first=begin, last=last, policy=policy, records=records, inputs=inputs),
+        _before_judging(model, histories, extent=found.extent, first=begin, last=last, policies=policies),
+        judged(
+            model, histories, store=store, first=begin, last=last, policies=policies, records=records, inputs=inputs
+        ),
     )
     new = 0
     while some := list(islice(assessments, ASSESSMENTS_AT_ONCE)):
         new += store.keep_assessments(some, now=now)
-    judged_now = Judged(max(assessed or last, last), len(records.days), records.searched_to)
+    judged_now = Judged(max(assessed or last, last), len(records.days), records.searched_to, policies.newest)
     if judged_now != judged_before:
         shifts.keep_judged(model.id, judged_now)
     return new
@@ -252,7 +262,7 @@ def assess_model(
     last: date,
     now: datetime,
     first: date | None = None,
-    policy: Policy = DEFAULT_POLICY,
+    policies: PolicyTimeline = JUDGED_BY_DEFAULT,
 ) -> int:
     """Bring a single model's profiles up to ``last`` and judge every day from ``first`` to ``last``, without a portfolio around it.
 
@@ -268,8 +278,8 @@ def assess_model(
         assessed = store.last_assessed(model.id)
         first = assessed + DAY if assessed else date.min
     found = chain(
-        _before_judging(model, histories, extent=log.extent(), first=first, last=last, policy=policy),
-        judged(model, histories, store=store, first=first, last=last, policy=policy),
+        _before_judging(model, histories, extent=log.extent(), first=first, last=last, policies=policies),
+        judged(model, histories, store=store, first=first, last=last, policies=policies),
     )
     return store.keep_assessments(found, now=now)
 
@@ -281,12 +291,12 @@ def _before_judging(
     extent: tuple[date, date] | None,
     first: date,
     last: date,
-    policy: Policy,
+    policies: PolicyTimeline,
 ) -> Iterator[Assessment]:
     """Yield "not judged" for the days of the log before any version can be judged, and for an empty log."""
     if extent is None or extent[0] > last:
         sentence = "Its prediction log is empty."
-        yield not_judged(model, version="", day=last, since=last, sentence=sentence, policy=policy)
+        yield not_judged(model, version="", day=last, since=last, sentence=sentence, policy=policies.on(last))
         return
     starts = [day for history in histories if (day := history.first_day()) is not None]
     until = min([last, *(day - DAY for day in starts)])
@@ -297,7 +307,7 @@ def _before_judging(
     )
     for i in range((until - max(first, extent[0])).days + 1):
         day = max(first, extent[0]) + timedelta(days=i)
-        yield not_judged(model, version="", day=day, since=extent[0], sentence=sentence, policy=policy)
+        yield not_judged(model, version="", day=day, since=extent[0], sentence=sentence, policy=policies.on(day))
 
 
 def judged(
@@ -307,7 +317,7 @@ def judged(
     store: AssessmentStore,
     first: date,
     last: date,
-    policy: Policy,
+    policies: PolicyTimeline,
     records: ShiftRecords | None = None,
     inputs: dict[str, KnownInputs] | None = None,
 ) -> Iterator[Assessment]:
@@ -324,17 +334,21 @@ def judged(
     runs: dict[date, tuple[Verdict, date]] = {}
     for start, until in _spans(changes, first=first, last=last):
         begin = min(start, changes.get(start, start))
-        segments = segments_known_on(model, histories, until, policy, records.known_on(until), inputs=inputs)
-        since: dict[str, object] = {}
-        if segments and segments[0].first < begin:
-            before = begin - DAY
-            run = runs.get(before) or store.verdict_run(model.id, day=before, known_on=start)
-            since = {"verdict": run[0], "day": run[1]} if run else {}
-        for segment in segments:
-            for assessment in assessments_of(segment, first=begin, known_on=None, since=since):
-                runs[assessment.day] = (assessment.verdict, assessment.in_verdict_since)
-                late = assessment.day < start
-                yield replace(assessment, known_on=start) if late else assessment
+        shifts = records.known_on(until)
+        for under_one, last_under_one, policy in policies.spans(begin, until):
+            segments = segments_known_on(model, histories, until, policy, shifts, inputs=inputs)
+            since: dict[str, object] = {}
+            if segments and segments[0].first < under_one:
+                before = under_one - DAY
+                run = runs.get(before) or store.verdict_run(model.id, day=before, known_on=start)
+                since = {"verdict": run[0], "day": run[1]} if run else {}
+            for segment in segments:
+                for assessment in assessments_of(
+                    segment, first=under_one, last=last_under_one, known_on=None, since=since
+                ):
+                    runs[assessment.day] = (assessment.verdict, assessment.in_verdict_since)
+                    late = assessment.day < start
+                    yield replace(assessment, known_on=start) if late else assessment
 
 
 def _spans(changes: Mapping[date, date], *, first: date, last: date) -> Iterator[tuple[date, date]]:

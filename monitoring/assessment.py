@@ -85,7 +85,7 @@ class Finding:
 
     ``argues_for`` is the verdict the finding would lead to alone. ``evidence`` holds plain JSON values under the names of
     METHODS section 12. Always: ``window``, ``threshold_source``, ``false_alarms``, ``days_in_a_row``, ``ruled_out``, ``shift``
-    (the portfolio shift it belongs to, or nothing), ``reference``, ``method_version``, ``configuration``. Where they apply:
+    (the portfolio shift it belongs to, or nothing), ``reference``, ``method_version``, ``configuration``, ``policy_version``. Where they apply:
     ``prediction_days``, ``label_days``, ``newest_prediction_day``, ``rows``, ``labels``, ``value``, ``reference_value``,
     ``threshold``, ``effect``, ``effect_low``, ``effect_high``, ``effect_words``, ``mix``, ``misfit``, ``calibration``.
     """
@@ -155,6 +155,6 @@ class Assessment:
     against: tuple[str, ...] = ()
     measures: Measures = field(default_factory=Measures)
     expected_loss: float = 0.0
-    policy_version: str = "default-1"
+    policy_version: str = "1"
     method_version: str = "1"
     details: dict[str, Any] = field(default_factory=dict)

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitoring.authority import machine
 from monitoring.decision import Decision
 from monitoring.errors import EvidenceChangedError, InvalidProposalError, NotAuthorisedError, UnknownPersonError
 from monitoring.evidence import Evidence, evidence_changes
-from monitoring.lifecycle import Action, Capacity, Move
+from monitoring.lifecycle import Action, Move
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,17 +144,6 @@ def withdraw(
         decision, actor = records.decision(decision_id), records.actor(by)
         withdrawn, event = decision.withdraw(actor=actor, comment=comment, on=on, now=now)
         return _stored(records, withdrawn, event, before=decision)
-
-
-def expire_acceptances(registry: DecisionRegistry, *, on: date, now: datetime) -> tuple[Decision, ...]:
-    """Let every acceptance whose date is reached expire, so that its model returns to the agenda; return them."""
-    clock = machine(Capacity.CLOCK)
-    with registry.deciding() as records:
-        expired = []
-        for decision in records.ended_acceptances(on=on):
-            moved, event = decision.move(Move.EXPIRE, actor=clock, on=on, now=now)
-            expired.append(_stored(records, moved, event, before=decision))
-        return tuple(expired)
 
 
 def review(registry: DecisionRegistry, decision_id: int, *, by: str | None, on: date) -> Review:

@@ -11,33 +11,32 @@ from monitoring.authority import Subject, capacity_for
 from monitoring.errors import (
     ForbiddenMoveError,
     InvalidProposalError,
-    InvalidReasonError,
-    NotAuthorisedError,
-    StaleDecisionError,
 )
-from monitoring.lifecycle import Action, AllowedMove, Capacity, Move, State, allowed_move
-from monitoring.quorum import Approval, quorum, seats_filled
+from monitoring.lifecycle import LIFECYCLE, MACHINES, Action, AllowedMove, Capacity, Move, State, allowed_move
+from monitoring.proposal import Proposal, answered, checked_reason, role_words
+from monitoring.quorum import Approval, quorum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from monitoring.evidence import Evidence
+    from monitoring.outcome import Review
     from monitoring.people import Actor, Role
 
 DAYS_TO_ANSWER = {1: 7, 2: 14, 3: 30}
 LONGEST_ACCEPTANCE_DAYS = 365
-LONGEST_REASON = 2_000
-NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Proposal):
     """An action proposed for a model, and where it is.
 
     ``evidence`` is the snapshot at the proposal, ``frozen_evidence`` the one at the approval, ``evidence_hash`` its
     fingerprint. Days are the product's days, times the machine's. ``tier`` is the model's at the proposal; ``subject`` is as
-    the registry knows it now. ``decided_by`` is who approved (last), rejected or withdrew.
+    the registry knows it now. ``decided_by`` is who approved (last), rejected or withdrew. ``state_on`` and ``state_at`` say since when
+    it is in its state. What follows an approval: who repairs the data, when a model retires, which version a retraining gave,
+    when labels enough will have come to judge it, how people judged it and the numbers they judged by.
     """
+
+    nothing_twice = "Nothing was sent twice."
 
     id: int
     subject: Subject
@@ -57,6 +56,15 @@ class Decision:
     decided_on: date | None = None
     decided_at: datetime | None = None
     approvals: tuple[Approval, ...] = ()
+    state_on: date | None = None
+    state_at: datetime | None = None
+    assigned_to: str | None = None
+    sunset_on: date | None = None
+    new_version: str | None = None
+    active_from: date | None = None
+    settles_on: date | None = None
+    review: Review | None = None
+    measured: dict[str, Any] | None = None
 
     @classmethod
     def propose(
@@ -80,7 +88,7 @@ class Decision:
         """
         allowed = allowed_move(None, Move.PROPOSE, action)
         capacity = subject.check_proposer(actor)
-        reason = _reason(allowed, reason)
+        reason = checked_reason(allowed, reason)
         _check_end(action, accept_until, on=on)
         decision = cls(
             id=0,
@@ -95,6 +103,8 @@ class Decision:
             due_on=on + timedelta(days=DAYS_TO_ANSWER[subject.effective_tier]),
             evidence=evidence.snapshot,
             accept_until=accept_until,
+            state_on=on,
+            state_at=now,
         )
         event = decision.audit_event(
             Move.PROPOSE, actor=actor, role=capacity.value, reason=reason, evidence_hash=evidence.hash, on=on, now=now
@@ -107,30 +117,45 @@ class Decision:
         return self.state.is_open
 
     @property
+    def about(self) -> str:
+        """The name of the model."""
+        return self.subject.name
+
+    @property
+    def within(self) -> str:
+        """A role has to hold for the model's team."""
+        return "this model"
+
+    def allowed(self, move: Move) -> AllowedMove:
+        """Return the row of the table of moves; ForbiddenMoveError when there is none."""
+        return allowed_move(self.state, move, self.action)
+
+    @property
     def quorum(self) -> tuple[Role, ...]:
         """The seats to fill; a tier that was changed since the proposal can make them more, never fewer."""
         return quorum(min(self.tier, self.subject.effective_tier))
-
-    @property
-    def approvers(self) -> tuple[str, ...]:
-        """Who has approved, in this order."""
-        return tuple(approval.person for approval in self.approvals if approval.answer is Move.APPROVE)
 
     def is_overdue(self, on: date) -> bool:
         """Whether it should have been answered before ``on``; an overdue decision is never approved by itself."""
         return self.state is State.PROPOSED and self.due_on < on
 
     def capacities(self, actor: Actor) -> frozenset[Capacity]:
-        """Return in which capacities the actor can act on this decision."""
-        proposer = {Capacity.PROPOSER} if actor.email == self.proposed_by and not actor.is_auditor else set()
-        return self.subject.capacities(actor) | proposer
+        """Return in which capacities the actor can act on this decision; who approves does an owner's work where there is none."""
+        found = set(self.subject.capacities(actor))
+        if actor.email == self.proposed_by and not actor.is_auditor:
+            found.add(Capacity.PROPOSER)
+        if self.subject.owner is None and self.state is not State.PROPOSED and Capacity.APPROVER in found:
+            found.add(Capacity.OWNER)
+        return frozenset(found)
 
-    def approving_roles(self, actor: Actor) -> frozenset[Role]:
-        """Return the seats of the quorum this actor could fill; none for the proposer."""
-        capacities = self.capacities(actor)
-        if Capacity.PROPOSER in capacities:
-            return frozenset()
-        return frozenset(role for role in self.quorum if Capacity(role.value) in capacities)
+    def moves(self, actor: Actor) -> frozenset[Move]:
+        """Return the moves that the table lets this actor make from here; an answer may still be refused for its quorum."""
+        capacities = self.capacities(actor) - MACHINES
+        return frozenset(
+            allowed.move
+            for allowed in LIFECYCLE
+            if allowed.before is self.state and allowed.action in {None, self.action} and capacities & set(allowed.by)
+        )
 
     def move(
         self, move: Move, *, actor: Actor, on: date, now: datetime, reason: str = "", evidence_hash: str | None = None
@@ -142,12 +167,12 @@ class Decision:
             NotAuthorisedError: not by this actor.
             InvalidReasonError: the reason is too short.
         """
-        allowed = allowed_move(self.state, move, self.action)
+        allowed = self.allowed(move)
         capacity = capacity_for(allowed, self.capacities(actor), model=self.subject.name)
-        reason = _reason(allowed, reason)
+        reason = checked_reason(allowed, reason)
         if move is Move.APPROVE and self.seats_taken() < len(self.quorum):
             raise ForbiddenMoveError("The quorum is not met: this is not approved yet.")
-        moved = replace(self, state=allowed.after)
+        moved = replace(self, state=allowed.after, state_on=on, state_at=now)
         if self.state is State.PROPOSED:
             moved = replace(moved, decided_by=actor.email, decided_on=on, decided_at=now)
         event = moved.audit_event(
@@ -172,26 +197,26 @@ class Decision:
             NotAuthorisedError: the actor proposed it, has approved it already or can fill no seat that is still empty.
         """
         roles = self.check_answer(Move.APPROVE, actor)
-        approval = _answer(
+        approval = answered(
             Move.APPROVE, actor=actor, roles=roles, comment=comment, evidence_hash=evidence.hash, on=on, now=now
         )
-        answered = replace(self, approvals=(*self.approvals, approval))
-        if answered.seats_taken() == len(self.quorum):
-            frozen = replace(answered, frozen_evidence=evidence.snapshot, evidence_hash=evidence.hash)
+        with_it = replace(self, approvals=(*self.approvals, approval))
+        if with_it.seats_taken() == len(self.quorum):
+            frozen = replace(with_it, frozen_evidence=evidence.snapshot, evidence_hash=evidence.hash)
             return frozen.move(
                 Move.APPROVE, actor=actor, reason=approval.comment, on=on, now=now, evidence_hash=evidence.hash
             )
-        event = answered.audit_event(
+        event = with_it.audit_event(
             Move.APPROVE,
             actor=actor,
-            role=_words(roles),
+            role=role_words(roles),
             reason=approval.comment,
             evidence_hash=evidence.hash,
             on=on,
             now=now,
             before=self,
         )
-        return answered, event
+        return with_it, event
 
     def reject(self, *, actor: Actor, comment: str, on: date, now: datetime) -> tuple[Self, AuditEvent]:
         """Return the decision rejected; one approver's no is enough.
@@ -203,7 +228,7 @@ class Decision:
         """
         roles = self.check_answer(Move.REJECT, actor)
         rejected, event = self.move(Move.REJECT, actor=actor, reason=comment, on=on, now=now)
-        answer = _answer(Move.REJECT, actor=actor, roles=roles, comment=comment, evidence_hash=None, on=on, now=now)
+        answer = answered(Move.REJECT, actor=actor, roles=roles, comment=comment, evidence_hash=None, on=on, now=now)
         return replace(rejected, approvals=(*self.approvals, answer)), event
 
     def withdraw(self, *, actor: Actor, comment: str, on: date, now: datetime) -> tuple[Self, AuditEvent]:
@@ -215,81 +240,6 @@ class Decision:
         """
         self.check_answer(Move.WITHDRAW, actor)
         return self.move(Move.WITHDRAW, actor=actor, reason=comment, on=on, now=now)
-
-    def check_answer(self, answer: Move, actor: Actor) -> frozenset[Role]:
-        """Return the seats for which the actor can approve, reject or withdraw now.
-
-        Raises:
-            StaleDecisionError: somebody decided it already.
-            NotAuthorisedError: not by this actor; the text says why.
-        """
-        self._refuse_if_decided()
-        allowed = allowed_move(self.state, answer, self.action)
-        capacities = self.capacities(actor)
-        if answer is Move.WITHDRAW:
-            capacity_for(allowed, capacities, model=self.subject.name)
-            return frozenset()
-        if Capacity.PROPOSER in capacities:
-            raise NotAuthorisedError("You proposed this: somebody else must answer it. You can withdraw it.")
-        capacity_for(allowed, capacities, model=self.subject.name)
-        roles = self.approving_roles(actor)
-        if answer is Move.APPROVE:
-            self._check_seat(actor, roles)
-        return roles
-
-    def may(self, answer: Move, actor: Actor) -> bool:
-        """Whether ``check_answer`` would let the actor pass."""
-        try:
-            self.check_answer(answer, actor)
-        except (StaleDecisionError, NotAuthorisedError, ForbiddenMoveError):
-            return False
-        return True
-
-    def waiting_for(self, people: Iterable[Actor]) -> str:
-        """Return in one sentence who is still needed, or who is missing when the quorum cannot be met.
-
-        Args:
-            people: everybody the registry knows.
-        """
-        if self.state is not State.PROPOSED:
-            return f"Not waiting for an answer: it is {self.state.words}."
-        people = list(people)
-        given = {approval.person: approval.roles for approval in self.approvals}
-        able = [person for person in people if person.email not in given and self.approving_roles(person)]
-        could = given | {person.email: self.approving_roles(person) for person in able}
-        for seat in self.quorum:
-            if not any(seat in roles for roles in could.values()):
-                return f"Nobody with the role {seat.words} for this model exists besides the proposer; this cannot be approved."
-        if seats_filled(self.quorum, could) < len(self.quorum):
-            return "Two different people must approve, and only one could; this cannot be approved."
-        if given:
-            return f"Waiting for {_names(person.name for person in able if self.may(Move.APPROVE, person))}."
-        seats = [f"{_names(p.name for p in able if seat in could[p.email])} as {seat.words}" for seat in self.quorum]
-        return f"Waiting for {', and for '.join(seats)}."
-
-    def _check_seat(self, actor: Actor, roles: frozenset[Role]) -> None:
-        if any(approval.person == actor.email for approval in self.approvals):
-            raise NotAuthorisedError("You have approved this already; one person counts once.")
-        if not roles:
-            raise NotAuthorisedError(
-                "An independent reviewer is the second pair of eyes in tier 1; this needs an approver."
-            )
-        own = {actor.email: roles}
-        if self.seats_taken(own) == self.seats_taken():
-            missing = " or ".join(role.words for role in self.quorum if role not in roles)
-            raise NotAuthorisedError(f"That seat is filled already; the approval still needs an {missing}.")
-
-    def seats_taken(self, more: Mapping[str, frozenset[Role]] | None = None) -> int:
-        """Return how many seats of the quorum the approvals fill at best, with ``more`` people beside them."""
-        given = {approval.person: approval.roles for approval in self.approvals}
-        return seats_filled(self.quorum, given | dict(more or {}))
-
-    def _refuse_if_decided(self) -> None:
-        if self.state is State.PROPOSED:
-            return
-        verb = {State.REJECTED: "rejected", State.WITHDRAWN: "withdrew"}.get(self.state, "approved")
-        when = f" at {self.decided_at:%H:%M} UTC" if self.decided_at else ""
-        raise StaleDecisionError(f"{self.decided_by or 'Somebody else'} {verb} this{when}. Nothing was sent twice.")
 
     def audit_event(
         self,
@@ -329,26 +279,20 @@ class Decision:
             "due_on": self.due_on.isoformat(),
             "accept_until": self.accept_until.isoformat() if self.accept_until else None,
             "approved_by": list(self.approvers),
-        }
+        } | self._followed()
 
-
-def _reason(allowed: AllowedMove, reason: str) -> str:
-    reason = _text(reason)
-    if len(reason) < allowed.reason_length:
-        if allowed.reason_length == 1:
-            raise InvalidReasonError(f"Say in a comment why you {allowed.move.value} this.")
-        raise InvalidReasonError(f"A reason has at least {allowed.reason_length} characters; this has {len(reason)}.")
-    return reason
-
-
-def _text(written: str) -> str:
-    """Return what somebody wrote without spaces around it; what no database could keep for ever is refused."""
-    written = written.strip()
-    if len(written) > LONGEST_REASON:
-        raise InvalidReasonError(f"A reason has at most {LONGEST_REASON:,} characters; this has {len(written):,}.")
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in written):
-        raise InvalidReasonError("The reason holds characters that cannot be stored; type it again.")
-    return written
+    def _followed(self) -> dict[str, Any]:
+        """Return what followed the approval, as far as anything did."""
+        days = {"sunset_on": self.sunset_on, "active_from": self.active_from, "settles_on": self.settles_on}
+        said: dict[str, Any] = {"assigned_to": self.assigned_to, "new_version": self.new_version}
+        said |= {name: day.isoformat() if day else None for name, day in days.items()}
+        if self.review is not None:
+            said |= {
+                "outcome": self.review.judgement.value,
+                "outcome_by": self.review.proposed_by,
+                "outcome_confirmed_by": self.review.confirmed_by,
+            }
+        return {name: value for name, value in said.items() if value is not None}
 
 
 def _check_end(action: Action, accept_until: date | None, *, on: date) -> None:
@@ -360,36 +304,3 @@ def _check_end(action: Action, accept_until: date | None, *, on: date) -> None:
         raise InvalidProposalError("Accepting needs a date in the future until which the model stays as it is.")
     if accept_until > on + timedelta(days=LONGEST_ACCEPTANCE_DAYS):
         raise InvalidProposalError("Accepting is for at most one year; after that it comes back to the agenda.")
-
-
-def _answer(
-    answer: Move,
-    *,
-    actor: Actor,
-    roles: frozenset[Role],
-    comment: str,
-    evidence_hash: str | None,
-    on: date,
-    now: datetime,
-) -> Approval:
-    return Approval(
-        person=actor.email,
-        roles=roles,
-        answer=answer,
-        comment=_text(comment),
-        evidence_hash=evidence_hash,
-        answered_on=on,
-        answered_at=now,
-    )
-
-
-def _words(roles: frozenset[Role]) -> str:
-    return ",".join(sorted(role.value for role in roles))
-
-
-def _names(names: Iterable[str]) -> str:
-    names = sorted(names)
-    shown = names[:NAMES_SHOWN]
-    if len(names) > NAMES_SHOWN:
-        return f"{', '.join(shown)} or {len(names) - NAMES_SHOWN} others"
-    return " or ".join(shown)

@@ -61,6 +61,10 @@ class InvalidProposalError(ModelfolioError):
     """A proposal lacks something or asks for something impossible; the text says what."""
 
 
+class InvalidReportError(ModelfolioError):
+    """A report of a training says something impossible; the text says what."""
+
+
 class EvidenceChangedError(ModelfolioError):
     """The evidence is no longer what the approver looked at."""
 
@@ -87,3 +91,15 @@ class NoLogRowsError(ModelfolioError):
 
 class SimulationError(ModelfolioError):
     """The simulated portfolio cannot be made; the text says why."""
+
+
+class InvalidThresholdError(ModelfolioError):
+    """A threshold may not have this value; the text names it and the range."""
+
+
+class UnknownPolicyError(ModelfolioError):
+    """No version of the policy, or no draft, has this number."""
+
+
+class PreviewRunningError(ModelfolioError):
+    """Another preview of a policy is being worked out."""

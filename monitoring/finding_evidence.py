@@ -51,6 +51,7 @@ def evidence(
         "reference": reference_words(segment),
         "method_version": METHOD_VERSION,
         "configuration": segment.policy.configuration_hash,
+        "policy_version": segment.policy.version,
     }
 
 

@@ -118,6 +118,7 @@ _OWNER = (Capacity.OWNER,)
 _APPROVER = (Capacity.APPROVER,)
 _OWNER_OR_APPROVER = (Capacity.OWNER, Capacity.APPROVER)
 _PIPELINE = (Capacity.PIPELINE,)
+_PIPELINE_OR_WORKER = (Capacity.PIPELINE, Capacity.TRIGGER_WORKER)
 _ASSESSMENT = (Capacity.ASSESSMENT,)
 _CLOCK = (Capacity.CLOCK,)
 
@@ -133,13 +134,14 @@ LIFECYCLE: tuple[AllowedMove, ...] = (
     AllowedMove(State.PROPOSED, Move.APPROVE, State.APPROVED, (Capacity.APPROVER, Capacity.INDEPENDENT_REVIEWER)),
     AllowedMove(State.PROPOSED, Move.REJECT, State.REJECTED, _APPROVER, reason_length=1),
     AllowedMove(State.PROPOSED, Move.WITHDRAW, State.WITHDRAWN, (Capacity.PROPOSER,)),
-    # Retrain: handed to the pipeline once, reported back, its outcome reviewed.
+    # Retrain: handed to the pipeline once, reported back, its outcome reviewed. The worker reports what the pipeline cannot: that
+    # it could not be reached, or ended without a word.
     AllowedMove(State.APPROVED, Move.TRIGGER, State.TRIGGERED, (Capacity.TRIGGER_WORKER,), Action.RETRAIN),
     AllowedMove(State.TRIGGERED, Move.REPORT_STARTED, State.RUNNING, _PIPELINE, Action.RETRAIN),
     AllowedMove(State.TRIGGERED, Move.REPORT_SUCCEEDED, State.SUCCEEDED, _PIPELINE, Action.RETRAIN),
-    AllowedMove(State.TRIGGERED, Move.REPORT_FAILED, State.FAILED, _PIPELINE, Action.RETRAIN),
+    AllowedMove(State.TRIGGERED, Move.REPORT_FAILED, State.FAILED, _PIPELINE_OR_WORKER, Action.RETRAIN),
     AllowedMove(State.RUNNING, Move.REPORT_SUCCEEDED, State.SUCCEEDED, _PIPELINE, Action.RETRAIN),
-    AllowedMove(State.RUNNING, Move.REPORT_FAILED, State.FAILED, _PIPELINE, Action.RETRAIN),
+    AllowedMove(State.RUNNING, Move.REPORT_FAILED, State.FAILED, _PIPELINE_OR_WORKER, Action.RETRAIN),
     AllowedMove(State.FAILED, Move.RETRY, State.TRIGGERED, _OWNER_OR_APPROVER, Action.RETRAIN, REASON_LENGTH),
     AllowedMove(State.FAILED, Move.GIVE_UP, State.CLOSED, _OWNER_OR_APPROVER, Action.RETRAIN, REASON_LENGTH),
     AllowedMove(State.SUCCEEDED, Move.REVIEW_OUTCOME, State.CLOSED, _OWNER_OR_APPROVER, Action.RETRAIN, REASON_LENGTH),
@@ -167,8 +169,8 @@ LIFECYCLE: tuple[AllowedMove, ...] = (
 )
 
 
-def allowed_move(state: State | None, move: Move, action: Action) -> AllowedMove:
-    """Return the table's row for this move.
+def allowed_move(state: State | None, move: Move, action: Action | None) -> AllowedMove:
+    """Return the table's row for this move; without an action only the rows that hold for every proposal.
 
     Raises:
         ForbiddenMoveError: there is none, whoever asks.
@@ -177,6 +179,5 @@ def allowed_move(state: State | None, move: Move, action: Action) -> AllowedMove
         if allowed.before is state and allowed.move is move and allowed.action in {None, action}:
             return allowed
     where = f"A decision that is {state.words}" if state else "A decision that does not exist yet"
-    raise ForbiddenMoveError(
-        f"{where} (action: {action.value.replace('_', ' ')}) has no move {move.value.replace('_', ' ')!r}."
-    )
+    what = f" (action: {action.value.replace('_', ' ')})" if action else ""
+    raise ForbiddenMoveError(f"{where}{what} has no move {move.value.replace('_', ' ')!r}.")

@@ -17,7 +17,7 @@ class Policy:
     ``double_loss_effect`` is the effect that a loss of twice the expected one counts as, for very good models.
     """
 
-    version: str = "default-1"
+    version: str = "1"
     cusum_watch: float = 4.0
     cusum_retrain: float = 6.0
     effect_watch: float = 0.08
@@ -50,3 +50,4 @@ def _configuration_hash(policy: Policy) -> str:
 
 
 DEFAULT_POLICY = Policy()
+"""The thresholds of the method itself."""

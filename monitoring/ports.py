@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +12,38 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import date
+    from datetime import date, datetime
 
     from monitoring.audit import AuditEvent
     from monitoring.authority import Subject
     from monitoring.decision import Decision
     from monitoring.evidence import Evidence
+    from monitoring.lifecycle import Action, State
     from monitoring.people import Actor
+    from monitoring.policy_version import PolicyHistory, PolicyVersion
+    from monitoring.retraining import TrainingReport
 
 Days = npt.NDArray[np.datetime64]
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.object_]
 Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class DataCheck:
+    """What the assessment of a day says about a repair: whether the finding is open, and whether the day had rows."""
+
+    day: date
+    is_open: bool
+    has_rows: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How a model's log stands: the last day looked at, and the last one with rows; nothing where there is none."""
+
+    looked_to: date | None
+    last_rows: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +183,30 @@ class DecisionRecords(Protocol):
     def ended_acceptances(self, *, on: date) -> tuple[Decision, ...]:
         """Return the approved acceptances whose date is reached on ``on``."""
 
+    def decisions_in(self, action: Action, state: State) -> tuple[Decision, ...]:
+        """Return the decisions with this action that are in this state."""
+
+    def data_checks(self, decision: Decision, *, on: date) -> tuple[DataCheck, ...]:
+        """Return what the days after a reported repair say of the findings it was for, as known on ``on``, ascending."""
+
+    def traffic(self, model_id: str, *, on: date) -> Traffic:
+        """Return how the model's log stands on ``on``."""
+
+    def label_delay_days(self, model_id: str) -> float | None:
+        """Return the usual time from a prediction to its label, missing if unknown."""
+
+    def measured(self, decision: Decision, *, on: date) -> dict[str, Any] | None:
+        """Return what a retraining brought as plain JSON, as known on ``on``; nothing while nothing can be compared."""
+
+    def has_report(self, report: TrainingReport) -> bool:
+        """Whether the same report of the same run was taken before."""
+
+    def keep_report(self, report: TrainingReport, *, channel: str, now: datetime, row: int | None = None) -> None:
+        """Keep a report that was taken; one that stands in the table as ``row`` is marked, once."""
+
+    def register_version(self, decision: Decision, report: TrainingReport) -> None:
+        """Register the version that a retraining gave; one that is known with another date is refused."""
+
     def add(self, proposals: Sequence[tuple[Decision, AuditEvent]]) -> tuple[Decision, ...]:
         """Store new decisions with their audit events and return them numbered; a second open one is refused."""
 
@@ -177,4 +221,42 @@ class DecisionRegistry(Protocol):
         """Give the records inside one writing transaction; decisions are made one at a time."""
 
     def looking(self) -> AbstractContextManager[DecisionRecords]:
+        """Give the records for reading only."""
+
+
+class PolicyRecords(Protocol):
+    """People and versions of the policy inside one transaction: all of it is stored or nothing."""
+
+    def actor(self, email: str) -> Actor:
+        """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
+
+    def everyone(self) -> tuple[Actor, ...]:
+        """Return every active person."""
+
+    def version(self, number: int) -> PolicyVersion:
+        """Return a version with its answers; UnknownPolicyError when there is none."""
+
+    def history(self) -> PolicyHistory:
+        """Return the approved versions."""
+
+    def proposed(self) -> tuple[PolicyVersion, ...]:
+        """Return the versions that wait for an answer, newest first."""
+
+    def next_number(self) -> int:
+        """Return the number of the next version."""
+
+    def add(self, version: PolicyVersion, event: AuditEvent) -> None:
+        """Store a new version with its audit event."""
+
+    def store(self, moved: PolicyVersion, event: AuditEvent, *, before: PolicyVersion) -> None:
+        """Store a move with its audit event; refused when the version is no longer in the state it was in ``before``."""
+
+
+class PolicyRegistry(Protocol):
+    """Where versions of the policy are kept."""
+
+    def deciding_policies(self) -> AbstractContextManager[PolicyRecords]:
+        """Give the records inside one writing transaction; decisions are made one at a time."""
+
+    def looking_at_policies(self) -> AbstractContextManager[PolicyRecords]:
         """Give the records for reading only."""

@@ -309,9 +309,9 @@ def expected_loss(segment: Segment, i: int, verdict: Verdict, *, effect: float |
 
 
 def assessments_of(
-    segment: Segment, *, first: date, known_on: date | None, since: dict[str, Any]
+    segment: Segment, *, first: date, known_on: date | None, since: dict[str, Any], last: date | None = None
 ) -> Iterator[Assessment]:
-    """Yield the assessment of each day from ``first`` on.
+    """Yield the assessment of each day from ``first`` to ``last``.
 
     Args:
         segment: the version's series.
@@ -319,10 +319,12 @@ def assessments_of(
         known_on: the day whose knowledge the series hold, for days before it; ``None``: each day's own.
         since: ``verdict`` and ``day`` of the run of equal verdicts up to the day before ``first``; changed in place. While
             it has none, the days before ``first`` are judged to find out.
+        last: the last day to give; by default the segment's.
     """
     lost_skill = {FindingKind.PERFORMANCE, FindingKind.NO_BETTER_THAN_NAIVE, FindingKind.RETRAINING_DID_NOT_HELP}
     begin = max(0, (first - segment.first).days) if since.get("verdict") else 0
-    for i in range(begin, len(segment.days)):
+    end = len(segment.days) if last is None else min(len(segment.days), (last - segment.first).days + 1)
+    for i in range(begin, end):
         day = segment.day_at(i)
         found = findings_on(segment, i)
         conclusion = concluded(segment, i, found)
@@ -369,6 +371,7 @@ def not_judged(model: Model, *, version: str, day: date, since: date, sentence: 
         "reference": "none yet",
         "method_version": METHOD_VERSION,
         "configuration": policy.configuration_hash,
+        "policy_version": policy.version,
     }
     finding = Finding(FindingKind.NOT_JUDGED, Verdict.UNKNOWN, "log", since, sentence, evidence=evidence)
     return Assessment(

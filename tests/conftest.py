@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from tests.postgres import PostgresServer, running_postgres
 
@@ -55,13 +55,21 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A fresh window without cookies, in which every request to another host fails the test."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    strays: list[str] = []
-    context.on("request", lambda request: strays.append(request.url) if _leaves_this_machine(request.url) else None)
+    """A fresh window without cookies; a request to another host, an error in its console or a dialog fails the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    complaints: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    context.on("request", lambda request: complaints.append(request.url) if _leaves_this_machine(request.url) else None)
+    context.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("dialog", refuse)
     yield context.new_page()
     context.close()
-    assert strays == []
+    assert complaints == []
 
 
 def _leaves_this_machine(url: str) -> bool:

@@ -40,7 +40,7 @@ from data_access.judged_versions import judged_versions
 from data_access.registry import SCHEMA, Registry
 from data_access.schema import alembic_config, upgrade
 from data_access.tables import ApprovalRow, AssessmentRow, AuditEventRow, DecisionRow, FindingRow, ModelRow, Table
-from monitoring import decide
+from monitoring import decide, follow_up
 from monitoring.audit import FIRST_PREVIOUS_HASH, AuditEvent, chained
 from monitoring.errors import (
     AuditChainError,
@@ -128,7 +128,7 @@ def add_assessment(
             reason="lost skill",
             in_verdict_since=day,
             expected_loss=0.0,
-            policy_version="default-1",
+            policy_version="1",
             method_version="1",
             content_hash="",
             rows=100,
@@ -685,10 +685,10 @@ class RegistryContract:
     def test_an_acceptance_expires_and_the_model_returns_to_the_agenda(self, office: Registry) -> None:
         decision = approve(office, propose(office, action=Action.ACCEPT), by=BEN)
         end = DAY + timedelta(days=90)
-        assert decide.expire_acceptances(office, on=end - timedelta(days=1), now=NOW) == ()
-        (expired,) = decide.expire_acceptances(office, on=end, now=NOW)
+        assert follow_up.whatever_is_due(office, on=end - timedelta(days=1), now=NOW) == ()
+        (expired,) = follow_up.whatever_is_due(office, on=end, now=NOW)
         assert (expired.id, expired.state) == (decision.id, State.EXPIRED)
-        assert decide.expire_acceptances(office, on=end, now=NOW) == ()
+        assert follow_up.whatever_is_due(office, on=end, now=NOW) == ()
         assert decision_queries.audit_events(office, actor="clock")["action"].tolist() == ["expire"]
         assert propose(office, action=Action.ACCEPT).is_open
 

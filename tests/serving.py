@@ -24,13 +24,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(home: Path, *, command: str = "serve", **environment: str) -> Iterator[str]:
+def serving(home: Path, *command: str, **environment: str) -> Iterator[str]:
     """Serve the files in ``home`` with the installed command, from that folder, and give the address of the dashboard."""
     port = free_port()
     variables = {"MODELFOLIO_HOME": str(home), "MODELFOLIO_DEMO_SIGN_IN": "1", **environment}
     with (home / "serve.log").open("w") as log:
         server = subprocess.Popen(
-            [COMMAND, command, "--port", str(port)],
+            [COMMAND, *(command or ["serve"]), "--port", str(port)],
             cwd=home,
             env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,

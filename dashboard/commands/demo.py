@@ -15,6 +15,7 @@ import typer
 from dashboard.commands.assess import assess_once, progress_bar
 from dashboard.commands.serve import LOOPBACK_ADDRESS, refuse_taken_port, serve
 from dashboard.demo_people import add_people
+from dashboard.demo_worker import start_worker
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, load_settings
 from dashboard.simulated import Wanted, start, stop
@@ -50,7 +51,8 @@ def demo(
 ) -> None:
     """Build the sample portfolio if it is not there, assess its history and serve it on this machine.
 
-    Nobody signs in: in the pages you choose whom you act as. The second start takes seconds. A simulated portfolio is made
+    Nobody signs in: in the pages you choose whom you act as. A retraining that is approved is done by an example pipeline, and the
+    new version judged, within half a minute. The second start takes seconds. A simulated portfolio is made
     meanwhile, in the background and in files of its own; the header shows how far it is, and then leads there.
     """
     if at and not FIRST_DAY <= at.date() <= LAST_DAY:
@@ -72,9 +74,11 @@ def demo(
         opener.daemon = True
         opener.start()
     making = start(settings, Wanted(models=simulated)) if simulated else None
+    stop_worker = start_worker(settings, last_day=LAST_DAY)
     try:
         serve(port=port, address=LOOPBACK_ADDRESS)
     finally:
+        stop_worker()
         stop(making)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, performance_chart, session, tables
+from dashboard import carry_out, charts, performance_chart, session, tables
 from dashboard.model_view import tolerance
 from dashboard.presentation import (
     ACTION_VERDICTS,
@@ -25,7 +25,7 @@ from dashboard.presentation import (
     words,
 )
 from dashboard.widgets import colours, complain, empty, notify, quiet, show_notice, small
-from data_access import decision_queries
+from data_access import decision_queries, policy_queries
 from monitoring import decide
 from monitoring.assessment import Basis, Verdict
 from monitoring.errors import ModelfolioError, UnknownDecisionError
@@ -40,6 +40,7 @@ MOST_POINTS = 6
 CHART_DAYS = 120
 CHART_HEIGHT = 220
 LONGEST_ID = 12
+POLICIES_PAGE = tables.MODEL_PAGE.with_name("policies.py")
 
 
 def heading(waiting: pd.DataFrame) -> str:
@@ -104,6 +105,31 @@ def decided_lately() -> None:
     )
 
 
+def policies_waiting() -> None:
+    """Name the versions of the policy that wait for an answer; they are read and answered on their own page."""
+    for version in policy_queries.waiting(session.registry(), on=session.today()):
+        st.page_link(
+            POLICIES_PAGE,
+            label=f"Version {version.number} of the policy waits for an answer",
+            query_params={"version": str(version.number)},
+        )
+
+
+def to_carry_out() -> None:
+    """List the approved decisions on which this person has the next move."""
+    mine = [decision for decision in session.approved_decisions() if carry_out.moves_of(decision)]
+    if not mine:
+        return
+    st.markdown("**For you to carry out**")
+    for decision in mine[:MOST_POINTS]:
+        what = f"{ACTION_WORDS[decision.action.value]}: {escape_markdown(decision.subject.name, longest=40)}"
+        if st.button(f"{what}, {decision.state.words}", type="tertiary", key=f"ap_carry_out_{decision.id}"):
+            view = "views/retraining.py" if decision.action is Action.RETRAIN else "views/approvals.py"
+            st.switch_page(view, query_params={"decision": str(decision.id)})
+    if len(mine) > MOST_POINTS:
+        st.markdown(quiet(f"and {len(mine) - MOST_POINTS} more"))
+
+
 def bullets(title: str, points: list[str], *, none: str) -> None:
     """List sentences from the registry."""
     listed(title, [escape_markdown(point, longest=220) for point in points], none=none)
@@ -148,7 +174,8 @@ def state_line(decision: Decision, review: Review) -> str:
         "accept": [f"expires {short_date(decision.accept_until)}" if decision.accept_until else "expires"],
     }[decision.action.value]
     path = [f"**Proposed {short_date(decision.proposed_on)}**", f"approved ({given} of {needed})", *steps]
-    return f"{path[0]} {quiet('→ ' + ' → '.join(path[1:]))}  \n{small(escape_markdown(review.waiting_for))}"
+    waits = review.waiting_for if decision.state is State.PROPOSED else carry_out.waits_for(decision)
+    return f"{path[0]} {quiet('→ ' + ' → '.join(path[1:]))}  \n{small(escape_markdown(waits))}"
 
 
 def proposal(decision: Decision, review: Review) -> None:
@@ -339,6 +366,8 @@ def page() -> None:
             empty("No proposal is open.", "Propose from a model's page, or tick models in the portfolio.")
         else:
             chosen = queue(waiting, asked)
+        policies_waiting()
+        to_carry_out()
         decided_lately()
     if chosen is None:
         return
@@ -351,7 +380,10 @@ def page() -> None:
             st.markdown(escape_markdown(error))
             return
         proposal(review.decision, review)
-    decide_bar(review.decision, review)
+    if review.decision.state is State.PROPOSED:
+        decide_bar(review.decision, review)
+    else:
+        carry_out.bar(review.decision)
 
 
 page()

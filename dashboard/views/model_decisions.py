@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import glossary, session
+from dashboard import carry_out, glossary, session
 from dashboard.presentation import ACTION_NOUNS, escape_markdown, short_date, words
 from dashboard.widgets import quiet
-from monitoring.lifecycle import Move, State
+from monitoring.lifecycle import Action, Move, State
 
 if TYPE_CHECKING:
     from dashboard.model_view import ModelView
@@ -76,9 +76,12 @@ def one_decision(decision: Decision) -> None:
             st.markdown(
                 f"- **{escape_markdown(session.person_name(answer.person))}** ({roles}) {said} on {short_date(answer.answered_on)}{comment}"
             )
-        if decision.state.is_open:
+        if decision.decided_on is not None and decision.state.is_open:
+            st.markdown(quiet(escape_markdown(carry_out.waits_for(decision))))
+        is_retraining = decision.action is Action.RETRAIN and bool(decision.approvers)
+        if decision.state.is_open or (is_retraining and decision.state is State.CLOSED):
             st.page_link(
-                "views/approvals.py",
+                "views/retraining.py" if is_retraining and decision.decided_on else "views/approvals.py",
                 label="Open decision",
                 icon=":material/gavel:",
                 query_params={"decision": str(decision.id)},

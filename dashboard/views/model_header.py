@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import glossary, session
+from dashboard import glossary, model_list, session
 from dashboard.presentation import (
     ACTION_NOUNS,
     BASIS_WORDS,
@@ -55,11 +55,11 @@ def asked_day(today: date) -> date:
 
 def neighbours(model_id: str) -> None:
     """Show where the model stands in the list and the way to the next; the arrow keys do the same."""
-    ids = session.model_list(model_id)
+    ids, which = model_list.list_around(model_id)
     at = ids.index(model_id) if model_id in ids else None
     if at is None or len(ids) < 2:  # noqa: PLR2004 - a list of one has no next
         return
-    st.markdown(small(f"{at + 1:,} of {len(ids):,}"), width="content", help=session.model_list_words())
+    st.markdown(small(f"{at + 1:,} of {len(ids):,}"), width="content", help=which)
     for label, to, key in (("Previous", at - 1, "Left"), ("Next", at + 1, "Right")):
         there = 0 <= to < len(ids)
         st.button(

@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import session, tables
+from dashboard import glossary, model_list, portfolio_session, session, tables
+from dashboard.portfolio_filters import (
+    ORDER_WORDS,
+    asked_in_url,
+    clear_filters,
+    compared_with,
+    keep_address,
+    model_filters,
+    order_in_url,
+    verdict_counts,
+)
+from dashboard.portfolio_table import portfolio_columns
 from dashboard.presentation import (
-    VERDICT_LABELS,
     csv_bytes,
     instant,
     joined,
     long_date,
     number,
-    one_line,
     plural,
     shift_sentence,
     short_date,
-    signed,
 )
 from dashboard.propose import propose_button
-from dashboard.widgets import chosen_from_url, colours, empty, remember_in_url, show_notice, small, url_filter
-from data_access import portfolio_queries
-from data_access.portfolio_queries import MOST_ROWS, RETIRED, TIER_NOT_SET, VERDICT_ORDER, PortfolioFilter, Standing
-from monitoring.assessment import Basis, Verdict
+from dashboard.widgets import colours, empty, remember_in_url, show_notice, small
+from data_access.portfolio_filter import STALE_AFTER_DAYS, PortfolioFilter
+from data_access.portfolio_queries import MOST_ROWS
+from monitoring.assessment import Verdict
 from monitoring.error_control import beyond_chance, chance_of, expected_chance_signals
 from monitoring.policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
     from datetime import date
 
-    import pandas as pd
-
-STALE_AFTER_DAYS = 2
-FILTER_KEYS = ("pf_verdict", "pf_q", "pf_tier", "pf_team", "pf_use_case", "pf_owner")
-LAST_ADDRESS = "pf_last_address"
-FILTER_NAMES = ("verdict", "q", "tier", "team", "use_case", "owner", "shift")
+    from data_access.portfolio_standing import Standing
 
 
 def heading(standing: Standing, wanted: PortfolioFilter) -> str:
+    if not standing.models + standing.retired:
+        return "No model passes these filters"
     models = f"{standing.judged:,} of {plural(standing.models, 'model')}"
-    which = "" if wanted.is_empty else "chosen "
+    which = "" if wanted.without_verdicts.is_empty else "chosen "
     needing = standing.needing_someone
     rest = f"{needing:,} need{'s' if needing == 1 else ''} someone" if needing else "nothing needs anyone"
     return f"{models.replace(' model', f' {which}model', 1)} judged; {rest}"
@@ -71,51 +76,6 @@ def coverage(standing: Standing) -> str:
     return " ".join(parts)
 
 
-def count_label(standing: Standing, verdict: str) -> str:
-    kind = Verdict(verdict)
-    change = signed(standing.changes[kind])
-    label = f"{VERDICT_LABELS[kind].markdown}\u2003**{standing.counts[kind]:,}**"
-    return f"{label}\u2002{small(change)}" if change else label
-
-
-def verdict_counts(wanted_from_url: PortfolioFilter) -> tuple[str, ...]:
-    """Show the counts, each a filter, and return the chosen verdicts."""
-    standing = session.standing(wanted_from_url)
-    with st.container(key="counts"):
-        chosen = st.segmented_control(
-            "Verdict",
-            VERDICT_ORDER,
-            selection_mode="multi",
-            default=chosen_from_url("verdict", VERDICT_ORDER),
-            format_func=lambda verdict: count_label(standing, verdict),
-            key="pf_verdict",
-            on_change=lambda: remember_in_url("verdict", st.session_state.pf_verdict),
-            width="stretch",
-            label_visibility="collapsed",
-        )
-    return tuple(chosen or ())
-
-
-def asked_in_url() -> PortfolioFilter:
-    """Return the filters of the address, so that a copied link shows the same rows; what does not exist is ignored."""
-    offered = session.filter_options()
-    return PortfolioFilter(
-        verdicts=tuple(chosen_from_url("verdict", VERDICT_ORDER)),
-        tiers=tuple(int(tier) for tier in chosen_from_url("tier", [str(tier) for tier in offered.tiers])),
-        teams=tuple(chosen_from_url("team", offered.teams)),
-        use_cases=tuple(chosen_from_url("use_case", offered.use_cases)),
-        owners=tuple(chosen_from_url("owner", list(offered.owners))),
-        text=st.query_params.get("q", ""),
-        model_ids=shift_in_url(),
-    )
-
-
-def shift_in_url() -> tuple[str, ...]:
-    """Return the models of the open shift that the address names by its day; a shift that is over filters nothing."""
-    asked = st.query_params.get("shift")
-    return next((shift.models for shift in session.open_shifts() if shift.day.isoformat() == asked), ())
-
-
 def shift_card() -> None:
     """Show the open portfolio shifts, quietly: what moved since when, whether a feed broke, and which models."""
     shifts = session.open_shifts()
@@ -123,103 +83,46 @@ def shift_card() -> None:
         return
     with st.container(border=True, key="shift", gap="xsmall"):
         for shift in shifts:
-            words, press = st.columns([4, 1], vertical_alignment="center")
-            words.markdown(shift_sentence(shift))
-            chosen = st.query_params.get("shift") == shift.day.isoformat()
-            press.button(
-                "Show all models" if chosen else f"Show {plural(len(shift.models), 'model')}",
-                key=f"pf_shift_{shift.day.isoformat()}",
-                on_click=remember_in_url,
-                args=("shift", "" if chosen else shift.day.isoformat()),
-                type="tertiary",
-                width="stretch",
-            )
+            day = shift.day.isoformat()
+            chosen = st.query_params.get("shift") == day
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(shift_sentence(shift), width="stretch")
+                st.button(
+                    "Show all models" if chosen else f"Show {plural(len(shift.models), 'model')}",
+                    key=f"pf_shift_{day}",
+                    on_click=remember_in_url,
+                    args=("shift", "" if chosen else day),
+                    type="tertiary",
+                )
+                if st.button("See the shift", key=f"pf_see_{day}"):
+                    st.switch_page(tables.SHIFTS_PAGE, query_params={"shift": day})
 
 
-def model_filters() -> None:
-    """Show the filters on the model; they write the address, which the next run reads."""
-    offered = session.filter_options()
-    search, tier, team, use_case, owner, clear = st.columns([2.4, 1.2, 1.5, 1.4, 1.4, 0.9], gap="small")
-    with search:
-        st.text_input(
-            "Find",
-            value=st.query_params.get("q", ""),
-            key="pf_q",
-            type="search",
-            placeholder="Find a model, owner or purpose",
-            label_visibility="collapsed",
-            on_change=lambda: remember_in_url("q", st.session_state.pf_q),
-        )
-    with tier:
-        url_filter(
-            "Tier",
-            name="tier",
-            key="pf_tier",
-            options=[str(tier) for tier in offered.tiers],
-            shown=lambda tier: "Tier not set" if tier == str(TIER_NOT_SET) else f"Tier {tier}",
-            placeholder="All tiers",
-        )
-    with team:
-        url_filter("Team", name="team", key="pf_team", options=offered.teams, shown=one_line, placeholder="All teams")
-    with use_case:
-        url_filter(
-            "Use case",
-            name="use_case",
-            key="pf_use_case",
-            options=offered.use_cases,
-            shown=one_line,
-            placeholder="All use cases",
-        )
-    with owner:
-        url_filter(
-            "Owner",
-            name="owner",
-            key="pf_owner",
-            options=list(offered.owners),
-            shown=lambda owner: one_line(offered.owners.get(owner, owner)),
-            placeholder="All owners",
-        )
-    with clear:
-        if not asked_in_url().is_empty:
-            st.button("Clear filters", type="tertiary", on_click=clear_filters)
-
-
-def clear_filters() -> None:
-    for name in FILTER_NAMES:
-        st.query_params.pop(name, None)
-    for key in FILTER_KEYS:
-        st.session_state.pop(key, None)
-
-
-def everything_that_passes(wanted: PortfolioFilter) -> bytes:
+def everything_that_passes(wanted: PortfolioFilter, order: str) -> bytes:
     """Return the CSV: every model that passes the filters, not only those on screen."""
-    rows, _ = portfolio_queries.overview(session.registry().engine, day=session.today(), wanted=wanted, most_rows=None)
-    return csv_bytes(rows)
+    return csv_bytes(portfolio_session.rows(portfolio_session.listed(wanted, order)))
 
 
 def as_known(standing: Standing, today: date) -> str:
     assessed = f", assessed {instant(standing.assessed_at)}" if standing.assessed_at else ""
-    return f"As known on {long_date(today)}{assessed}"
+    return f"As known on {long_date(today)}{assessed} · {compared_with(standing)}"
 
 
-def count_line(shown: int, total: int) -> str:
+def count_line(shown: int, total: int, order: str) -> str:
     first = f"{shown:,} of {plural(total, 'model')}" if shown < total else plural(total, "model")
+    words = ORDER_WORDS[order]
     return (
-        f"{first}, worst expected loss first · sparklines: last 28 days, advantage over the naive forecast from 40 to 110 % of the "
-        "reference's, drift from 0 to 2 times its threshold · click a cell to open the model, tick rows to propose"
+        f"{first}, {words[:1].lower()}{words[1:]} · sparklines: last 28 days, advantage over the naive forecast from 40 to 110 % of the "
+        "reference's, drift from 0 to 2 times its threshold, traffic from 0 to 2 times the usual · click a cell to open the model, "
+        "tick rows to propose"
     )
 
 
-def chance_line(rows: pd.DataFrame, standing: Standing) -> str:
-    """Return how many measured losses are more than chance, and how many signals chance alone would give.
-
-    Only for a list of every verdict: what stands out is told against all models that were measured.
-    """
+def chance_line(standing: Standing) -> str:
+    """Return how many measured losses are more than chance, and how many signals chance alone would give."""
     if not standing.measured:
         return ""
-    is_measured = rows["basis"].eq(Basis.REALISED.value) & rows["service_state"].ne(RETIRED)
-    z = rows.loc[is_measured, "z_28"].astype(float).dropna()
-    found = beyond_chance([chance_of(value) for value in z], models=standing.measured)
+    found = beyond_chance([chance_of(distance) for distance in standing.distances], models=standing.measured)
     signals = expected_chance_signals(standing.measured, level=DEFAULT_POLICY.cusum_retrain)
     stands_out = (
         f"{number(found)} of {plural(standing.measured, 'model')} measured on labels {'has' if found == 1 else 'have'} lost "
@@ -231,92 +134,99 @@ def chance_line(rows: pd.DataFrame, standing: Standing) -> str:
     return f"{stands_out[:1].upper()}{stands_out[1:]} · by chance alone {monthly} a month"
 
 
-def table(rows: pd.DataFrame, advantage: Any, drift: Any) -> list[str]:
+def table(wanted: PortfolioFilter, order: str) -> list[str]:
     """Show the ranked table and return the ids of the ticked models; a clicked cell opens its model."""
-    ids = list(rows["model_id"])
-    key = tables.table_key("pf_table", ids)
+    ids, rows = portfolio_session.table(wanted, order)
     event = st.dataframe(
-        tables.portfolio_table(rows, advantage=advantage, drift=drift, today=session.today(), colours=colours()),
-        column_config=tables.portfolio_columns(colours()),
+        rows,
+        column_config=portfolio_columns(colours()),
         hide_index=True,
         row_height=32,
-        height=tables.height(len(rows), most=16),
+        height=tables.height(len(ids), most=16),
         placeholder="",
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
-        key=key,
-        alt="Every model with its verdict, why, the advantage it keeps, its drift, tier, owner and open decision.",
+        key=tables.table_key("pf_table", ids),
+        alt="Every model with its verdict, why, the advantage it keeps, its drift, traffic, tier, owner and open decision.",
     )
     if event.selection.cells:
         tables.forget_selection()
-        session.remember_list(ids)
+        model_list.remember(ids)
         st.switch_page(tables.MODEL_PAGE, query_params={"model": ids[event.selection.cells[0][0]]})
     return [ids[row] for row in event.selection.rows if row < len(ids)]
 
 
-def keep_address() -> None:
-    """Remember the filters; the browser's Back from a model brings its address here, and then they are put back."""
-    if "model" in st.query_params:
-        st.query_params.from_dict(st.session_state.get(LAST_ADDRESS, {}))
-    st.session_state[LAST_ADDRESS] = {
-        name: st.query_params.get_all(name) for name in FILTER_NAMES if name in st.query_params
-    }
+def nothing_registered() -> None:
+    st.title("No model is registered yet")
+    empty(
+        "Import a folder with a model card, map a table you already have, or look at the sample portfolio.",
+        "What is imported is judged by `modelfolio assess`; until then a model is listed as not judged.",
+        command="modelfolio import path/to/folder\nmodelfolio map path/to/model.json\nmodelfolio assess\nmodelfolio demo",
+    )
 
 
-def page() -> None:
-    keep_address()
-    wanted = asked_in_url()
-    standing = session.standing(wanted)
-    today = session.today()
-    if not standing.models + standing.retired and wanted.is_empty:
-        st.title("No model is registered yet")
-        empty(
-            "Import a folder with a model card, map a table you already have, or look at the sample portfolio.",
-            command="modelfolio import path/to/folder\nmodelfolio map path/to/model.json\nmodelfolio demo",
-        )
-        return
-    show_notice()
-    answer, actions = st.columns([3, 1], vertical_alignment="center")
-    answer.title(heading(standing, wanted), anchor=False)
-    action_place = actions.container(horizontal=True, horizontal_alignment="right")
-    why, known = st.columns([2.2, 1])
-    why.markdown(small(coverage(standing)))
-    known.markdown(small(as_known(standing, today)), text_alignment="right")
-    if standing.newest_day and (today - standing.newest_day).days > STALE_AFTER_DAYS:
+def nothing_passes() -> None:
+    everyone = portfolio_session.standing(PortfolioFilter())
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(f"There are {plural(everyone.models + everyone.retired, 'model')} in all.", width="content")
+        st.button("Clear filters", on_click=clear_filters, key="pf_clear_empty")
+
+
+def notes_on_assessment(standing: Standing, today: date) -> None:
+    """Say above everything when there is no assessment yet, or an old one."""
+    if standing.newest_day is None:
+        st.info("Nothing is assessed yet. Run `modelfolio assess`.", icon=":material/schedule:")
+    elif (today - standing.newest_day).days > STALE_AFTER_DAYS:
         st.info(
             f"Stale: last assessed for {short_date(standing.newest_day)}, {plural((today - standing.newest_day).days, 'day')} "
             "ago. Verdicts below are of that day. Run `modelfolio assess`.",
             icon=":material/schedule:",
         )
+
+
+def page() -> None:
+    keep_address()
+    wanted, order = asked_in_url(), order_in_url()
+    ranking, today = portfolio_session.ranking(wanted, order), session.today()
+    standing = ranking.standing
+    if not ranking.rows and wanted.is_empty:
+        nothing_registered()
+        return
+    show_notice()
+    answer, actions = st.columns([3, 1.4], vertical_alignment="center")
+    answer.title(heading(standing, wanted), anchor=False, help=glossary.meaning("verdict", "basis"))
+    action_place = actions.container(horizontal=True, horizontal_alignment="right")
+    why, known = st.columns([1.8, 1.2])
+    why.markdown(small(coverage(standing)))
+    known.markdown(small(as_known(standing, today)), text_alignment="right")
+    notes_on_assessment(standing, today)
     shift_card()
-    verdict_counts(wanted)
+    verdict_counts(standing)
     model_filters()
-    rows, total, advantage, drift = session.overview(wanted)
+    total = len(ranking.of(wanted.verdicts))
     ticked: list[str] = []
-    if rows.empty:
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f"No model passes these filters; there are {number(portfolio_models())} in all.")
-            st.button("Clear filters", on_click=clear_filters, key="pf_clear_empty")
-    else:
-        ticked = table(rows, advantage, drift)
-        chance = "" if wanted.verdicts else chance_line(rows, standing)
-        said = (count_line(min(len(rows), MOST_ROWS), total), chance)
+    if total:
+        ticked = table(wanted, order)
+        said = (
+            count_line(min(total, MOST_ROWS), total, order),
+            "" if wanted.verdicts else chance_line(standing),
+        )
         st.markdown("  \n".join(small(line) for line in said if line))
+    else:
+        nothing_passes()
     with action_place:
+        if not wanted.is_empty:
+            st.button("Clear filters", type="tertiary", on_click=clear_filters, key="pf_clear")
         st.download_button(
             "CSV",
-            data=lambda: everything_that_passes(wanted),
+            data=lambda: everything_that_passes(wanted, order),
             file_name=f"portfolio-{today.isoformat()}.csv",
             mime="text/csv",
             on_click="ignore",
-            disabled=rows.empty,
+            disabled=not total,
+            help=f"Every model that passes the filters: {number(total)}.",
         )
         propose_button(ticked)
-
-
-def portfolio_models() -> int:
-    everyone = session.standing(PortfolioFilter())
-    return everyone.models + everyone.retired
 
 
 page()

@@ -9,12 +9,14 @@ import pytest
 
 import benchmarks
 from benchmarks import (
+    measure_against_uis,
     measure_agreement,
     measure_growth,
     measure_headline,
     measure_pages,
     measure_storage,
     measure_unchanged,
+    uis,
 )
 from benchmarks.home import Size, log_of, reference_of
 from benchmarks.measuring import Claim, Measured, cpu_seconds, spending
@@ -76,6 +78,27 @@ def test_the_portfolio_page_is_measured_with_as_many_models_as_asked_for(monkeyp
     found = measure_pages.measure((3, 8), most_rows=4)
     assert [value(found, f"portfolio page, {models} models: rows sent") for models in (3, 8)] == [3, 8]
     assert value(found, "portfolio page, 8 models: sent") > value(found, "portfolio page, 3 models: sent") > 1
+
+
+@pytest.mark.browser
+def test_pages_are_measured_against_the_peers_that_are_installed(
+    chromium: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uis, "mlflow_command", lambda: None)
+    found = measure_against_uis.measure(
+        (12,), projects=2, registered=0, rounds=1, people=2, think_seconds=0.1, choices=1
+    )
+    assert value(found, "ours, 12 models: time to a usable list / evidently ui") > 0
+    assert value(found, "ours, 12 models: over the wire for the list") > 5
+    assert value(found, "ours, 12 models, 2 people at once: median wait / one person's") > 0
+
+
+def test_mlflow_is_found_beside_us_or_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path / "elsewhere"))
+    assert uis.mlflow_command() is None
+    (tmp_path / "mlflow").touch(mode=0o755)
+    assert uis.mlflow_command() == tmp_path / "mlflow"
 
 
 @pytest.mark.parametrize("kind", [EvidentlyTests, EvidentlyReport, pytest.param(NannyML, marks=WITHOUT_NANNYML)])

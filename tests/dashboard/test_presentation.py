@@ -4,7 +4,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from dashboard import presentation, tables
+from dashboard import portfolio_table, presentation
 
 HOSTILE = (
     "<img src=x onerror=..> [click](javascript:..) ![t](https://..) :red[x] $x$ :material/x: :red-badge[x] `c` *b*"
@@ -75,7 +75,7 @@ def evidence(**changes: Any) -> dict[str, Any]:
         "verdict": "retrain",
         "basis": "realised",
         "version": "v1",
-        "policy_version": "default-1",
+        "policy_version": "1",
         "method_version": "1",
         "day": "2026-11-13",
         "measures": {"effect": 0.27, "labels_28": 35_100, "metric": "AUC", "metric_value": 0.8},
@@ -101,5 +101,5 @@ def test_same_evidence_has_no_changes() -> None:
 
 @pytest.mark.parametrize(("share", "shown"), [(68.2, "68 %"), (112.0, "112 %"), (-18_612.0, "none")])
 def test_advantage_below_the_naive_forecast_is_none(share: float, shown: str) -> None:
-    assert tables.kept(share) == shown
-    assert tables.kept_estimate(share) == f"{shown} est."
+    assert portfolio_table.kept(share) == shown
+    assert portfolio_table.kept(share, is_estimate=True) == f"{shown} est."

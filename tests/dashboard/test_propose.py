@@ -82,8 +82,9 @@ def test_open_decision_is_not_proposed_twice(drawer: AppTest, registry: Registry
     submit(choose(drawer, Action.SUSPEND), REASON)
     page = drawer.run()
 
-    assert len(page.warning) == 3
-    assert "already proposed" in page.warning[0].value
+    (warning,) = page.warning
+    assert "Sme default, Mule account and Card churn: Suspension is already proposed" in warning.value
+    assert "They are left out." in warning.value
 
 
 def test_models_of_others_are_left_out_for_an_owner(drawer: AppTest, registry: Registry) -> None:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
-from data_access.assessment_store import RegistryAssessments, Write
+from data_access.assessment_store import RegistryAssessments
+from data_access.put_off import Write
+from data_access.put_off import store as store_all
 from data_access.read_ahead import ReadAhead
 from data_access.shift_store import RegistryShifts, crowds
 from data_access.tables import AssessmentRow, ModelRow
@@ -144,8 +146,7 @@ class SmallPortfolio:
         ahead, put_off = read_ahead(self.registry, names), list[Write]()
         yield RegistryAssessments(self.registry, ahead, put_off), RegistryShifts(self.registry, ahead, put_off)
         with self.registry.write() as session:
-            for write in put_off:
-                write(session)
+            store_all(session, put_off)
 
     def searches(self, last: date) -> int:
         shifts = RegistryShifts(self.registry)

@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from data_access import portfolio_queries
-from data_access.portfolio_queries import PortfolioFilter
+from data_access.portfolio_filter import PortfolioFilter
+from data_access.portfolio_standing import ranking
 from data_access.registry import Registry
 from data_access.tables import AssessmentRow
 from monitoring.assessment import Verdict
@@ -37,8 +38,8 @@ def learned_later(registry: Registry, model_id: str, *, day: date, known_on: dat
 
 
 def verdict(registry: Registry, *, day: date) -> str:
-    rows, _ = portfolio_queries.overview(registry.engine, day=day, wanted=EVERYTHING)
-    return str(rows.loc[0, "verdict"])
+    ranked = ranking(registry.engine, day=day, wanted=EVERYTHING).rows
+    return str(portfolio_queries.overview(registry.engine, day=day, ranked=ranked).loc[0, "verdict"])
 
 
 def test_what_became_known_later_is_invisible_before_and_counts_after(registry: Registry) -> None:
@@ -53,12 +54,13 @@ def test_sparkline_holds_each_day_as_last_known(registry: Registry) -> None:
     builders.add_models(registry, Built("m", Verdict.KEEP, days=20), Built("never", None))
     learned_later(registry, "m", day=TODAY - timedelta(days=3), known_on=TODAY, verdict=Verdict.WATCH)
 
-    advantage, drift = portfolio_queries.sparklines(registry.engine, model_ids=("never", "m"), day=TODAY)
+    lines = portfolio_queries.sparklines(registry.engine, model_ids=("never", "m"), day=TODAY)
 
-    assert advantage.shape == drift.shape == (2, 28)
-    assert np.isnan(advantage[0]).all()
-    assert np.isnan(advantage[1, :8]).all()
-    assert advantage[1, -4] == pytest.approx(0.5)
+    assert lines.advantage.shape == lines.drift.shape == lines.traffic.shape == (2, 28)
+    assert np.isnan(lines.advantage[0]).all()
+    assert np.isnan(lines.advantage[1, :8]).all()
+    assert lines.advantage[1, -4] == pytest.approx(0.5)
+    assert lines.traffic[1, -1] == 1.0
 
 
 def test_counts_change_against_a_week_before(registry: Registry) -> None:
@@ -69,20 +71,12 @@ def test_counts_change_against_a_week_before(registry: Registry) -> None:
         Built("gone", Verdict.RETIRE, service_state="retired"),
     )
 
-    standing = portfolio_queries.standing(registry.engine, day=TODAY, wanted=EVERYTHING)
+    standing = ranking(registry.engine, day=TODAY, wanted=EVERYTHING).standing
 
     assert standing.counts[Verdict.RETRAIN] == 2
     assert standing.changes[Verdict.RETRAIN] == 1
     assert standing.changes[Verdict.KEEP] == -1
     assert (standing.models, standing.judged, standing.needing_someone, standing.retired) == (2, 2, 2, 1)
-
-
-def test_no_more_rows_than_asked_and_the_total_is_told(registry: Registry) -> None:
-    builders.add_models(registry, *(Built(f"m{number}", days=1, days_in_verdict=1) for number in range(5)))
-
-    rows, total = portfolio_queries.overview(registry.engine, day=TODAY, wanted=EVERYTHING, most_rows=3)
-
-    assert (len(rows), total) == (3, 5)
 
 
 def test_newest_assessment_is_sought_in_the_index(registry: Registry) -> None:
@@ -93,7 +87,7 @@ def test_newest_assessment_is_sought_in_the_index(registry: Registry) -> None:
         "before_cursor_execute",
         lambda *call: statements.append(call[2]) if "LIMIT" in call[2] else None,
     )
-    portfolio_queries.overview(registry.engine, day=TODAY, wanted=EVERYTHING)
+    ranking(registry.engine, day=TODAY, wanted=EVERYTHING)
     with registry.engine.connect() as connection:
         parameters = ("1",) * statements[0].count("?")
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statements[0]}", parameters).all()

@@ -28,13 +28,6 @@ pytestmark = pytest.mark.browser
 MODEL = "/model?model=ewr-air-time"
 REASON = "Squared error has doubled since July."
 COMMENT = "Retrain on May and June, compare on July."
-ADDRESSES = (
-    "/",
-    "/approvals",
-    "/audit",
-    "/model?model=no-such-model",
-    *(f"{MODEL}&tab={tab}" for tab in ("Overview", "Performance", "Drift", "Data quality", "Decisions", "Deep dive")),
-)
 
 
 @pytest.fixture(scope="module")
@@ -138,18 +131,6 @@ def test_link_to_a_tab_opens_that_tab_in_a_fresh_browser(address: str, page: Pag
     context.close()
 
 
-def test_every_page_fits_its_window_and_asks_no_other_host(address: str, page: Page) -> None:
-    # The page fixture fails the test when a request leaves this machine.
-    for path in ADDRESSES:
-        visit(page, address + path)
-        assert page.get_by_test_id("stException").count() == 0, path
-        assert "Traceback" not in page.inner_text("body"), path
-        for width, height in ((1440, 900), (1280, 720)):
-            page.set_viewport_size({"width": width, "height": height})
-            widest: int = page.evaluate("document.documentElement.scrollWidth")
-            assert widest <= width, f"{path} at {width}"
-
-
 def test_click_in_the_drift_map_shows_that_feature_on_that_day(address: str, page: Page) -> None:
     visit(page, f"{address}{MODEL}&tab=Drift")
     plot = page.locator(".st-key-m_map .js-plotly-plot")
@@ -173,18 +154,23 @@ def test_click_in_the_drift_map_shows_that_feature_on_that_day(address: str, pag
     expect(page.get_by_text(words)).to_be_visible()
 
 
-def test_deep_dive_is_a_file_to_take_away(address: str, page: Page) -> None:
+def test_deep_dive_goes_on_without_the_page_and_is_there_after_a_reload(address: str, page: Page) -> None:
     visit(page, f"{address}{MODEL}&tab=Deep dive")
     page.get_by_role("button", name="Make the report").click()
-    button = page.get_by_role("button", name="Download the report")
-    button.wait_for(timeout=120_000)
-    with page.expect_download() as started:
-        button.click()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Make the report").click()
+    page.get_by_role("progressbar").wait_for(timeout=PATIENCE)
+    visit(page, f"{address}{MODEL}&tab=Drift")
 
-    file = started.value
-    report = Path(file.path()).read_text(encoding="utf-8")
-    assert file.suggested_filename == "ewr-air-time-deep-dive-2021-07-17.html"
-    assert "<html" in report[:500]
+    visit(page, f"{address}{MODEL}&tab=Deep dive")
+    page.get_by_test_id("stIFrame").wait_for(timeout=300_000)
+    visit(page, f"{address}{MODEL}&tab=Deep dive")
+    expect(page.get_by_test_id("stIFrame")).to_be_visible(timeout=PATIENCE)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download as HTML").click()
+
+    report = Path(started.value.path()).read_text(encoding="utf-8")
+    assert started.value.suggested_filename == "ewr-air-time-deep-dive-drift-2021-07-17.html"
     assert "sched_min" in report
     assert "connect-src 'none'" in report
 

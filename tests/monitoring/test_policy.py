@@ -5,7 +5,7 @@ from dataclasses import asdict
 from monitoring.policy import DEFAULT_POLICY
 
 SECTION_15 = {
-    "version": "default-1",
+    "version": "1",
     "cusum_watch": 4.0,
     "cusum_retrain": 6.0,
     "effect_watch": 0.08,

@@ -2,7 +2,9 @@ import asyncio
 import socket
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,44 @@ def test_every_response_carries_the_security_headers() -> None:
     assert "frame-ancestors 'self'" in policy
     assert "http:" not in policy
     assert "*" not in policy
+
+
+def page_of(body: bytes, *, kind: bytes = b"text/html", path: str = "/model") -> tuple[dict[str, str], bytes]:
+    """What a browser that asks for a page gets when Streamlit answers ``body``, in two pieces."""
+    sent: list[dict[str, Any]] = []
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        assert b"accept-encoding" not in dict(scope["headers"]) or path != "/model"
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+        await send({"type": "http.response.body", "body": body[:20], "more_body": True})
+        await send({"type": "http.response.body", "body": body[20:]})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": path, "headers": [(b"accept", b"text/html,*/*"), (b"accept-encoding", b"gzip")]}
+    asyncio.run(server.SecurityHeaders(server.FirstPage(app))(scope, send, send))  # type: ignore[arg-type]  # nothing is received
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return headers, b"".join(message.get("body", b"") for message in sent[1:])
+
+
+def test_first_page_may_run_its_own_scripts_and_no_others() -> None:
+    headers, body = page_of(b"<html><head><script>own()</script></head></html>")
+    own = "'sha256-" + b64encode(sha256(b"own()").digest()).decode() + "'"
+    (allowed,) = [part for part in headers["content-security-policy"].split("; ") if part.startswith("script-src")]
+
+    assert own in allowed
+    assert allowed.count("'sha256-") == 2
+    assert "unsafe-inline" not in allowed
+    assert b"BACKEND_BASE_URL" in body
+    assert headers["content-length"] == str(len(body))
+
+
+def test_what_is_no_page_and_a_report_pass_as_they_are() -> None:
+    assert page_of(b"<head>a picture of twenty bytes", kind=b"image/png")[1] == b"<head>a picture of twenty bytes"
+    headers, body = page_of(b"<head>a report of twenty bytes", path="/deep-dive/x/drift.html")
+    assert body == b"<head>a report of twenty bytes"
+    assert "sha256" not in headers["content-security-policy"]
 
 
 def test_health_is_told_without_details(empty_registry: Registry, tmp_path: Path) -> None:

@@ -94,3 +94,10 @@ def test_models_that_are_clean_again_are_not_among_those_concerned(registry: Reg
 def test_a_hostile_source_is_shown_as_text(registry: Registry, open_page: Open) -> None:
     add_shift(registry, source=builders.HOSTILE_NAMES[1])
     assert "![t]" not in texts(open_page())
+
+
+def test_the_card_leads_to_the_shift(registry: Registry, open_page: Open) -> None:
+    add_shift(registry)
+    page = pressed(open_page(), "See the shift")
+    assert page.title[0].value == "One shift is open: 37 of 61 models on bureau scores, since 18 Nov"
+    assert page.query_params["shift"] == BEGAN.isoformat()

@@ -1,0 +1,95 @@
+"""People at the pages without their browsers: sessions over the websocket that a browser would open, with time to think."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import connect
+from websockets.typing import Origin, Subprotocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from websockets.asyncio.client import ClientConnection
+
+FILTERS: tuple[dict[str, str], ...] = ({"verdict": "retrain"}, {"tier": "2"}, {"verdict": "watch", "tier": "1"}, {})
+"""What each person chooses one after the other: the filters are the address, so every choice is a query and a new table."""
+PATIENCE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What people waited for, in seconds, and what their sessions take of the server's memory, in MB each."""
+
+    first: list[float]
+    reruns: list[float]
+    session_megabytes: float
+
+    @property
+    def rerun(self) -> float:
+        """The median wait for a choice."""
+        return statistics.median(self.reruns)
+
+
+def crowd(server: str, people: int, *, think_seconds: float, choices: int, memory: Callable[[], float]) -> Crowd:
+    """Let so many people open the portfolio at once and choose filters, each with time to think in between.
+
+    Args:
+        server: the address of the pages.
+        people: sessions open at the same time.
+        think_seconds: mean pause before a choice; it differs from person to person, the same way in every run.
+        choices: of each person, after the first page.
+        memory: gives the server's memory in MB, asked before anybody comes and before anybody leaves.
+    """
+    return asyncio.run(_crowd(server, people, think_seconds=think_seconds, choices=choices, memory=memory))
+
+
+async def _crowd(server: str, people: int, *, think_seconds: float, choices: int, memory: Callable[[], float]) -> Crowd:
+    before = memory()
+    async with AsyncExitStack() as stack:
+        sessions = [await stack.enter_async_context(_session(server)) for _ in range(people)]
+        waited = await asyncio.gather(
+            *(_person(session, at, think_seconds, choices) for at, session in enumerate(sessions))
+        )
+        after = memory()
+    return Crowd(
+        first=[first for first, _ in waited],
+        reruns=[seconds for _, reruns in waited for seconds in reruns],
+        session_megabytes=(after - before) / people,
+    )
+
+
+def _session(server: str) -> connect:
+    address = f"ws://{urlsplit(server).netloc}/_stcore/stream"
+    return connect(address, subprotocols=[Subprotocol("streamlit")], origin=Origin(server), max_size=None)
+
+
+async def _person(
+    session: ClientConnection, number: int, think_seconds: float, choices: int
+) -> tuple[float, list[float]]:
+    first, reruns = await _run(session, {}), []
+    for choice in range(choices):
+        await asyncio.sleep(think_seconds * (0.5 + (number * 7 + choice * 3) % 10 / 10))
+        reruns.append(await _run(session, FILTERS[(number + choice) % len(FILTERS)]))
+    return first, reruns
+
+
+async def _run(session: ClientConnection, address: dict[str, str]) -> float:
+    """Ask for the page under an address and return the seconds until the server has sent all of it."""
+    asked = BackMsg()
+    asked.rerun_script.query_string = urlencode(address)
+    started = time.perf_counter()
+    await session.send(asked.SerializeToString())
+    while True:
+        said = ForwardMsg()
+        said.ParseFromString(await asyncio.wait_for(session.recv(decode=False), PATIENCE_SECONDS))
+        if said.WhichOneof("type") == "script_finished":
+            return time.perf_counter() - started

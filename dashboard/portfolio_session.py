@@ -1,0 +1,86 @@
+"""What the pages about many models show, cached like everything in ``dashboard.session``: by the registry's revision and the day.
+
+What is cached here is shared by all visitors and never changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import session
+from dashboard.palette import palette
+from dashboard.portfolio_table import portfolio_table
+from data_access import portfolio_filter, portfolio_queries, portfolio_standing
+from data_access.portfolio_filter import DEFAULT_ORDER
+from data_access.portfolio_queries import MOST_ROWS
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pandas as pd
+    from pandas.io.formats.style import Styler
+
+    from data_access.portfolio_filter import FilterOptions, PortfolioFilter
+    from data_access.portfolio_standing import Ranked, Ranking, Standing
+    from data_access.registry import Registry
+
+
+@st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _ranking(key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter, order: str) -> Ranking:
+    del key
+    return portfolio_standing.ranking(_registry.engine, day=day, wanted=wanted, order=order)
+
+
+def ranking(wanted: PortfolioFilter, order: str = DEFAULT_ORDER) -> Ranking:
+    """Return every model that passes the filters, in order; the chosen verdicts are not applied."""
+    return _ranking(session.key(), session.registry(), day=session.today(), wanted=wanted.without_verdicts, order=order)
+
+
+def standing(wanted: PortfolioFilter) -> Standing:
+    """Return how many models stand where, whatever verdicts are chosen."""
+    return ranking(wanted).standing
+
+
+def listed(wanted: PortfolioFilter, order: str = DEFAULT_ORDER) -> list[Ranked]:
+    """Return every model that passes the filters and has one of the chosen verdicts, in order."""
+    return ranking(wanted, order).of(wanted.verdicts)
+
+
+def rows(ranked: list[Ranked]) -> pd.DataFrame:
+    """Return what is known of some models, in the order given."""
+    return portfolio_queries.overview(session.registry().engine, day=session.today(), ranked=ranked)
+
+
+@st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _table(
+    key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter, order: str, mode: str | None
+) -> tuple[tuple[str, ...], Styler]:
+    ranked = _ranking(key, _registry, day=day, wanted=wanted.without_verdicts, order=order).of(wanted.verdicts)[
+        :MOST_ROWS
+    ]
+    found = portfolio_queries.overview(_registry.engine, day=day, ranked=ranked)
+    ids = tuple(found["model_id"])
+    lines = portfolio_queries.sparklines(_registry.engine, model_ids=ids, day=day)
+    return ids, portfolio_table(
+        found, sparklines=lines, today=day, colours=palette(mode), with_before=wanted.changed_since is not None
+    )
+
+
+def table(wanted: PortfolioFilter, order: str) -> tuple[tuple[str, ...], Styler]:
+    """Return the ids of the models that are shown, at most 1,000, and their rows as a grid."""
+    return _table(
+        session.key(), session.registry(), day=session.today(), wanted=wanted, order=order, mode=st.context.theme.type
+    )
+
+
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=5, show_spinner=False)
+def _filter_options(key: tuple[str, int], _registry: Registry) -> FilterOptions:
+    del key
+    return portfolio_filter.filter_options(_registry.engine)
+
+
+def filter_options() -> FilterOptions:
+    """Return what can be chosen in the filters."""
+    return _filter_options(session.key(), session.registry())

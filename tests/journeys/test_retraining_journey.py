@@ -1,0 +1,104 @@
+"""The demo closes the loop before the viewer's eyes: propose, approve, watch it train, see and judge what it brought."""
+
+import json
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys.steps import PATIENCE, act_as, rows, settle, succeed, visit
+from tests.serving import serving
+
+pytestmark = pytest.mark.browser
+TRAINING_PATIENCE = 180_000
+REASON = "Squared error has doubled since July."
+JUDGED = "The error is a third of what it was."
+TOKEN = "a token of these journeys"
+
+
+@pytest.fixture(scope="module")
+def home(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample portfolio that may be written to."""
+    return Path(shutil.copytree(sample_home, tmp_path_factory.mktemp("retraining") / "home"))
+
+
+@pytest.fixture(scope="module")
+def address(home: Path) -> Iterator[str]:
+    """The demo with its trigger worker, without the simulated portfolio."""
+    command = ("demo", "--simulated", "0", "--at", "2021-07-17")
+    with serving(home, *command, MODELFOLIO_REPORT_TOKEN=TOKEN, PYTHONPATH=str(Path.cwd())) as served:
+        yield served
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+    settle(page)
+
+
+def judge(page: Page, outcome: str) -> None:
+    page.get_by_role("radio", name=outcome, exact=True).or_(
+        page.get_by_role("button", name=outcome, exact=True)
+    ).first.click()
+    page.get_by_placeholder("Reason, kept with the decision").fill(JUDGED)
+    press(page, "Judge outcome")
+
+
+def test_approved_retraining_trains_before_ones_eyes_and_its_outcome_is_judged(
+    home: Path, address: str, page: Page
+) -> None:
+    visit(page, f"{address}/model?model=ewr-air-time")
+    act_as(page, "Ada Berg (owner)")
+    page.get_by_role("button", name="Propose retraining").click()
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_label("Reason").fill(REASON)
+    drawer.get_by_role("button", name="Propose retraining").click()
+    expect(page.get_by_text("Proposed retraining for EWR: air time.")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("link", name="Approvals").click()
+    act_as(page, "Emmy Sato (approver)")
+    press(page, "Approve")
+    expect(page.get_by_text("Approved.", exact=True)).to_be_visible(timeout=PATIENCE)
+
+    # Nobody touches anything: the page itself shows how it goes on.
+    page.get_by_role("link", name="Retraining").click()
+    expect(page.get_by_text("started by command")).to_be_visible(timeout=TRAINING_PATIENCE)
+    expect(page.get_by_text("succeeded, version v2")).to_be_visible(timeout=TRAINING_PATIENCE)
+    assert page.get_by_role("button", name="Judge outcome").count() == 0
+    expect(page.get_by_text("is settling").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("It was handed to example pipeline.")).to_be_visible(timeout=TRAINING_PATIENCE)
+
+    press(page, "Next week")
+    press(page, "Next week")
+    expect(page.get_by_text("In service, paired")).to_be_visible(timeout=PATIENCE)
+    shown = rows(page)[0]
+    assert (shown["Version"], shown["Where it is"]) == ("v1 → v2", "Trained, outcome to judge")
+    assert shown["Change, points [90 %]"].startswith("+")
+
+    judge(page, "Fixed")
+    expect(page.get_by_text("Noted. Somebody else confirms it.")).to_be_visible(timeout=PATIENCE)
+    act_as(page, "Ada Berg (owner)")
+    judge(page, "Fixed")
+    expect(page.get_by_role("heading", name="1 of 1 retraining helped")).to_be_visible(timeout=PATIENCE)
+
+    visit(page, f"{address}/model?model=ewr-air-time")
+    expect(page.get_by_text("v2 since 18 Jul").first).to_be_visible(timeout=PATIENCE)
+    assert "verified" in succeed(home, "audit", "verify")
+
+
+def test_pipeline_is_heard_by_the_real_server(address: str) -> None:
+    def post(token: str) -> tuple[int, dict[str, str]]:
+        request = urllib.request.Request(  # noqa: S310 - our own address
+            f"{address}/api/decisions/999/report",
+            data=json.dumps({"report": "started"}).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=30)  # noqa: S310 - our own address
+        with refused.value as answer:
+            return answer.code, json.loads(answer.read())
+
+    assert post("wrong") == (401, {"error": "The token is missing or wrong."})
+    assert post(TOKEN) == (404, {"error": "There is no decision 999."})
