@@ -11,7 +11,7 @@ from dashboard import glossary
 from dashboard.charts import safe, translucent
 from dashboard.metric_charts import MetricWords
 from dashboard.model_view import show_chart
-from dashboard.performance_chart import performance, yardstick_of
+from dashboard.performance_chart import performance
 from dashboard.presentation import (
     ACTION_NOUNS,
     ACTION_VERDICTS,
@@ -143,7 +143,7 @@ def window_note(view: ModelView) -> str | None:
     effect, last = loss.evidence.get("effect"), assessment.measures.effect
     if effect is None or last is None:
         return None
-    yardstick = yardstick_of(assessment)
+    yardstick = view.effect_yardstick
     if yardstick.words(effect) == yardstick.words(last):
         return None
     window = loss.evidence.get("effect_window") or f"since the onset, {short_date(loss.since)}"
