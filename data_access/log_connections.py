@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from data_access.experimental_engines import inspector_of, prepare
 from data_access.parquet_folder import ParquetFolder, is_parquet
@@ -271,14 +273,14 @@ def _sqlite_types(engine: sa.Engine, table: str) -> dict[str, sa.types.TypeEngin
     quoted = engine.dialect.identifier_preparer.quote_identifier(table)
     with engine.connect() as connection:
         found = connection.exec_driver_sql(f"PRAGMA main.table_xinfo({quoted})").all()
-    known = {declared: _sqlite_type(engine, declared) for declared in {row[2] for row in found}}
-    return {row[1]: known[row[2]] for row in found}
+    return {row[1]: _sqlite_type(row[2]) for row in found}
 
 
-def _sqlite_type(engine: sa.Engine, declared: str) -> sa.types.TypeEngine[Any]:
+@lru_cache(maxsize=256)
+def _sqlite_type(declared: str) -> sa.types.TypeEngine[Any]:
     """Return the type SQLite takes a declaration for: by its name, else by the letters in it."""
     word = declared.partition("(")[0].strip().upper()
-    known: Mapping[str, Any] = getattr(engine.dialect, "ischema_names", {})
+    known: Mapping[str, Any] = SQLiteDialect.ischema_names
     if word in known:
         kind: type[sa.types.TypeEngine[Any]] = known[word]
         return kind()
