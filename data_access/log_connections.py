@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sqlite3
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,6 @@ from monitoring.errors import LogUnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from sqlite3 import Connection as SqliteConnection
 
     from data_access.log_mapping import Scalar, TableSource
     from data_access.statements import Given, Statement
@@ -251,7 +251,7 @@ class LogConnections:
             schema, name = _spellings(source)[-1]
             known_schema = schema is None or schema in inspector.get_schema_names()
             names = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)] if known_schema else []
-        except sa.exc.DBAPIError as error:
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
             raise unreadable(f"connection {source.connection!r} cannot be read", error) from None
         raise LogUnreadableError(
             f"connection {source.connection!r} has no table {source.table!r}{nearest(name, names, schema=schema)}"
@@ -271,8 +271,11 @@ def _sqlite_types(engine: sa.Engine, table: str) -> dict[str, sa.types.TypeEngin
     The inspector says the same, but reads how the table was created to say more, which takes ten times as long.
     """
     quoted = engine.dialect.identifier_preparer.quote_identifier(table)
-    with engine.connect() as connection:
-        found = connection.exec_driver_sql(f"PRAGMA main.table_xinfo({quoted})").all()
+    opened = engine.raw_connection()
+    try:
+        found = opened.cursor().execute(f"PRAGMA main.table_xinfo({quoted})").fetchall()
+    finally:
+        opened.close()
     return {row[1]: _sqlite_type(row[2]) for row in found}
 
 
@@ -367,7 +370,7 @@ def read_only_engine(name: str, address: str) -> sa.Engine:
     if is_sqlite:
 
         @sa.event.listens_for(engine, "connect")
-        def refuse_to_write(connection: SqliteConnection, _record: object) -> None:
+        def refuse_to_write(connection: sqlite3.Connection, _record: object) -> None:
             connection.execute("PRAGMA query_only=ON")
             connection.execute("PRAGMA busy_timeout=30000")
 
