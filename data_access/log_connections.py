@@ -14,13 +14,14 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from data_access.experimental_engines import inspector_of, prepare
 from data_access.parquet_folder import ParquetFolder, is_parquet
+from data_access.statements import Given
 from monitoring.errors import LogUnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from data_access.log_mapping import Scalar, TableSource
-    from data_access.statements import Given, Statement
+    from data_access.statements import Statement
 
 POSTGRESQL_NAME_BYTES = 63
 SHOWN_NAMES = 12
@@ -119,6 +120,21 @@ class LogTable:
     def words(self) -> str:
         """The table as it stands in a sentence."""
         return f"{self.schema}.{self.name}" if self.schema else self.name
+
+    def standing_in(self, part: str) -> LogTable:
+        """Return a table that stands in for all that look like this one; the values of its filter are to be given."""
+        where = tuple((name, Given(f"{part} where {at}")) for at, (name, _) in enumerate(self.where))
+        return replace(self, stands_for=f"\x02{part}\x02", where=where)
+
+    def filter_values(self, part: str) -> dict[str, Any]:
+        """Return the values of the filter, as one that stands in for this table is given them."""
+        return {f"{part} where {at}": self.fitting(name, value) for at, (name, value) in enumerate(self.where)}
+
+    @property
+    def quoted_text(self) -> str:
+        """What the text of a query calls the table."""
+        text: str = self.engine.dialect.identifier_preparer.quote(self.quoted_name)
+        return text
 
     def look(self, columns: Sequence[str]) -> object:
         """Return everything but its name that a query on some columns of the table depends on."""
