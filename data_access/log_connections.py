@@ -192,9 +192,9 @@ class LogConnections:
     """The named connections of one process; ``default`` is the store that ``import`` and ``ingest`` fill."""
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
-        said = {name.lower(): split_executor(address, name=name) for name, address in addresses.items()}
-        self._addresses = {name: address for name, (address, _) in said.items()}
-        self._counting = {name for name, (_, counts) in said.items() if counts}
+        # Taken apart when used: a bad setting of one connection is no matter of the others.
+        self._addresses = {name.lower(): address for name, address in addresses.items()}
+        self._counting: set[str] = set()
         self._engines: dict[str, sa.Engine] = {}
         self._folders: dict[str, ParquetFolder] = {}
         self._tables: dict[tuple[str, str | None, str], LogTable] = {}
@@ -214,6 +214,9 @@ class LogConnections:
                 raise LogUnreadableError(
                     f"there is no connection {name!r}; set MODELFOLIO_CONNECTION_{name.upper()} to its address (known: {known})"
                 )
+            address, counts = split_executor(address, name=name)
+            if counts:
+                self._counting.add(name)
             if is_parquet(address):
                 self._folders[name] = ParquetFolder(name, address)
                 self._engines[name] = self._folders[name].engine
