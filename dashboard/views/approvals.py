@@ -30,6 +30,7 @@ from monitoring import decide
 from monitoring.assessment import Basis, Verdict
 from monitoring.errors import ModelfolioError, UnknownDecisionError
 from monitoring.lifecycle import Action, Move, State
+from monitoring.policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
     from monitoring.decide import Review
@@ -243,7 +244,9 @@ def show_performance(decision: Decision, snapshot: dict[str, Any]) -> None:
         verdict=ACTION_VERDICTS[decision.action.value],
         last_labelled=date.fromisoformat(newest) if newest else None,
     )
-    yardstick = performance_chart.yardstick_of(assessment)
+    judged = session.judged(decision.subject.model_id, known_on=assessment.known_on)
+    policies = [segment.policy for segment in judged.segments] or [DEFAULT_POLICY]
+    yardstick = performance_chart.yardstick_of(assessment, policies[-1])
     chart = performance_chart.performance(history, colours(), marks=marks, yardstick=yardstick, height=CHART_HEIGHT)
     if chart is None:
         return
