@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from plotly.basedatatypes import BaseFigure
 
-from dashboard.presentation import number, short_date
+from dashboard.presentation import number, one_line, short_date
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,9 +55,7 @@ class Checked(BaseFigure):  # type: ignore[misc]  # plotly has no types
 
 def safe(text: object, *, longest: int = LONGEST_NAME) -> str:
     """Return database text for a figure: plotly reads a subset of HTML everywhere, so nothing of it may be left."""
-    plain = " ".join(str(text).split())
-    cut = plain if len(plain) <= longest else plain[: longest - 1].rstrip() + "…"
-    return escape(cut, quote=True)
+    return escape(one_line(text, longest=longest), quote=False)  # plotly would show &quot; as it is written
 
 
 def iso(day: Any) -> str:

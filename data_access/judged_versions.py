@@ -46,7 +46,7 @@ class JudgedVersions:
 
 
 def judged_versions(registry: Database, model_id: str, *, known_on: date) -> JudgedVersions:
-    """Return the model's versions with what was known of them on ``known_on``.
+    """Return the model's versions with what was known of them on ``known_on``, under the policy in force on that day.
 
     Raises:
         UnknownModelError: no model has this id.

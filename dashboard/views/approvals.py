@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import carry_out, charts, performance_chart, session, tables
+from dashboard import carry_out, charts, glossary, performance_chart, session, tables
 from dashboard.model_view import tolerance
 from dashboard.presentation import (
     ACTION_VERDICTS,
@@ -359,7 +359,7 @@ def asked_in_url() -> int | None:
 def page() -> None:
     opened = session.registry()
     waiting = decision_queries.waiting(opened, person=session.actor_email(), on=session.today())
-    st.title(heading(waiting), anchor=False)
+    st.title(heading(waiting), anchor=False, help=glossary.meaning("decision"))
     show_notice()
     asked = asked_in_url()
     left, right = st.columns([1, 2.75], gap="medium")

@@ -464,9 +464,9 @@ def test_words_of_decisions_close_together_do_not_lie_on_each_other() -> None:
     chart = timeline(history(), LIGHT, versions={}, decisions=marks)
 
     assert chart is not None
-    shown = [text for text in drawn(chart, beside=("hovertemplate",)) if text.startswith("retraining step")]
+    shown = [text for text in drawn(chart, beside=("hovertext",)) if text.startswith("retraining step")]
     assert len(shown) < 4
-    assert len([trace for trace in chart.figure["data"] if "retraining step" in trace["hovertemplate"]]) == 4
+    assert len([trace for trace in chart.figure["data"] if "retraining step" in str(trace.get("hovertext"))]) == 4
 
 
 def test_days_with_an_open_finding_are_shaded() -> None:
@@ -475,3 +475,13 @@ def test_days_with_an_open_finding_are_shaded() -> None:
     assert chart is not None
     shaded = [shape for shape in chart.figure["layout"]["shapes"] if shape["type"] == "rect"]
     assert [(shape["x0"], shape["x1"]) for shape in shaded] == [(DAYS[-10].isoformat(), DAYS[-1].isoformat())]
+
+
+def test_words_of_a_decision_are_no_template_and_keep_their_quotes() -> None:
+    mark = DecisionMark(DAYS[50], 'because "%{x}" <b>', Verdict.RETRAIN)
+    chart = timeline(history(), LIGHT, versions={}, decisions=[mark])
+    assert chart is not None
+    (trace,) = [trace for trace in chart.figure["data"] if "because" in str(trace.get("hovertext"))]
+
+    assert trace["hovertemplate"] == "%{hovertext}<extra></extra>"
+    assert trace["hovertext"][0].startswith('because "%{x}" &lt;b&gt;<br>')
