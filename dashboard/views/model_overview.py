@@ -125,12 +125,10 @@ def performance_title(assessment: Assessment, yardstick: Yardstick) -> str:
     title = f"**{yardstick.name}**"
     if measures.metric and measures.metric_value is not None:
         words = MetricWords(measures.metric, "labels", is_share=measures.metric in SHARE_METRICS)
-        then = (
-            f" ({words.value(measures.metric_reference)} in the reference)"
-            if measures.metric_reference is not None
-            else ""
-        )
-        metric = f"**{escape_markdown(capital(measures.metric))} {escape_markdown(words.value(measures.metric_value))}**{escape_markdown(then)}"
+        then = ""
+        if measures.metric_reference is not None:
+            then = f" ({escape_markdown(words.value(measures.metric_reference))} in the reference)"
+        metric = f"**{escape_markdown(capital(measures.metric))} {escape_markdown(words.value(measures.metric_value))}**{then}"
         return f"{metric} · {title} {quiet(f'90 % interval, 28 days, {measures.labels_28:,} labels')}"
     return f"{title} {quiet(f'{measures.rows_7:,} predictions in 7 days, no labels to judge by')}"
 
