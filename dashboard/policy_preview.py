@@ -36,8 +36,8 @@ class CancelledError(Exception):
     """The preview is wanted no longer."""
 
 
-def start(registry: Registry, settings: Settings, draft: Draft, *, by: str) -> None:
-    """Begin the preview of a draft in a process of its own.
+def start(registry: Registry, settings: Settings, draft: Draft, *, by: str) -> threading.Thread:
+    """Begin the preview of a draft in a process of its own; the thread ends with it.
 
     Raises:
         NotAuthorisedError: ``by`` may not draft a policy.
@@ -65,7 +65,9 @@ def start(registry: Registry, settings: Settings, draft: Draft, *, by: str) -> N
         # A finished, failed or cancelled preview has said so, and this changes nothing.
         policy_drafts.fail_preview(registry, draft.id, NOT_FINISHED, now=datetime.now(UTC))
 
-    threading.Thread(target=wait, daemon=True).start()
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    return waiting
 
 
 def work_out(registry: Registry, draft: Draft, *, report: Callable[[int, int], None] | None = None) -> bool:

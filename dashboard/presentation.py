@@ -104,6 +104,11 @@ def words(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
+def capital(text: str) -> str:
+    """Return a text with its first letter large; the others stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
     """Return the count with its noun: "1 model", "1,032 models"."""
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

@@ -27,6 +27,7 @@ from data_access import (
 )
 from data_access.demo_clock import demo_clock
 from data_access.judged_versions import judged_versions
+from data_access.policy_records import policy_history
 from monitoring.errors import UnknownPersonError
 from monitoring.people import Actor, Role
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from data_access.retraining_queries import Retraining
     from monitoring.assessment import Assessment
     from monitoring.decision import Decision
+    from monitoring.policy_version import PolicyVersion
     from monitoring.portfolio_shift import Shift
 
 ACTING_AS = "acting_as"
@@ -300,6 +302,17 @@ def _measured(
 def measured(decision: Decision) -> dict[str, Any] | None:
     """Return what one retraining has brought by today."""
     return _measured(key(), registry(), day=today(), number=decision.id, _decision=decision)
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _policy(key: tuple[str, int], _registry: Registry, *, day: date) -> PolicyVersion:
+    del key
+    return policy_history(_registry).on(day)
+
+
+def lowest_retrain_level() -> float:
+    """Return the proof that a retraining needs in the tier that needs least of it, by the policy in force today."""
+    return min(policy.cusum_retrain for policy in _policy(key(), registry(), day=today()).policies)
 
 
 # One model

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from data_access import model_registry
+from data_access.policy_records import policy_history
 from data_access.shift_store import RegistryShifts
 from data_access.tables import ProfileRow, ReferenceRow
 from monitoring.history import ProfileKind, StoredProfile, VersionHistory, segments_known_on
 from monitoring.packing import unpack_reference
-from monitoring.policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
     from datetime import date
@@ -46,7 +46,7 @@ class JudgedVersions:
 
 
 def judged_versions(registry: Database, model_id: str, *, known_on: date) -> JudgedVersions:
-    """Return the model's versions with what was known of them on ``known_on``.
+    """Return the model's versions with what was known of them on ``known_on``, under the policy in force on that day.
 
     Raises:
         UnknownModelError: no model has this id.
@@ -56,7 +56,8 @@ def judged_versions(registry: Database, model_id: str, *, known_on: date) -> Jud
         return JudgedVersions(model, known_on)
     histories = _histories(registry, model, known_on)
     shifts = RegistryShifts(registry).records().known_on(known_on)
-    segments = segments_known_on(model, histories, known_on, DEFAULT_POLICY, shifts)
+    policy = policy_history(registry).of_tier(model.effective_tier).on(known_on)
+    segments = segments_known_on(model, histories, known_on, policy, shifts)
     return JudgedVersions(model, known_on, tuple(segments), histories)
 
 

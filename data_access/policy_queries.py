@@ -67,10 +67,13 @@ def versions_frame(registry: Database) -> pd.DataFrame:
     """One row per version, newest first.
 
     ``number`` (int), ``state`` (str), ``in_force_from`` (date, missing unless approved), ``proposed_by`` (str), ``proposed_on`` (date),
-    ``reason``, ``decided_by`` (str), ``decided_on`` (date), ``approved_by`` (str, comma-joined), ``based_on`` (int), ``content_hash`` (str).
+    ``reason``, ``decided_by`` (str), ``decided_on`` (date), ``approved_by`` (str, comma-joined), ``based_on`` (Int64), ``content_hash``
+    (str). The method's own version has no days.
     """
     rows = [
         [getattr(each, name) if name != "approved_by" else ",".join(each.approvers) for name in VERSION_COLUMNS]
         for each in versions(registry)
     ]
-    return pd.DataFrame(rows, columns=list(VERSION_COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(VERSION_COLUMNS)).astype({"based_on": "Int64"})
+    frame.loc[frame["number"] == FIRST_VERSION.number, ["in_force_from", "proposed_on"]] = None
+    return frame

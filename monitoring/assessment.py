@@ -43,6 +43,9 @@ class FindingKind(StrEnum):
     STUCK = "stuck"
     UNIT = "unit"
     RESCALED = "rescaled"
+    UNIT_IN_RANGE = "unit_in_range"
+    SWAPPED = "swapped"
+    STRANGE = "strange"
     NEW_LEVEL = "new_level"
     LEVEL_CHANGE = "level_change"
     MISSING_COLUMN = "missing_column"
@@ -69,6 +72,9 @@ QUALITY_KINDS = frozenset(
         FindingKind.STUCK,
         FindingKind.UNIT,
         FindingKind.RESCALED,
+        FindingKind.UNIT_IN_RANGE,
+        FindingKind.SWAPPED,
+        FindingKind.STRANGE,
         FindingKind.NEW_LEVEL,
         FindingKind.LEVEL_CHANGE,
         FindingKind.MISSING_COLUMN,

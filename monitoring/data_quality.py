@@ -12,19 +12,26 @@ from monitoring.assessment import FindingKind
 from monitoring.drift import MergedBins
 from monitoring.profile import NUMERIC_EXTRAS, CategoryBins, NumericBins
 from monitoring.scale_change import ENOUGH_ROWS, MINIMUM_ROWS, SIGNIFICANT, Moments, scale_changes
+from monitoring.tiny_feeds import INCREDIBLE, SMALLEST_SHARE, blocks, few_rows, pooled_rise, pooled_single
+from monitoring.unit_change import UnitChanges
 
 if TYPE_CHECKING:
+    from monitoring.drift import Columns
     from monitoring.policy import Policy
     from monitoring.ports import Days, Flags, Floats
     from monitoring.profile import DayProfiles
     from monitoring.reference import Reference
 
 CLEAN_DAYS_TO_CLEAR = 4
-SMALLEST_SHARE = 0.002
 MISTYPED_SHARE = 0.01
 NEW_LEVEL_SHARE = 0.05
-INCREDIBLE = 1e-9
-SMALLEST_DISTANCE = 0.25
+ENOUGH_DAYS, OFTEN = 5, 0.05
+SMALLEST_DISTANCE, LARGEST_DISTANCE = 0.25, 0.10
+STRANGE_SHARE = 0.05
+BY_PAIRS = frozenset({FindingKind.UNIT_IN_RANGE, FindingKind.SWAPPED, FindingKind.STRANGE})
+"""Told by two days in a row: one day alone never raises them."""
+TOGETHER = frozenset({FindingKind.NULLS, FindingKind.NEW_LEVEL, FindingKind.STUCK})
+"""Tested on the last rows together where a day has few."""
 NEVER = np.datetime64("NaT", "D")
 
 
@@ -56,18 +63,24 @@ class QualitySeries:
 
     @cached_property
     def _settled(self) -> tuple[Flags, Days]:
-        """Raise at once on 30 rows, else after two days in a row; clear after four clean days (days with 10 rows)."""
+        """Raise at once on 30 rows, else after two days in a row; clear after four clean days that have 10 rows together.
+
+        Days with fewer than 10 rows do not exist, unless traffic is so small that they are judged together: then a share, or a
+        single value, is proven by them and raises at once. What is only told by two days in a row never does.
+        """
         is_open_on, flagged_from = np.zeros(len(self.days), dtype=bool), np.full(len(self.days), NEVER)
-        enough = self.rows >= MINIMUM_ROWS
+        few = few_rows(self.rows)
+        enough = (self.rows >= MINIMUM_ROWS) | few
         raising = self.bad & enough
         if not raising.any():
             return is_open_on, flagged_from
-        is_open, clean, waiting = False, 0, -1
-        bad, many = self.bad.tolist(), (self.rows >= ENOUGH_ROWS).tolist()
+        is_open, clean, clean_rows, waiting = False, 0, 0, -1
+        many = (((self.rows >= ENOUGH_ROWS) & (self.kind not in BY_PAIRS)) | (few & (self.kind in TOGETHER))).tolist()
+        bad, rows = self.bad.tolist(), self.rows.tolist()
         for i in np.flatnonzero(enough)[int(raising[enough].argmax()) :].tolist():
             if not bad[i]:
-                waiting, clean = -1, clean + 1
-                if is_open and clean >= CLEAN_DAYS_TO_CLEAR:
+                waiting, clean, clean_rows = -1, clean + 1, clean_rows + rows[i]
+                if is_open and clean >= CLEAN_DAYS_TO_CLEAR and clean_rows >= MINIMUM_ROWS:
                     is_open, is_open_on[i:] = False, False
             elif is_open or many[i] or waiting >= 0:
                 if not is_open:
@@ -75,9 +88,9 @@ class QualitySeries:
                 flagged_from[i] = self.days[i]
                 if waiting >= 0:
                     flagged_from[waiting] = self.days[i]
-                waiting, clean = -1, 0
+                waiting, clean, clean_rows = -1, 0, 0
             else:
-                waiting, clean = i, 0
+                waiting, clean, clean_rows = i, 0, 0
         return is_open_on, flagged_from
 
 
@@ -121,17 +134,47 @@ class FeatureQuality:
         return first
 
 
-def _share_check(share: Floats, rows: np.ndarray, *, normal: Floats, variance: Floats, rise: Floats) -> Flags:
-    """Return where shares ``(days, features)`` rose materially and significantly above their normal values ``(features,)``."""
+def _share_check(
+    share: Floats, rows: np.ndarray, *, normal: Floats, variance: Floats, rise: Floats, own: bool = False
+) -> Flags:
+    """Return where shares ``(days, features)`` rose materially and significantly above their normal values ``(features,)``.
+
+    With ``own`` it must be material by one standard error of the day's own share: three of forty rows are no proof of 5 %.
+    """
     rows = rows[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         se = np.sqrt(np.maximum(normal, SMALLEST_SHARE) * (1 - normal) / rows + variance)
-        flags: Flags = (share - normal >= rise) & ((share - normal) / se >= SIGNIFICANT) & (rows >= MINIMUM_ROWS)
+        doubt = np.sqrt(np.clip(share * (1 - share), 0.0, None) / rows) if own else 0.0
+        flags: Flags = (
+            (share - normal - doubt >= rise) & ((share - normal) / se >= SIGNIFICANT) & (rows >= MINIMUM_ROWS)
+        )
     return flags
 
 
+def _rises(
+    kind: FindingKind, counts: np.ndarray, profiles: DayProfiles, *, normal: Floats, variance: Floats, rise: Floats
+) -> list[QualitySeries]:
+    """Return the check of each feature that a share did not rise, from its rows per day ``(days, features)``."""
+    rows = profiles.rows
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = counts / rows[:, None]
+    own = kind is FindingKind.NEW_LEVEL
+    bad = _share_check(shares, rows, normal=normal, variance=variance, rise=rise, own=own)
+    bad |= pooled_rise(counts, rows, normal=normal, variance=variance, rise=rise)
+    return [
+        QualitySeries(kind, shares[:, at], float(normal[at]), bad[:, at], profiles.day, rows)
+        for at in range(counts.shape[1])
+    ]
+
+
 def _between_days(counts: np.ndarray, rows: np.ndarray) -> Floats:
-    """Return the variance of daily shares beyond sampling, shape ``(features,)``, from counts ``(days, features)``."""
+    """Return the variance of daily shares beyond sampling, shape ``(features,)``, from counts ``(days, features)``.
+
+    Where hardly any day has 10 rows, runs of days that have them together stand for days.
+    """
+    if (rows >= MINIMUM_ROWS).sum() < ENOUGH_DAYS and len(rows):
+        starts = blocks(rows)
+        counts, rows = np.add.reduceat(counts, starts, axis=0), np.add.reduceat(rows, starts)
     used = rows >= MINIMUM_ROWS
     if used.sum() < 2:
         return np.zeros(counts.shape[1])
@@ -149,9 +192,9 @@ def is_often_constant(single: Flags, rows: np.ndarray) -> bool:
 def often_constant(single: Flags, rows: np.ndarray) -> Flags:
     """Return the same for each feature, from its reference days ``(days, features)``."""
     used = rows >= MINIMUM_ROWS
-    used = np.where(used.sum(axis=0) < 5, rows >= 2, used)
+    used = np.where(used.sum(axis=0) < ENOUGH_DAYS, rows >= 2, used)
     days = used.sum(axis=0)
-    flags: Flags = (days == 0) | ((single & used).sum(axis=0) / np.maximum(days, 1) > 0.05)
+    flags: Flags = (days == 0) | ((single & used).sum(axis=0) / np.maximum(days, 1) > OFTEN)
     return flags
 
 
@@ -188,23 +231,17 @@ def feature_quality(
 ) -> dict[str, FeatureQuality]:
     """Return the checks of every feature for the days of ``profiles`` (unbroken calendar days)."""
     normals = normals or QualityNormals.of(reference)
-    layout, rows = reference.layout, profiles.rows
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shares = profiles.counts[:, layout.nulls_at] / rows[:, None]
-    bad = _share_check(
-        shares,
-        rows,
+    layout = reference.layout
+    nulls = _rises(
+        FindingKind.NULLS,
+        profiles.counts[:, layout.nulls_at],
+        profiles,
         normal=normals.nulls,
         variance=normals.null_variance,
         rise=np.maximum(policy.null_rise, 2 * normals.nulls),
     )
-    checks = {
-        name: [
-            QualitySeries(FindingKind.NULLS, shares[:, at], float(normals.nulls[at]), bad[:, at], profiles.day, rows)
-        ]
-        for at, name in enumerate(layout.features)
-    }
-    null_days = {name: bad[:, at] for at, name in enumerate(layout.features)}
+    checks = {name: [check] for name, check in zip(layout.features, nulls, strict=True)}
+    null_days = {name: check.bad for name, check in zip(layout.features, nulls, strict=True)}
     _check_numeric(checks, reference, profiles, normals, null_days)
     for name, bins in layout.features.items():
         if isinstance(bins, CategoryBins):
@@ -224,7 +261,7 @@ def _check_numeric(
     if not layout.numeric:
         return
     moments, rows = Moments.of(profiles), profiles.rows
-    stuck = _stuck(reference, profiles, moments)
+    stuck = _stuck(reference, profiles, moments, normals.often_single)
     with np.errstate(divide="ignore", invalid="ignore"):
         mistyped = profiles.counts[:, layout.range_at + 2] / rows[:, None]
         beyond = profiles.counts[:, layout.range_at] + profiles.counts[:, layout.range_at + 1]
@@ -234,6 +271,12 @@ def _check_numeric(
     changed, factors = scale_changes(
         moments, normals.moments, outside=outside, broken=broken, moved=_moved(reference, profiles)
     )
+    constant = np.array(
+        [bins.lowest == bins.highest for bins in layout.features.values() if isinstance(bins, NumericBins)]
+    )
+    strange, strange_share = _strangers(reference, profiles, rows)
+    explained = broken | strange | changed[FindingKind.UNIT] | changed[FindingKind.RESCALED] | stuck | many
+    units, unit_factors = UnitChanges(reference, profiles, explained | constant).found()
     for at, name in enumerate(layout.numeric):
         bins = layout.features[name]
         if isinstance(bins, NumericBins) and bins.lowest == bins.highest:
@@ -242,14 +285,23 @@ def _check_numeric(
             )
             continue
         found = [
-            (FindingKind.STUCK, profiles.lows, float("nan"), stuck),
             (FindingKind.TYPE_CHANGE, mistyped, float(normals.mistyped[at]), many),
             *((kind, factors, 1.0, bad) for kind, bad in changed.items()),
         ]
         checks[name].extend(
             QualitySeries(kind, value[:, at], normal, bad[:, at], profiles.day, rows)
-            for kind, value, normal, bad in found[bool(normals.often_single[at]) :]
+            for kind, value, normal, bad in found
         )
+        if stuck[:, at].any():
+            low = profiles.lows[:, at]
+            checks[name].append(QualitySeries(FindingKind.STUCK, low, float("nan"), stuck[:, at], profiles.day, rows))
+        if strange[:, at].any():
+            share = strange_share[:, at]
+            checks[name].append(QualitySeries(FindingKind.STRANGE, share, 0.0, strange[:, at], profiles.day, rows))
+        if units[:, at].any():
+            exchanged = bool(np.isnan(unit_factors[:, at]).any())
+            kind, usual = (FindingKind.SWAPPED, float("nan")) if exchanged else (FindingKind.UNIT_IN_RANGE, 1.0)
+            checks[name].append(QualitySeries(kind, unit_factors[:, at], usual, units[:, at], profiles.day, rows))
 
 
 def _constant_checks(
@@ -257,31 +309,53 @@ def _constant_checks(
 ) -> list[QualitySeries]:
     """Return the checks of a feature that is one number in the whole reference: any other is a new level (METHODS section 13)."""
     rows = profiles.rows
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = other / rows
-    none = np.zeros(1)
-    new = _share_check(share[:, None], rows, normal=none, variance=none, rise=np.full(1, NEW_LEVEL_SHARE))
     return [
         QualitySeries(FindingKind.TYPE_CHANGE, mistyped, float(normal), many, profiles.day, rows),
-        QualitySeries(FindingKind.NEW_LEVEL, share, 0.0, new[:, 0], profiles.day, rows),
+        *_new_levels(other, profiles, normal=0.0),
     ]
 
 
-def _stuck(reference: Reference, profiles: DayProfiles, moments: Moments) -> Flags:
+def _new_levels(unseen: np.ndarray, profiles: DayProfiles, *, normal: float) -> list[QualitySeries]:
+    """Return the check of one feature for values that its reference never had."""
+    usual, none, rise = np.array([normal]), np.zeros(1), np.full(1, NEW_LEVEL_SHARE)
+    return _rises(FindingKind.NEW_LEVEL, unseen[:, None], profiles, normal=usual, variance=none, rise=rise)
+
+
+def _stuck(reference: Reference, profiles: DayProfiles, moments: Moments, often: Flags) -> Flags:
     """Return where a numeric feature shows one value although its reference makes that incredible: p(value)^n < 1e-9.
 
-    p is the share of the bin that holds the value: a column that is mostly zero may be zero on all rows of a day.
+    p is the share of the bin that holds the value: a column that is mostly zero may be zero on all rows of a day. On days of few
+    rows those before with the same value count too. ``often`` marks features that have no check.
     """
+    few, known = few_rows(profiles.rows), reference.profiles
     with np.errstate(invalid="ignore"):
-        single: Flags = (profiles.lows == profiles.highs) & (moments.n >= MINIMUM_ROWS)
-    for at in np.flatnonzero(single.any(axis=0)).tolist():
+        one = profiles.lows == profiles.highs
+    single, pooled = one & (moments.n >= MINIMUM_ROWS) & ~often, np.zeros(one.shape, dtype=bool)
+    asked = single | (one & few[:, None])
+    for at in np.flatnonzero(asked.any(axis=0)).tolist():
         name = reference.layout.numeric[at]
         edges, first = reference.layout.features[name].edges, reference.layout.counts_at[name].start  # type: ignore[union-attr] # it is numeric
         counts = reference.counts[first : first + len(edges) + 1]
-        days = np.flatnonzero(single[:, at])
-        share = counts[np.searchsorted(edges, profiles.lows[days, at], side="right")] / max(int(counts.sum()), 1)
-        single[days, at] = share ** moments.n[days, at] < INCREDIBLE
-    return single
+        days, low = np.flatnonzero(one[:, at]), profiles.lows[:, at]
+        chance = np.ones(len(low))
+        there = counts[np.searchsorted(edges, low[days], side="right")]
+        chance[days] = there / max(int(counts.sum()), 1)
+        single[:, at] &= chance ** moments.n[:, at] < INCREDIBLE
+        if few.any() and not _is_often_single(known.lows[:, at], known.highs[:, at], known.rows):
+            value = np.where(one[:, at], low, np.nan)
+            chance[days] = (there + 1) / (int(counts.sum()) + 1)
+            pooled[:, at] = pooled_single(value, chance, moments.n[:, at].astype(np.int64), few)
+    found: Flags = single | pooled
+    return found
+
+
+def _is_often_single(lows: Floats, highs: Floats, rows: np.ndarray) -> bool:
+    """Return whether runs of reference days that have 10 rows together show a single value on more than 5 %."""
+    if not len(rows):
+        return True
+    starts = blocks(rows)
+    same = np.fmin.reduceat(lows, starts) == np.fmax.reduceat(highs, starts)
+    return float(same.mean()) > OFTEN
 
 
 def _moved(reference: Reference, profiles: DayProfiles) -> Flags:
@@ -290,20 +364,51 @@ def _moved(reference: Reference, profiles: DayProfiles) -> Flags:
     By the total variation distance of the ten test bins, at least 0.25 and 0.4 sqrt(bins / rows) of noise. Mean and spread
     alone can be moved by a single row of a heavy tail; a change of unit moves all of them.
     """
-    layout = reference.layout
-    parts = []
-    for name in layout.numeric:
-        bins = layout.features[name].test_bins
-        parts.append(
-            (layout.counts_at[name].start, np.where(np.arange(len(bins)) < len(bins) - len(NUMERIC_EXTRAS), bins, -1))
-        )
-    merged = MergedBins.of(parts)
+    merged = _numeric_bins(reference)
     columns, usual, days = merged.columns, merged(reference.counts), merged(profiles.counts)
+    apart, n = _total_variation(columns, usual, days)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved: Flags = apart >= SMALLEST_DISTANCE + 0.4 * np.sqrt(columns.widths / n)
+    return moved
+
+
+def _numeric_bins(reference: Reference) -> MergedBins:
+    """Return the ten test bins of every numeric feature, side by side, without missing values."""
+    parts = []
+    for name in reference.layout.numeric:
+        bins = reference.layout.features[name].test_bins
+        inside = np.arange(len(bins)) < len(bins) - len(NUMERIC_EXTRAS)
+        parts.append((reference.layout.counts_at[name].start, np.where(inside, bins, -1)))
+    return MergedBins.of(parts)
+
+
+def _total_variation(columns: Columns, usual: np.ndarray, days: np.ndarray) -> tuple[Floats, np.ndarray]:
+    """Return how far days ``(days, bins)`` lie from what is usual ``(bins,)``, 0 to 1, and their rows; ``(days, columns)``."""
     n = columns.summed(days)
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.abs(days / columns.spread(n) - usual / columns.spread(columns.summed(usual)))
-        moved: Flags = columns.summed(apart) / 2 >= SMALLEST_DISTANCE + 0.4 * np.sqrt(columns.widths / n)
-    return moved
+        return columns.summed(apart) / 2, n
+
+
+def _strangers(reference: Reference, profiles: DayProfiles, rows: np.ndarray) -> tuple[Flags, Floats]:
+    """Return where a part of the values lies outside the reference's range while the rest is as ever, and how large a part.
+
+    So it is when a code such as -999 stands for values that are not there. A population that moves takes the rest along.
+    """
+    merged, at = _numeric_bins(reference), reference.layout.range_at
+    columns, usual, days = merged.columns, merged(reference.counts), merged(profiles.counts)
+    below, above = profiles.counts[:, at], profiles.counts[:, at + 1]
+    days[:, columns.starts] -= below
+    days[:, columns.starts + columns.widths - 1] -= above
+    none = np.zeros(len(at))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = (below + above) / np.maximum(columns.summed(days) + below + above, 1)
+        rose = _share_check(share, rows, normal=none, variance=none, rise=np.full(len(at), STRANGE_SHARE))
+        if not rose.any():
+            return rose, share
+        apart, n = _total_variation(columns, usual, days)
+        as_ever = (n >= MINIMUM_ROWS) & (apart <= LARGEST_DISTANCE + 0.3 * np.sqrt(columns.widths / n))
+    return rose & as_ever, share
 
 
 def _categorical_checks(
@@ -312,26 +417,23 @@ def _categorical_checks(
     """Return the checks of a categorical feature beside that of its nulls."""
     part, n_levels, rows = reference.layout.counts_at[name], len(bins.levels), profiles.rows
     counts, ref_counts = profiles.counts[:, part], reference.profiles.counts[:, part]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        unseen = counts[:, n_levels + 1] / rows
-    new = _share_check(
-        unseen[:, None],
-        rows,
-        normal=np.array([bins.expected_unseen]),
-        variance=np.zeros(1),
-        rise=np.full(1, NEW_LEVEL_SHARE),
-    )
-    checks = [QualitySeries(FindingKind.NEW_LEVEL, unseen, bins.expected_unseen, new[:, 0], profiles.day, rows)]
+    checks = _new_levels(counts[:, n_levels + 1], profiles, normal=bins.expected_unseen)
     present, ref_present = counts[:, : n_levels + 2], ref_counts[:, : n_levels + 2]
-    ref_single = (ref_present > 0).sum(axis=1) == 1
-    if bins.can_drift and ref_present.sum() and not is_often_constant(ref_single, ref_present.sum(axis=1)):
-        n, most = present.sum(axis=1), present.max(axis=1)
-        single = (n >= MINIMUM_ROWS) & (most == n)
-        if single.any():
-            share = ref_present.sum(axis=0) / ref_present.sum()
-            single &= share[present.argmax(axis=1)] ** n < INCREDIBLE
+    if not bins.can_drift or not ref_present.sum():
+        return checks
+    few, n, most = few_rows(rows), present.sum(axis=1), present.max(axis=1)
+    share, code = ref_present.sum(axis=0) / ref_present.sum(), present.argmax(axis=1)
+    single, pooled = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
+    if not is_often_constant((ref_present > 0).sum(axis=1) == 1, ref_present.sum(axis=1)):
+        single = (n >= MINIMUM_ROWS) & (most == n) & (share[code] ** n < INCREDIBLE)
+    if few.any():
+        starts = blocks(reference.profiles.rows)
+        if ((np.add.reduceat(ref_present, starts, axis=0) > 0).sum(axis=1) == 1).mean() <= OFTEN:
+            one = np.where((most == n) & (n > 0) & (code < n_levels), code, np.nan)
+            pooled = pooled_single(one, share[code], n, few)
+    if single.any() or pooled.any():
         value = most.astype(np.float64)
-        checks.append(QualitySeries(FindingKind.STUCK, value, float("nan"), single, profiles.day, rows))
+        checks.append(QualitySeries(FindingKind.STUCK, value, float("nan"), single | pooled, profiles.day, rows))
     return checks
 
 

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from monitoring.ports import Floats
 
 
+ONE_SIDED_99, RARE = 2.33, 0.10
+AREA_THAT_RANKS = 0.60
+"""ROC AUC from which a score ranks to some use, however rare positives are."""
+
+
 def area_under_curve(bin_rows: Floats, bin_positives: Floats) -> Floats:
     """Return the ROC AUC from rows and positives per ascending score bin, shape ``(..., bins)``; ties count half.
 
@@ -24,6 +29,31 @@ def area_under_curve(bin_rows: Floats, bin_positives: Floats) -> Floats:
     pairs = positives.sum(axis=-1) * negatives.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(pairs > 0, won / pairs, np.nan)
+
+
+def has_rare_class(layout: LabelLayout) -> bool:
+    """Return whether fewer than a tenth of the reference's labels are of the rarer class: then skill is small however well a score ranks.
+
+    Brier skill and the share of the label's variance that a score explains shrink with that class; the area under the curve does not.
+    """
+    if layout.task is not Task.BINARY or layout.hard:
+        return False
+    share = float(layout.label_means[0])
+    return min(share, 1 - share) < RARE
+
+
+def area_bounds(layout: LabelLayout, sums: Floats) -> tuple[Floats, Floats]:
+    """Return the 99 % bounds of the ROC AUC of binary label sums ``(..., width)``; 0 and 1 without both classes.
+
+    Source: Mann & Whitney 1947, the error of a score that does not rank. Checked by simulation in ``test_metrics.py``.
+    """
+    positives = layout.field(sums, "y")[..., 0]
+    negatives = layout.field(sums, "n") - positives
+    area = area_under_curve(layout.field(sums, "bin_n"), layout.field(sums, "bin_y"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = ONE_SIDED_99 * np.sqrt((positives + negatives + 1) / (12 * positives * negatives))
+        known = np.isfinite(area) & np.isfinite(error)
+        return np.where(known, area - error, 0.0), np.where(known, area + error, 1.0)
 
 
 METRIC_NAMES = {Task.BINARY: "AUC", Task.MULTICLASS: "accuracy", Task.REGRESSION: "RMSE"}

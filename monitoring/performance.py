@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitoring.metrics import AREA_THAT_RANKS, area_bounds, has_rare_class
 from monitoring.portfolio import Task
 from monitoring.reference import SMALLEST_LOSS
 from monitoring.score_mix import misfits
@@ -394,11 +395,28 @@ class PerformanceSeries:
         return float(self.skill_28[i]), float(self.skill_error[i])
 
     @cached_property
+    def _surely_worse(self) -> Flags:
+        """Days on which a skill near 0 is no chance and not only that of rare positives.
+
+        A model that had little skill is often below the floor by chance: it must have lost some, 3 standard errors. One that had
+        none is useless only if, where positives are rare, its score does not even rank.
+        """
+        had = self.reference.skill
+        if had <= self.policy.skill_floor:
+            if not has_rare_class(self.layout):
+                return np.ones(len(self.n), dtype=bool)
+            useless: Flags = area_bounds(self.layout, self.sums_28)[1] < AREA_THAT_RANKS
+            return useless
+        before = self.yardstick.v / max(self.yardstick.n, 1) / max(self.yardstick.naive_loss, SMALLEST_LOSS) ** 2
+        flags: Flags = had - self.skill_28 >= PROVEN * np.sqrt(self.skill_error**2 + before)
+        return flags
+
+    @cached_property
     def no_better_than_naive(self) -> Flags:
         """Days on which the skill is bounded below the floor: 200 labels, 3 days in a row, held until 7 days at or above."""
         n = self.layout.field(self.sums_28, "n")
         with np.errstate(invalid="ignore"):
-            below = (self.skill_upper < self.policy.skill_floor) & (n >= 200)
+            below = (self.skill_upper < self.policy.skill_floor) & (n >= 200) & self._surely_worse
             recovered = self.skill_28 >= self.policy.skill_floor
         runs, held, quiet, state = in_a_row(below, counted=self.counted), np.zeros(len(n), dtype=bool), 0, False
         for i in range(len(n)):

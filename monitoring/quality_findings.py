@@ -26,6 +26,9 @@ ONE = {
     FindingKind.STUCK: "{name} shows a single value all day",
     FindingKind.UNIT: "{name} left its range or changed its scale ({factor} times its usual mean): has its unit changed?",
     FindingKind.RESCALED: "{name} is {factor} times its usual mean, as after a change of unit",
+    FindingKind.UNIT_IN_RANGE: "{name} is {factor} times its usual values, as after a change of unit",
+    FindingKind.SWAPPED: "{name} shows the usual values of another column: have two columns been exchanged?",
+    FindingKind.STRANGE: "{value} of {name} lies outside the reference's range and the rest is as ever: does a code stand for missing values?",
     FindingKind.NEW_LEVEL: "{value} of {name} shows levels that the reference never had",
     FindingKind.TYPE_CHANGE: "{value} of {name} is not a number",
     FindingKind.MISSING_COLUMN: "the column {name} is missing from the log",
@@ -35,6 +38,8 @@ PARTS = {
     FindingKind.NULLS: "{value} of {name} (normally {normal})",
     FindingKind.UNIT: "{name} ({factor} times its usual mean)",
     FindingKind.RESCALED: "{name} ({factor} times)",
+    FindingKind.UNIT_IN_RANGE: "{name} ({factor} times)",
+    FindingKind.STRANGE: "{value} of {name}",
     FindingKind.NEW_LEVEL: "{value} of {name}",
     FindingKind.TYPE_CHANGE: "{value} of {name}",
     FindingKind.LEVEL_CHANGE: "{name} ({factor} times)",
@@ -44,6 +49,9 @@ SEVERAL = {
     FindingKind.STUCK: "{parts} show a single value all day",
     FindingKind.UNIT: "{parts} left their range or changed their scale: has a unit changed?",
     FindingKind.RESCALED: "{parts} are multiples of their usual means, as after a change of unit",
+    FindingKind.UNIT_IN_RANGE: "{parts} are multiples of their usual values, as after a change of unit",
+    FindingKind.SWAPPED: "{parts} show each other's usual values: have the columns been exchanged?",
+    FindingKind.STRANGE: "{parts} lie outside the reference's range and the rest is as ever: does a code stand for missing values?",
     FindingKind.NEW_LEVEL: "{parts} show levels that the reference never had",
     FindingKind.TYPE_CHANGE: "{parts} are not numbers",
     FindingKind.MISSING_COLUMN: "the columns {parts} are missing from the log",
@@ -54,6 +62,9 @@ SHORT = {
     FindingKind.STUCK: "{name} shows a single value",
     FindingKind.UNIT: "{name} changed its scale (unit?)",
     FindingKind.RESCALED: "{name} \u00d7 {factor} (a change of unit?)",
+    FindingKind.UNIT_IN_RANGE: "{name} \u00d7 {factor} (a change of unit?)",
+    FindingKind.SWAPPED: "{name} was exchanged with another column",
+    FindingKind.STRANGE: "{value} of {name} is outside its range",
     FindingKind.NEW_LEVEL: "{value} of {name} is unknown levels",
     FindingKind.TYPE_CHANGE: "{value} of {name} is not a number",
     FindingKind.MISSING_COLUMN: "column {name} is missing",
@@ -65,10 +76,26 @@ THRESHOLDS = {
     FindingKind.UNIT: "half of the rows outside the reference's range, or 8 times the spread and 4 times the mean, and a jump "
     "of 6 standard errors from its last 14 clean days",
     FindingKind.RESCALED: "a known factor between units, and a jump of 10 standard errors from its last 14 clean days",
+    FindingKind.UNIT_IN_RANGE: "on two days in a row a known change of unit explains all values far better than its last 14 clean days do",
+    FindingKind.SWAPPED: "on two days in a row both columns show the other's last 14 clean days far better than their own",
+    FindingKind.STRANGE: "5 points outside the reference's range and 6 standard errors, on two days in a row, the rest of the values unmoved",
     FindingKind.NEW_LEVEL: "5 points above what its reference leads to expect, and 6 standard errors",
     FindingKind.TYPE_CHANGE: "1 % of rows more than in the reference",
     FindingKind.MISSING_COLUMN: "the reference has the column",
     FindingKind.LEVEL_CHANGE: "a jump of 10 standard errors from its last 14 clean days, by no known factor between units",
+}
+# What is not said again where another finding about the same feature says more.
+SAID_BY = {
+    FindingKind.NULLS: {FindingKind.MISSING_COLUMN},
+    FindingKind.LEVEL_CHANGE: {
+        FindingKind.UNIT,
+        FindingKind.RESCALED,
+        FindingKind.UNIT_IN_RANGE,
+        FindingKind.SWAPPED,
+    },
+    FindingKind.RESCALED: {FindingKind.UNIT},
+    FindingKind.UNIT_IN_RANGE: {FindingKind.UNIT, FindingKind.RESCALED},
+    FindingKind.SWAPPED: {FindingKind.UNIT, FindingKind.RESCALED},
 }
 CERTAIN = {FindingKind.TYPE_CHANGE, FindingKind.MISSING_COLUMN}
 MOST_FEATURES = 10
@@ -115,14 +142,13 @@ def level_change(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
 
 
 def _open(segment: Segment, i: int, *, level_changes: bool) -> list[Broken]:
-    """Return the open checks of features, the most important first; a missing column is not also called empty."""
+    """Return the open checks of features, the most important first, each fault said once."""
     found = []
     for name, quality in segment.quality.items():
         kinds = {check.kind for check in quality.seen if check.open[i]}
         for check in quality.seen:
             is_level = check.kind is FindingKind.LEVEL_CHANGE
-            is_said = check.kind is FindingKind.NULLS and FindingKind.MISSING_COLUMN in kinds
-            if check.open[i] and is_level == level_changes and not is_said:
+            if check.open[i] and is_level == level_changes and not kinds & SAID_BY.get(check.kind, set()):
                 found.append(Broken(name, segment.reference.importance[name], check))
     return sorted(found, key=lambda broken: -broken.importance)
 
@@ -165,7 +191,7 @@ def _also(segment: Segment, i: int, names: list[str], others: list[Broken]) -> s
     """Return what else is broken, and how many clean days there have been since."""
     rest = list(dict.fromkeys(other.name for other in others if other.name not in names))
     said = f" Also broken: {joined(rest)}." if rest else ""
-    newest = max(last_bad(check, i) for name in names for check in segment.quality[name].checks if check.open[i])
+    newest = max(last_bad(check, i) for name in names for check in segment.quality[name].seen if check.open[i])
     clean = int((segment.daily.rows[newest + 1 : i + 1] >= MINIMUM_ROWS).sum())
     if clean:
         said += f" Clean for {clean} of the {CLEAN_DAYS_TO_CLEAR} days that clear it."
@@ -207,8 +233,10 @@ def _threshold(segment: Segment, check: QualitySeries) -> float | None:
     return {
         FindingKind.NULLS: stored(normal + max(segment.policy.null_rise, 2 * normal)),
         FindingKind.NEW_LEVEL: stored(normal + 0.05),
+        FindingKind.STRANGE: 0.05,
         FindingKind.TYPE_CHANGE: stored(normal + 0.01),
         FindingKind.RESCALED: 1.25,
+        FindingKind.UNIT_IN_RANGE: 1.5,
         FindingKind.LEVEL_CHANGE: 1.25,
         FindingKind.UNIT: 0.5,
     }.get(check.kind)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.window import calendar, in_a_row, rolling_sum
+from monitoring.window import calendar, in_a_row, latched, rolling_sum
 
 if TYPE_CHECKING:
     from monitoring.policy import Policy
@@ -85,7 +85,9 @@ def traffic_series(
     no_traffic = (silent >= SILENT_CADENCES * cadence) & regular & reference.has_days
     expected = MONTH * stretch * mean
     few = (rows_28 < expected / 2) & (rows_28 < expected - 4 * np.sqrt(expected + 4 * variance))
-    halved = in_a_row(few & (np.arange(days) >= MONTH * stretch - 1), counted=counted) >= HALVED_DAYS
+    asked = in_a_row(few & (np.arange(days) >= MONTH * stretch - 1), counted=counted) >= HALVED_DAYS
+    # Half of the traffic swings about the limit for good: it is over after as many days as it took.
+    halved = latched(asked, clear_days=HALVED_DAYS, counted=counted)
     return TrafficSeries(
         ratio=ratio,
         rows_7=rows_7,

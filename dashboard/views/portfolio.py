@@ -34,7 +34,6 @@ from data_access.portfolio_filter import STALE_AFTER_DAYS, PortfolioFilter
 from data_access.portfolio_queries import MOST_ROWS
 from monitoring.assessment import Verdict
 from monitoring.error_control import beyond_chance, chance_of, expected_chance_signals
-from monitoring.policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
     from datetime import date
@@ -123,7 +122,7 @@ def chance_line(standing: Standing) -> str:
     if not standing.measured:
         return ""
     found = beyond_chance([chance_of(distance) for distance in standing.distances], models=standing.measured)
-    signals = expected_chance_signals(standing.measured, level=DEFAULT_POLICY.cusum_retrain)
+    signals = expected_chance_signals(standing.measured, level=session.lowest_retrain_level())
     stands_out = (
         f"{number(found)} of {plural(standing.measured, 'model')} measured on labels {'has' if found == 1 else 'have'} lost "
         "more than chance explains, and about one in ten of those is expected to be chance"

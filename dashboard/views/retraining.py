@@ -48,6 +48,11 @@ def is_due(each: Retraining) -> bool:
     return each.decision.state is State.SUCCEEDED and settles_on is not None and settles_on <= session.today()
 
 
+def is_under_way(each: Retraining) -> bool:
+    """Whether something may move at any moment: it is with the pipeline, or the worker still waits for the pipeline's end."""
+    return each.decision.state in AT_WORK or (each.trigger is not None and each.trigger.state == "sending")
+
+
 def is_silent(each: Retraining) -> str:
     """Return since how long nothing was heard of a training that somebody waits for, when that is too long."""
     last = each.last_word()
@@ -154,13 +159,14 @@ def handing_over(each: Retraining) -> None:
         where = escape_markdown(trigger.target)
         attempts = f", {plural(trigger.tries, 'attempt')}" if trigger.tries > 1 else ""
         runs = f", run {trigger.run}" if trigger.run > 1 else ""
+        has_it = trigger.state == "sending" and bool(each.reports)
         done = {
             "waiting": "is tried again soon by",
             "sending": "is being handed to",
             "delivered": "was handed to",
             "offered": "is offered in the table to",
             "failed": "could not be handed to",
-        }[trigger.state]
+        }["delivered" if has_it else trigger.state]
         said.append(f"It {done} {where}{runs}{attempts}.")
     if silent := is_silent(each):
         said.append(f":red[▲ {silent.capitalize()}.]")
@@ -285,10 +291,24 @@ def shares(found: Sequence[Retraining]) -> None:
     )
 
 
+def told_so_far(found: Sequence[Retraining]) -> list[object]:
+    """Return what tells whether something moved; other writes to the registry, such as an assessment's, do not."""
+    return [
+        (
+            each.decision.id,
+            each.decision.state,
+            each.trigger and each.trigger.state,
+            len(each.reports),
+            lines(each.measured),
+        )
+        for each in found
+    ]
+
+
 @st.fragment(run_every=REFRESH)
-def watch(revision: int) -> None:
+def watch(shown: list[object]) -> None:
     """Look every other second whether something moved, while a retraining is under way."""
-    if session.registry().revision() != revision:
+    if told_so_far(session.retrainings()) != shown:
         st.rerun()
 
 
@@ -298,7 +318,6 @@ def asked_in_url() -> int | None:
 
 
 def page() -> None:
-    revision = session.registry().revision()
     found = session.retrainings()
     if not found:
         st.title("No retraining has been approved yet", anchor=False)
@@ -314,8 +333,8 @@ def page() -> None:
     st.query_params["decision"] = str(chosen.decision.id)
     detail(chosen)
     shares(found)
-    if any(each.decision.state in AT_WORK for each in found):
-        watch(revision)
+    if any(is_under_way(each) for each in found):
+        watch(told_so_far(found))
 
 
 page()

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from data_access import people
+from data_access.judged_versions import judged_versions
 from data_access.policy_records import policy_history
 from data_access.policy_replay import Replay, Replayer, policy_preview, replayable_models
 from data_access.tables import AssessmentRow
@@ -138,6 +139,15 @@ def test_a_proposed_or_rejected_version_judges_nothing(home: Home) -> None:
     home.assesses(on=LAST, first=FIRST)
     assert {found[1] for found in said(home).values()} == {"1"}
     assert policy_history(home.registry).newest == FIRST_VERSION
+
+
+def test_the_pages_put_a_day_together_under_the_policy_that_judged_it(home: Home) -> None:
+    home.assesses(on=LAST, first=FIRST)
+    version = approved(home, ONLY_TIER_2, on=APPROVED_ON)
+    policies = {
+        day: judged_versions(home.registry, "tier-2", known_on=day).segments[-1].policy for day in (APPROVED_ON, LAST)
+    }
+    assert policies == {APPROVED_ON: DEFAULT_POLICY, LAST: version.of_tier(2)}
 
 
 # What a draft would have changed

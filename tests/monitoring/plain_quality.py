@@ -67,9 +67,11 @@ def days_of(profiles: DayProfiles, reference: Reference, name: str) -> list[Day]
     return found
 
 
-def rose(share: float, *, normal: float, variance: float, rise: float, rows: int) -> bool:
+def rose(share: float, *, normal: float, variance: float, rise: float, rows: int, own: bool = False) -> bool:
     """Whether a share rose materially and significantly."""
     noise = max(normal, 0.002) * (1 - normal) / rows + variance
+    if own and share - normal - sqrt(share * (1 - share) / rows) < rise:
+        return False
     return share - normal >= rise and (share - normal) / sqrt(noise) >= 6 if noise > 0 else share - normal >= rise
 
 
@@ -236,7 +238,7 @@ def _categorical(
     assert isinstance(bins, CategoryBins)
     share = [day.levels[-1] / day.rows if day.rows else nan for day in days]
     new = [
-        day.rows >= 10 and rose(s, normal=bins.expected_unseen, variance=0.0, rise=0.05, rows=day.rows)
+        day.rows >= 10 and rose(s, normal=bins.expected_unseen, variance=0.0, rise=0.05, rows=day.rows, own=True)
         for s, day in zip(share, days, strict=True)
     ]
     found = {FindingKind.NEW_LEVEL: Check(new, share)}

@@ -159,13 +159,18 @@ def test_a_watch_of_last_year_is_remembered_within_a_week_of_the_same_day_52_wee
 
 
 def naive(
-    upper: np.ndarray, skill: np.ndarray, *, labels: float = 200.0, counted: np.ndarray | None = None
+    upper: np.ndarray,
+    skill: np.ndarray,
+    *,
+    labels: float = 200.0,
+    counted: np.ndarray | None = None,
+    error: float = 0.0,
 ) -> PerformanceSeries:
     base = reference()
     sums = np.zeros((DAYS, base.label_layout.width))
     series = PerformanceSeries(base, sums, policy=DEFAULT_POLICY, counted=counted)
     series.sums_28[:, base.label_layout.slices["n"]] = labels
-    series.__dict__.update(skill_upper=upper, skill_28=skill)
+    series.__dict__.update(skill_upper=upper, skill_28=skill, skill_error=np.full(DAYS, error))
     return series
 
 
@@ -175,6 +180,13 @@ def test_no_better_than_naive_is_bounded_above_on_200_labels_for_three_days_and_
     assert on(naive(upper, skill, labels=199.0).no_better_than_naive) == []
     assert on(naive(upper + 0.0001, skill).no_better_than_naive) == []
     assert on(naive(spell(20, 21, inside=0.0, outside=0.5), skill).no_better_than_naive) == []
+
+
+def test_a_model_with_little_skill_must_have_lost_some_to_be_no_better_than_naive() -> None:
+    upper, skill = spell(20, 25, inside=0.0, outside=0.5), spell(20, 27, inside=0.0, outside=0.02)
+    had = reference().skill
+    assert on(naive(upper, skill, error=had / 3.5).no_better_than_naive) != []
+    assert on(naive(upper, skill, error=had / 2.5).no_better_than_naive) == []
 
 
 def test_days_that_do_not_count_neither_raise_nor_clear_it() -> None:

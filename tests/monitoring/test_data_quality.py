@@ -60,11 +60,6 @@ def test_with_fewer_than_thirty_rows_a_second_day_must_confirm() -> None:
     assert open_days(with_amount(np.nan, live), FindingKind.NULLS, against=base)[0] == 21
 
 
-def test_fewer_than_ten_rows_raise_nothing() -> None:
-    live, base = sparse(9)
-    assert open_days(with_amount(np.nan, live), FindingKind.NULLS, against=base) == []
-
-
 def test_a_feature_that_is_often_null_must_triple() -> None:
     rng = np.random.default_rng(3)
 

@@ -49,6 +49,7 @@ ESTIMATED = {"effect", "effect_low", "effect_high", "effect_words", "se", "rows"
 NO_ROWS = SKILL | {FindingKind.NOT_JUDGED}
 NO_SINGLE_THRESHOLD = {
     FindingKind.STUCK,
+    FindingKind.SWAPPED,
     FindingKind.SUPERSEDED,
     FindingKind.MISSING_COLUMN,
     FindingKind.UNANNOUNCED_VERSION,
@@ -93,6 +94,9 @@ def histories() -> dict[str, tuple[Segment, int]]:
         "stuck": (segment(live.with_feature("amount", 100.0, since=20)), 25),
         "unit": (segment(live.with_feature("amount", live.features["amount"] * 10, since=20)), 25),
         "rescaled": (_miles(), 30),
+        "unit_in_range": (_wider_notes(), 25),
+        "swapped": (_exchanged(), 25),
+        "strange": (segment(live.with_feature("amount", _coded(live), since=20)), 25),
         "new_level": (segment(weekly_note), 25),
         "level_change": (segment(live.with_feature("amount", live.features["amount"] * 1.45, since=30)), 30),
         "missing_column": (remarked(segment(live.with_feature("amount", np.nan, since=20)), REMARKS, since=20), 25),
@@ -120,6 +124,31 @@ def _a_broken_feed() -> dict[date, tuple[Shift, ...]]:
     day = START + timedelta(days=25)
     shift = Shift(day, ShiftKind.FEED, Grouping.SOURCE, "core feed", k=9, n=12, base=0.01, log10_p=-15.7, models=("m",))
     return {day: (shift,)}
+
+
+def _wider_notes() -> Segment:
+    """Notes about zero become 2.54 times as wide."""
+    live = binary(days=45, rows_a_day=150)
+    changed = live.with_feature("note", live.features["note"] * 2.54, since=20)
+    return segment(changed, against=reference(past(rows_a_day=150)))
+
+
+def _coded(live: Predictions) -> np.ndarray:
+    """Every fifth amount is -999."""
+    coded: np.ndarray = np.where(np.arange(len(live.day)) % 5 == 0, -999.0, live.features["amount"])
+    return coded
+
+
+def _exchanged() -> Segment:
+    """Amount and note change places; both lie in one range."""
+
+    def alike(rows: Predictions) -> Predictions:
+        return rows.with_feature("note", 80 + 12 * rows.features["note"] ** 2, since=-1_000)
+
+    live = alike(binary(days=45))
+    amount, note = live.features["amount"], live.features["note"]
+    swapped = live.with_feature("amount", note, since=20).with_feature("note", amount, since=20)
+    return segment(swapped, against=reference(alike(past())))
 
 
 def _miles() -> Segment:
@@ -155,8 +184,10 @@ def test_every_finding_carries_what_the_method_asks_for(kind: FindingKind) -> No
         wanted |= {"rows"}
     if kind not in NO_SINGLE_THRESHOLD | {FindingKind.RETIREMENT_CANDIDATE}:
         wanted |= {"threshold"}
-    if kind in QUALITY_KINDS - {FindingKind.STUCK}:
+    if kind in QUALITY_KINDS - {FindingKind.STUCK, FindingKind.SWAPPED}:
         wanted |= {"reference_value", "prediction_days"}
+    if kind is FindingKind.SWAPPED:
+        wanted -= {"value"}
     assert wanted <= found.evidence.keys(), wanted - found.evidence.keys()
     assert found.evidence["method_version"] == METHOD_VERSION
     assert found.evidence["configuration"] == DEFAULT_POLICY.configuration_hash

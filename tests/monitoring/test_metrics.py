@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as nps
 from sklearn.metrics import accuracy_score, roc_auc_score, root_mean_squared_error
 
 from monitoring.label_profile import count_labels
-from monitoring.metrics import area_under_curve, known_metric, metric_name, ranking_share
+from monitoring.metrics import area_bounds, area_under_curve, known_metric, metric_name, ranking_share
 from monitoring.portfolio import Task
 from tests.monitoring.history_builders import binary, hard, model, multiclass, past, reference, regression
 
@@ -63,3 +63,22 @@ def test_scores_that_do_not_rank_share_nothing() -> None:
     random = replace(past(), score=np.random.default_rng(2).random(len(past().day)))
     base = reference(random)
     assert ranking_share(base.label_layout, base.totals) == pytest.approx(0.0, abs=0.005)
+
+
+def test_the_bounds_of_the_area_hold_for_scores_that_do_not_rank() -> None:
+    base, rng = reference(), np.random.default_rng(4)
+    layout, misses = base.label_layout, 0
+    for _ in range(400):
+        sums = np.zeros(layout.width)
+        rows = rng.multinomial(2_000, np.full(len(layout.score.edges) + 1, 1 / (len(layout.score.edges) + 1)))
+        positives = rng.binomial(rows, 0.02)
+        sums[layout.slices["bin_n"]], sums[layout.slices["bin_y"]] = rows, positives
+        sums[layout.slices["n"]], sums[layout.slices["y"]] = rows.sum(), positives.sum()
+        low, high = area_bounds(layout, sums)
+        misses += not low <= 0.5 <= high
+    assert misses / 400 < 0.04
+
+
+def test_without_positives_nothing_is_known_of_the_area() -> None:
+    layout = reference().label_layout
+    assert [float(bound) for bound in area_bounds(layout, np.zeros(layout.width))] == [0.0, 1.0]

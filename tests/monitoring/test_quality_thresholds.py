@@ -15,13 +15,16 @@ REFERENCE = reference().layout.counts_at
 UNSEEN, MISTYPED = REFERENCE["channel"].stop - 2, REFERENCE["amount"].stop - 1
 
 
-def rises(share: float, rows: int, *, normal: float = 0.0, variance: float = 0.0, rise: float = 0.05) -> bool:
+def rises(
+    share: float, rows: int, *, normal: float = 0.0, variance: float = 0.0, rise: float = 0.05, own: bool = False
+) -> bool:
     flags = _share_check(
         np.array([[share]]),
         np.array([rows]),
         normal=np.array([normal]),
         variance=np.array([variance]),
         rise=np.array([rise]),
+        own=own,
     )
     return bool(flags[0, 0])
 
@@ -40,7 +43,13 @@ def test_a_share_rises_by_its_whole_rise_beyond_what_the_reference_s_days_vary()
     assert not rises(0.9, 9)
 
 
-@pytest.mark.parametrize(("count", "is_open"), [(49, False), (51, True)])
+def test_a_share_of_new_levels_is_material_by_one_standard_error_of_its_own() -> None:
+    error = np.sqrt(0.07 * 0.93 / 100)
+    assert rises(0.07, 100, rise=0.07 - error - 1e-9, own=True)
+    assert not rises(0.07, 100, rise=0.07 - error + 1e-9, own=True)
+
+
+@pytest.mark.parametrize(("count", "is_open"), [(57, False), (59, True)])
 def test_levels_never_seen_are_a_finding_from_five_percent(count: int, is_open: bool) -> None:
     assert opened(FindingKind.NEW_LEVEL, "channel", at=UNSEEN, count=count) is is_open
 

@@ -11,6 +11,7 @@ from monitoring.estimate import WHAT_IT_CANNOT_SEE
 from monitoring.policy import DEFAULT_POLICY, METHOD_VERSION, Policy
 from monitoring.portfolio import ModelVersion, Supersession, Task
 from monitoring.ports import ReferenceOrigin
+from monitoring.reference import Reference
 from monitoring.segment import Segment
 from monitoring.verdict import assessments_of, expected_loss, rule
 from monitoring.wording import REASON_LENGTH
@@ -28,6 +29,7 @@ from tests.monitoring.history_builders import (
     reference,
     regression,
     segment,
+    sigmoid,
     verdicts,
 )
 
@@ -386,3 +388,33 @@ def test_every_threshold_and_the_method_are_in_the_hash() -> None:
         for policy in (replace(DEFAULT_POLICY, psi_floor=0.2), replace(DEFAULT_POLICY, cusum_watch=5.0))
     }
     assert len(changed | {DEFAULT_POLICY.configuration_hash}) == 3
+
+
+def rare(*, strength: float, days: int, first: date = START, seed: int = 3, level: float = -4.2) -> Predictions:
+    """Return a calibrated classifier of which about 2 % is positive; ``strength`` 0 has nothing to do with the label."""
+    rows = binary(first=first, days=days, rows_a_day=300, seed=seed)
+    rng = np.random.default_rng(seed)
+    x = (rows.features["amount"] - 100) / 20
+    score = sigmoid(level + 0.7 * x)
+    label = (rng.random(len(x)) < sigmoid(level + strength * x)).astype(np.float64)
+    return replace(rows, score=score, prediction=(score >= 0.5).astype(np.float64), label=label)
+
+
+def rare_reference(strength: float) -> Reference:
+    return reference(rare(strength=strength, days=60, first=START - timedelta(days=60), seed=9))
+
+
+def test_a_model_of_rare_positives_that_ranks_is_neither_retired_nor_said_to_be_off() -> None:
+    base = rare_reference(0.7)
+    assert base.skill < 0.02
+    said = verdicts(segment(rare(strength=0.7, days=40), against=base))
+    assert set(said) == {Verdict.KEEP}
+
+
+def test_a_model_of_rare_positives_that_does_not_rank_is_retired() -> None:
+    assert verdicts(segment(rare(strength=0.0, days=10), against=rare_reference(0.0)))[0] is Verdict.RETIRE
+
+
+def test_a_model_of_rare_positives_that_stops_ranking_in_production_is_retired() -> None:
+    said = verdicts(segment(rare(strength=-0.3, days=60), against=rare_reference(0.7)))
+    assert Verdict.RETIRE in said or Verdict.RETRAIN in said
