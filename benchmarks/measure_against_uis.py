@@ -194,7 +194,7 @@ def measure(
         if command := uis.mlflow_command():
             peers.append(stack.enter_context(uis.mlflow(command, registered)))
         else:
-            print("mlflow is not installed (extra `bench`): it is left out.\n")
+            print("mlflow is neither beside this Python nor on the path: it is left out.\n")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             visits = browse(browser, [*mine, *peers], rounds=rounds)

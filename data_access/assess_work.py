@@ -165,7 +165,7 @@ class Work:
         """Keep what the third phase needs again, as much as fits: it comes by in the same order."""
         self._taken(model_id)
         size = sum(each.size_bytes for each in found.values())
-        if self._kept_bytes + size > KEPT_BYTES:
+        if not found or self._kept_bytes + size > KEPT_BYTES:
             return
         used = {id(each.segment.reference) for each in found.values()}
         references = [kept for kept in ahead.unpacked.values() if id(kept.reference) in used]

@@ -120,7 +120,7 @@ def facts(registry: Database, model_id: str, *, known_on: date) -> ModelFacts:
             ),
             consumers=tuple(Consumer(part["name"], part.get("contact")) for part in card.get("consumers") or []),
             superseded_by=Supersession(successor["name"], date.fromisoformat(successor["since"]))
-            if successor
+            if successor and date.fromisoformat(successor["since"]) <= known_on
             else None,
             facts=tuple((str(name), str(value)) for name, value in (card.get("facts") or {}).items()),
             last_error=row.last_error,

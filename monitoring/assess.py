@@ -296,6 +296,8 @@ def _before_judging(
     """Yield "not judged" for the days of the log before any version can be judged, and for an empty log."""
     if extent is None or extent[0] > last:
         sentence = "Its prediction log is empty."
+        if extent is not None:
+            sentence = f"Its prediction log begins later, on {day_text(extent[0])} {extent[0].year}."
         yield not_judged(model, version="", day=last, since=last, sentence=sentence, policy=policies.on(last))
         return
     starts = [day for history in histories if (day := history.first_day()) is not None]

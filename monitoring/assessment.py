@@ -43,6 +43,7 @@ class FindingKind(StrEnum):
     STUCK = "stuck"
     UNIT = "unit"
     RESCALED = "rescaled"
+    UNIT_IN_RANGE = "unit_in_range"
     SWAPPED = "swapped"
     STRANGE = "strange"
     NEW_LEVEL = "new_level"
@@ -71,6 +72,7 @@ QUALITY_KINDS = frozenset(
         FindingKind.STUCK,
         FindingKind.UNIT,
         FindingKind.RESCALED,
+        FindingKind.UNIT_IN_RANGE,
         FindingKind.SWAPPED,
         FindingKind.STRANGE,
         FindingKind.NEW_LEVEL,

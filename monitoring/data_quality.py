@@ -12,7 +12,7 @@ from monitoring.assessment import FindingKind
 from monitoring.drift import MergedBins
 from monitoring.profile import NUMERIC_EXTRAS, CategoryBins, NumericBins
 from monitoring.scale_change import ENOUGH_ROWS, MINIMUM_ROWS, SIGNIFICANT, Moments, scale_changes
-from monitoring.tiny_feeds import INCREDIBLE, POOLED_DAYS, SMALLEST_SHARE, blocks, few_rows, pooled_rise, pooled_single
+from monitoring.tiny_feeds import INCREDIBLE, SMALLEST_SHARE, blocks, few_rows, pooled_rise, pooled_single
 from monitoring.unit_change import UnitChanges
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ NEW_LEVEL_SHARE = 0.05
 ENOUGH_DAYS, OFTEN = 5, 0.05
 SMALLEST_DISTANCE, LARGEST_DISTANCE = 0.25, 0.10
 STRANGE_SHARE = 0.05
+BY_PAIRS = frozenset({FindingKind.UNIT_IN_RANGE, FindingKind.SWAPPED, FindingKind.STRANGE})
+"""Told by two days in a row: one day alone never raises them."""
+TOGETHER = frozenset({FindingKind.NULLS, FindingKind.NEW_LEVEL, FindingKind.STUCK})
+"""Tested on the last rows together where a day has few."""
 NEVER = np.datetime64("NaT", "D")
 
 
@@ -37,8 +41,7 @@ class QualitySeries:
 
     ``bad``: the condition holds that day. ``open``: a finding is raised and not yet cleared. ``flagged_from``: the day from
     which a bad day is known to be broken (NaT: it is not). ``value`` is what was measured (a share, or a factor), ``rows``
-    are all rows of each day. ``at_once`` are the days that raise it alone: those with 30 rows, if not given. ``suspect`` are days of few
-    rows that look bad: they are known to be broken once a later day proves it.
+    are all rows of each day.
     """
 
     kind: FindingKind
@@ -47,8 +50,6 @@ class QualitySeries:
     bad: Flags
     days: Days
     rows: np.ndarray
-    at_once: Flags | None = None
-    suspect: Flags | None = None
 
     @property
     def open(self) -> Flags:
@@ -64,15 +65,17 @@ class QualitySeries:
     def _settled(self) -> tuple[Flags, Days]:
         """Raise at once on 30 rows, else after two days in a row; clear after four clean days that have 10 rows together.
 
-        Days with fewer than 10 rows do not exist, unless traffic is so small that they are judged together.
+        Days with fewer than 10 rows do not exist, unless traffic is so small that they are judged together: then a share, or a
+        single value, is proven by them and raises at once. What is only told by two days in a row never does.
         """
         is_open_on, flagged_from = np.zeros(len(self.days), dtype=bool), np.full(len(self.days), NEVER)
-        enough = (self.rows >= MINIMUM_ROWS) | few_rows(self.rows)
+        few = few_rows(self.rows)
+        enough = (self.rows >= MINIMUM_ROWS) | few
         raising = self.bad & enough
         if not raising.any():
             return is_open_on, flagged_from
         is_open, clean, clean_rows, waiting = False, 0, 0, -1
-        many = (self.rows >= ENOUGH_ROWS if self.at_once is None else self.at_once).tolist()
+        many = (((self.rows >= ENOUGH_ROWS) & (self.kind not in BY_PAIRS)) | (few & (self.kind in TOGETHER))).tolist()
         bad, rows = self.bad.tolist(), self.rows.tolist()
         for i in np.flatnonzero(enough)[int(raising[enough].argmax()) :].tolist():
             if not bad[i]:
@@ -82,7 +85,6 @@ class QualitySeries:
             elif is_open or many[i] or waiting >= 0:
                 if not is_open:
                     is_open, is_open_on[i:] = True, True
-                    self._flag_suspects(flagged_from, i)
                 flagged_from[i] = self.days[i]
                 if waiting >= 0:
                     flagged_from[waiting] = self.days[i]
@@ -90,14 +92,6 @@ class QualitySeries:
             else:
                 waiting, clean, clean_rows = i, 0, 0
         return is_open_on, flagged_from
-
-    def _flag_suspects(self, flagged_from: Days, i: int) -> None:
-        """Mark the days before ``i`` that looked as bad: now it is known."""
-        if self.suspect is None:
-            return
-        for day in range(max(i - POOLED_DAYS, 0), i):
-            if self.suspect[day] and np.isnat(flagged_from[day]):
-                flagged_from[day] = self.days[i]
 
 
 @dataclass(frozen=True)
@@ -161,37 +155,14 @@ def _rises(
     kind: FindingKind, counts: np.ndarray, profiles: DayProfiles, *, normal: Floats, variance: Floats, rise: Floats
 ) -> list[QualitySeries]:
     """Return the check of each feature that a share did not rise, from its rows per day ``(days, features)``."""
-    rows, few = profiles.rows, few_rows(profiles.rows)
+    rows = profiles.rows
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = counts / rows[:, None]
-    bad, alone, suspect = (
-        _share_check(shares, rows, normal=normal, variance=variance, rise=rise, own=kind is FindingKind.NEW_LEVEL),
-        None,
-        None,
-    )
-    if few.any():
-        pooled = pooled_rise(counts, rows, normal=normal, variance=variance, rise=rise)
-        with np.errstate(invalid="ignore"):
-            bad, alone, suspect = (
-                bad | pooled,
-                pooled | (rows >= ENOUGH_ROWS)[:, None],
-                few[:, None] & (shares - normal >= rise),
-            )
-
-    def column(flags: Flags | None, at: int) -> Flags | None:
-        return None if flags is None else flags[:, at]
-
+    own = kind is FindingKind.NEW_LEVEL
+    bad = _share_check(shares, rows, normal=normal, variance=variance, rise=rise, own=own)
+    bad |= pooled_rise(counts, rows, normal=normal, variance=variance, rise=rise)
     return [
-        QualitySeries(
-            kind,
-            shares[:, at],
-            float(normal[at]),
-            bad[:, at],
-            profiles.day,
-            rows,
-            at_once=column(alone, at),
-            suspect=column(suspect, at),
-        )
+        QualitySeries(kind, shares[:, at], float(normal[at]), bad[:, at], profiles.day, rows)
         for at in range(counts.shape[1])
     ]
 
@@ -290,7 +261,7 @@ def _check_numeric(
     if not layout.numeric:
         return
     moments, rows = Moments.of(profiles), profiles.rows
-    stuck, stuck_together = _stuck(reference, profiles, moments, normals.often_single)
+    stuck = _stuck(reference, profiles, moments, normals.often_single)
     with np.errstate(divide="ignore", invalid="ignore"):
         mistyped = profiles.counts[:, layout.range_at + 2] / rows[:, None]
         beyond = profiles.counts[:, layout.range_at] + profiles.counts[:, layout.range_at + 1]
@@ -306,7 +277,6 @@ def _check_numeric(
     strange, strange_share = _strangers(reference, profiles, rows)
     explained = broken | strange | changed[FindingKind.UNIT] | changed[FindingKind.RESCALED] | stuck | many
     units, unit_factors = UnitChanges(reference, profiles, explained | constant).found()
-    never = np.zeros(len(rows), dtype=bool)
     for at, name in enumerate(layout.numeric):
         bins = layout.features[name]
         if isinstance(bins, NumericBins) and bins.lowest == bins.highest:
@@ -323,22 +293,15 @@ def _check_numeric(
             for kind, value, normal, bad in found
         )
         if stuck[:, at].any():
-            alone = stuck_together[:, at] | (rows >= ENOUGH_ROWS) if stuck_together[:, at].any() else None
             low = profiles.lows[:, at]
-            checks[name].append(
-                QualitySeries(FindingKind.STUCK, low, float("nan"), stuck[:, at], profiles.day, rows, at_once=alone)
-            )
+            checks[name].append(QualitySeries(FindingKind.STUCK, low, float("nan"), stuck[:, at], profiles.day, rows))
         if strange[:, at].any():
             share = strange_share[:, at]
-            checks[name].append(
-                QualitySeries(FindingKind.STRANGE, share, 0.0, strange[:, at], profiles.day, rows, at_once=never)
-            )
+            checks[name].append(QualitySeries(FindingKind.STRANGE, share, 0.0, strange[:, at], profiles.day, rows))
         if units[:, at].any():
             exchanged = bool(np.isnan(unit_factors[:, at]).any())
-            kind, usual = (FindingKind.SWAPPED, float("nan")) if exchanged else (FindingKind.RESCALED, 1.0)
-            checks[name].append(
-                QualitySeries(kind, unit_factors[:, at], usual, units[:, at], profiles.day, rows, at_once=never)
-            )
+            kind, usual = (FindingKind.SWAPPED, float("nan")) if exchanged else (FindingKind.UNIT_IN_RANGE, 1.0)
+            checks[name].append(QualitySeries(kind, unit_factors[:, at], usual, units[:, at], profiles.day, rows))
 
 
 def _constant_checks(
@@ -358,11 +321,11 @@ def _new_levels(unseen: np.ndarray, profiles: DayProfiles, *, normal: float) -> 
     return _rises(FindingKind.NEW_LEVEL, unseen[:, None], profiles, normal=usual, variance=none, rise=rise)
 
 
-def _stuck(reference: Reference, profiles: DayProfiles, moments: Moments, often: Flags) -> tuple[Flags, Flags]:
+def _stuck(reference: Reference, profiles: DayProfiles, moments: Moments, often: Flags) -> Flags:
     """Return where a numeric feature shows one value although its reference makes that incredible: p(value)^n < 1e-9.
 
     p is the share of the bin that holds the value: a column that is mostly zero may be zero on all rows of a day. On days of few
-    rows those before with the same value count too; the second array says where. ``often`` marks features that have no check.
+    rows those before with the same value count too. ``often`` marks features that have no check.
     """
     few, known = few_rows(profiles.rows), reference.profiles
     with np.errstate(invalid="ignore"):
@@ -382,7 +345,8 @@ def _stuck(reference: Reference, profiles: DayProfiles, moments: Moments, often:
             value = np.where(one[:, at], low, np.nan)
             chance[days] = (there + 1) / (int(counts.sum()) + 1)
             pooled[:, at] = pooled_single(value, chance, moments.n[:, at].astype(np.int64), few)
-    return single | pooled, pooled
+    found: Flags = single | pooled
+    return found
 
 
 def _is_often_single(lows: Floats, highs: Floats, rows: np.ndarray) -> bool:
@@ -468,11 +432,8 @@ def _categorical_checks(
             one = np.where((most == n) & (n > 0) & (code < n_levels), code, np.nan)
             pooled = pooled_single(one, share[code], n, few)
     if single.any() or pooled.any():
-        alone = pooled | (rows >= ENOUGH_ROWS) if pooled.any() else None
         value = most.astype(np.float64)
-        checks.append(
-            QualitySeries(FindingKind.STUCK, value, float("nan"), single | pooled, profiles.day, rows, at_once=alone)
-        )
+        checks.append(QualitySeries(FindingKind.STUCK, value, float("nan"), single | pooled, profiles.day, rows))
     return checks
 
 

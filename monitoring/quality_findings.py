@@ -25,7 +25,8 @@ ONE = {
     FindingKind.NULLS: "{value} of {name} is empty (normally {normal})",
     FindingKind.STUCK: "{name} shows a single value all day",
     FindingKind.UNIT: "{name} left its range or changed its scale ({factor} times its usual mean): has its unit changed?",
-    FindingKind.RESCALED: "{name} is {factor} times its usual values, as after a change of unit",
+    FindingKind.RESCALED: "{name} is {factor} times its usual mean, as after a change of unit",
+    FindingKind.UNIT_IN_RANGE: "{name} is {factor} times its usual values, as after a change of unit",
     FindingKind.SWAPPED: "{name} shows the usual values of another column: have two columns been exchanged?",
     FindingKind.STRANGE: "{value} of {name} lies outside the reference's range and the rest is as ever: does a code stand for missing values?",
     FindingKind.NEW_LEVEL: "{value} of {name} shows levels that the reference never had",
@@ -37,6 +38,7 @@ PARTS = {
     FindingKind.NULLS: "{value} of {name} (normally {normal})",
     FindingKind.UNIT: "{name} ({factor} times its usual mean)",
     FindingKind.RESCALED: "{name} ({factor} times)",
+    FindingKind.UNIT_IN_RANGE: "{name} ({factor} times)",
     FindingKind.STRANGE: "{value} of {name}",
     FindingKind.NEW_LEVEL: "{value} of {name}",
     FindingKind.TYPE_CHANGE: "{value} of {name}",
@@ -46,7 +48,8 @@ SEVERAL = {
     FindingKind.NULLS: "{parts} are empty",
     FindingKind.STUCK: "{parts} show a single value all day",
     FindingKind.UNIT: "{parts} left their range or changed their scale: has a unit changed?",
-    FindingKind.RESCALED: "{parts} are multiples of their usual values, as after a change of unit",
+    FindingKind.RESCALED: "{parts} are multiples of their usual means, as after a change of unit",
+    FindingKind.UNIT_IN_RANGE: "{parts} are multiples of their usual values, as after a change of unit",
     FindingKind.SWAPPED: "{parts} show each other's usual values: have the columns been exchanged?",
     FindingKind.STRANGE: "{parts} lie outside the reference's range and the rest is as ever: does a code stand for missing values?",
     FindingKind.NEW_LEVEL: "{parts} show levels that the reference never had",
@@ -59,6 +62,7 @@ SHORT = {
     FindingKind.STUCK: "{name} shows a single value",
     FindingKind.UNIT: "{name} changed its scale (unit?)",
     FindingKind.RESCALED: "{name} \u00d7 {factor} (a change of unit?)",
+    FindingKind.UNIT_IN_RANGE: "{name} \u00d7 {factor} (a change of unit?)",
     FindingKind.SWAPPED: "{name} was exchanged with another column",
     FindingKind.STRANGE: "{value} of {name} is outside its range",
     FindingKind.NEW_LEVEL: "{value} of {name} is unknown levels",
@@ -71,7 +75,8 @@ THRESHOLDS = {
     FindingKind.STUCK: "one value in a whole day, which its reference hardly ever shows",
     FindingKind.UNIT: "half of the rows outside the reference's range, or 8 times the spread and 4 times the mean, and a jump "
     "of 6 standard errors from its last 14 clean days",
-    FindingKind.RESCALED: "a known change of unit that explains the values far better than its last 14 clean days do",
+    FindingKind.RESCALED: "a known factor between units, and a jump of 10 standard errors from its last 14 clean days",
+    FindingKind.UNIT_IN_RANGE: "on two days in a row a known change of unit explains all values far better than its last 14 clean days do",
     FindingKind.SWAPPED: "on two days in a row both columns show the other's last 14 clean days far better than their own",
     FindingKind.STRANGE: "5 points outside the reference's range and 6 standard errors, on two days in a row, the rest of the values unmoved",
     FindingKind.NEW_LEVEL: "5 points above what its reference leads to expect, and 6 standard errors",
@@ -82,8 +87,14 @@ THRESHOLDS = {
 # What is not said again where another finding about the same feature says more.
 SAID_BY = {
     FindingKind.NULLS: {FindingKind.MISSING_COLUMN},
-    FindingKind.LEVEL_CHANGE: {FindingKind.UNIT, FindingKind.RESCALED, FindingKind.SWAPPED},
+    FindingKind.LEVEL_CHANGE: {
+        FindingKind.UNIT,
+        FindingKind.RESCALED,
+        FindingKind.UNIT_IN_RANGE,
+        FindingKind.SWAPPED,
+    },
     FindingKind.RESCALED: {FindingKind.UNIT},
+    FindingKind.UNIT_IN_RANGE: {FindingKind.UNIT, FindingKind.RESCALED},
     FindingKind.SWAPPED: {FindingKind.UNIT, FindingKind.RESCALED},
 }
 CERTAIN = {FindingKind.TYPE_CHANGE, FindingKind.MISSING_COLUMN}
@@ -139,10 +150,7 @@ def _open(segment: Segment, i: int, *, level_changes: bool) -> list[Broken]:
             is_level = check.kind is FindingKind.LEVEL_CHANGE
             if check.open[i] and is_level == level_changes and not kinds & SAID_BY.get(check.kind, set()):
                 found.append(Broken(name, segment.reference.importance[name], check))
-    once: dict[tuple[str, FindingKind], Broken] = {}
-    for broken in found:
-        once.setdefault((broken.name, broken.check.kind), broken)
-    return sorted(once.values(), key=lambda broken: -broken.importance)
+    return sorted(found, key=lambda broken: -broken.importance)
 
 
 def _grouped(segment: Segment, found: Iterable[Broken]) -> dict[tuple[str | None, FindingKind], list[Broken]]:
@@ -228,6 +236,7 @@ def _threshold(segment: Segment, check: QualitySeries) -> float | None:
         FindingKind.STRANGE: 0.05,
         FindingKind.TYPE_CHANGE: stored(normal + 0.01),
         FindingKind.RESCALED: 1.25,
+        FindingKind.UNIT_IN_RANGE: 1.5,
         FindingKind.LEVEL_CHANGE: 1.25,
         FindingKind.UNIT: 0.5,
     }.get(check.kind)

@@ -32,7 +32,7 @@ def quality_in_world_shift(quality: FeatureQuality, bins: Bins, is_world: Flags,
     """
     if not is_world.any():
         return quality
-    explained = {FindingKind.UNIT, FindingKind.RESCALED}
+    explained = {FindingKind.UNIT, FindingKind.RESCALED, FindingKind.UNIT_IN_RANGE}
     if isinstance(bins, CategoryBins):
         explained.add(FindingKind.STUCK)
     checks = []

@@ -55,8 +55,11 @@ def shift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give the portfolio shifts that touch the model: fix the data of a broken feed, watch a changed world."""
     for found in segment.shifts_on(i):
         if not found.touches(segment.model.id):
-            continue
-        if found.kind is ShiftKind.FEED:
+            if found.kind is ShiftKind.FEED or not _is_exposed(segment, found):
+                continue
+            verdict, note = Verdict.KEEP, ""
+            text = f"{shift_words(found)} This one is fed by it too and did not move with them."
+        elif found.kind is ShiftKind.FEED:
             verdict = Verdict.FIX_DATA if segment.weighs(found) else Verdict.WATCH
             text = f"{shift_words(found)} The data are broken, not the model: no retraining until they are clean again."
             note = "broken feed"
@@ -91,6 +94,12 @@ def shift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
         finding = Finding(kind, verdict, subject, found.day, text, source, given)
         short = f"{number(found.k)} of {number(found.n)} models on {subject} moved {day_text(found.day)}"
         yield finding, with_note(short, note)
+
+
+def _is_exposed(segment: Segment, found: Shift) -> bool:
+    """Return whether the model reads the source that moved, though it was not among those that did."""
+    sources = set(segment.reference.sources.values())
+    return found.grouping is Grouping.SOURCE and found.confirmed and found.source in sources
 
 
 def linked(segment: Segment, i: int, found: list[tuple[Finding, str]]) -> list[tuple[Finding, str]]:

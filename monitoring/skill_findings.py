@@ -9,7 +9,7 @@ import numpy as np
 
 from monitoring.assessment import Finding, FindingKind, Verdict, stored
 from monitoring.error_control import chance_of
-from monitoring.estimate import WHAT_IT_CANNOT_SEE, labels_needed
+from monitoring.estimate import WHAT_IT_CANNOT_SEE, labels_needed, smallest_detectable_effect
 from monitoring.finding_evidence import (
     A_FACT,
     data_are_clean,
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from monitoring.segment import Segment
 
 RANKS, CERTAIN_LABELS = 0.10, 2_000
+FEASIBLE_LABELS, VISIBLY = 1_000, 0.02
+"""So many rows people label by hand when they must."""
 PROVISIONAL = " Thresholds are provisional: its reference is small, or early production."
 
 
@@ -95,7 +97,7 @@ def never_useful(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     if facts is None or not _is_useless(segment, *facts):
         return
     skill, ranks = facts
-    text = f"It was never better than naive: its skill in its own reference is {percent(skill)}, and its score hardly ranks."
+    text = f"It was never better than naive: its skill in its own reference is {percent(skill)}, and its scores do not sort high labels from low ones."
     found = _reference_evidence(segment, i, skill, ranks)
     kind = FindingKind.NO_BETTER_THAN_NAIVE
     finding = Finding(kind, Verdict.RETIRE, "skill", segment.first, text, evidence=found)
@@ -221,6 +223,8 @@ class Loss:
     long: str
     short: str
     evidence: dict[str, Any]
+    since_onset: bool = False
+    is_over: bool = False
 
 
 def effect_words(series: PerformanceSeries, i: int, effect: float, half: float) -> str:
@@ -252,7 +256,7 @@ def loss_of_skill(segment: Segment, i: int) -> Loss:
     """Return the effect since the onset while the CUSUM stands, else over 28 days, and how much of it is the population's."""
     series = segment.performance
     assert series is not None  # noqa: S101 - the only caller has checked
-    since_onset = series.cusum[i] >= series.policy.cusum_watch and not np.isnan(series.onset_effect[i])
+    since_onset = bool(series.cusum[i] >= series.policy.cusum_watch and not np.isnan(series.onset_effect[i]))
     if since_onset:
         effect, half = float(series.onset_effect[i]), float(ONE_SIDED_95 * series.onset_se[i])
     else:
@@ -266,16 +270,15 @@ def loss_of_skill(segment: Segment, i: int) -> Loss:
         numbers |= {"mix": stored(explained.mix), "misfit": stored(explained.misfit)}
         calibration = explained.calibration
         numbers["calibration"] = None if calibration is None else stored(calibration)
-    if effect <= 0:
-        long = "By now nothing of its advantage is lost any more; it had moved"
-        return Loss(long, "Nothing lost any more; it had moved", numbers)
+    if not effect > 0:
+        long = "It had lost part of its advantage"
+        return Loss(long, "Had lost part of its advantage", numbers, is_over=np.isfinite(effect))
     if series.second_yardstick[i]:
         kind, times = _loss_name(series), _times(series, i, effect, half)
         short = f"{kind.capitalize()} {times.split(' [', maxsplit=1)[0]} its reference's"
         return Loss(f"Its {kind} has been {times} that of its reference", short, numbers)
-    if effect >= 1:
-        return Loss(f"It {words}", "Lost all of its advantage", numbers)
-    return Loss(f"It {words}", f"Lost {interval(effect, effect - half, effect + half)} of its advantage", numbers)
+    lost = "all" if effect >= 1 else interval(effect, effect - half, effect + half)
+    return Loss(f"It {words}", f"Lost {lost} of its advantage", numbers, since_onset=since_onset)
 
 
 def performance(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
@@ -288,8 +291,7 @@ def performance(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     since = segment.day_at(int(series.onset[i])) if series.cusum[i] > 0 else segment.day_at(run_start(held, i))
     loss, clean, mix = loss_of_skill(segment, i), data_are_clean(segment, i), _mix_words(segment, i)
     recovering = not series.watch_condition[i] and not series.retrain_condition[i]
-    quiet = "; the data are clean" + (" where it matters" if segment.minor_quality[i] else "")
-    tail = "; recovering, not yet 7 days clear" if recovering else quiet if clean else ""
+    tail = _state_words(segment, i, loss, recovering=recovering, clean=bool(clean))
     level = float(series.cusum_retrain[i]) if retrain else segment.policy.cusum_watch
     z, run_length = float(series.z_28[i]), average_run_length(level)
     found = evidence(
@@ -314,11 +316,32 @@ def performance(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
         " Its skill in the reference is below 10 %, so the loss is measured by a tenth." if series.is_floored else ""
     )
     provisional = PROVISIONAL if "provisional" in found["reference"] else ""
-    text = f"{loss.long} since {day_text(since)}{_mix_tail(segment, i)}{tail}.{floored}{provisional}"
+    month = _month_words(series, i, loss)
+    text = f"{loss.long} since {day_text(since)}{month}{_mix_tail(segment, i)}{tail}.{floored}{provisional}"
     verdict = Verdict.RETRAIN if retrain else Verdict.WATCH
     finding = Finding(FindingKind.PERFORMANCE, verdict, "skill", since, text, evidence=found)
     note = "recovering" if recovering else "data clean" if clean else ""
     yield finding, with_note(f"{loss.short} since {day_text(since)}", note)
+
+
+def _state_words(segment: Segment, i: int, loss: Loss, *, recovering: bool, clean: bool) -> str:
+    """Return what follows a loss: that it is over, or nearly, or that the data are not to blame."""
+    if loss.is_over:
+        return "; by now nothing of it is left, not yet 7 days clear"
+    if recovering:
+        return "; recovering, not yet 7 days clear"
+    where = " where it matters" if segment.minor_quality[i] else ""
+    return f"; the data are clean{where}" if clean else ""
+
+
+def _month_words(series: PerformanceSeries, i: int, loss: Loss) -> str:
+    """Return the loss over all of the last 28 days, where the sentence is about the loss since its onset and they differ."""
+    month = float(series.window[28].effect[i])
+    if not loss.since_onset or series.second_yardstick[i] or not np.isfinite(month):
+        return ""
+    if abs(float(series.onset_effect[i]) - month) < VISIBLY:
+        return ""
+    return f" ({percent(month) if month > 0 else 'nothing'} over all of the last 28 days)"
 
 
 def _threshold_words(segment: Segment, i: int) -> str:
@@ -367,8 +390,8 @@ def estimated(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     since, effect = segment.day_at(run_start(held, i)), float(segment.estimate.effect[i])
     d = number(float(segment.drift_score[i]))
     if np.isnan(effect) or (retrain and effect < segment.policy.effect_watch):
-        long = f"Its inputs have moved far (D {d}) and no labels tell what it costs."
-        short = f"Inputs moved far (D {d}); no labels"
+        long = f"Its inputs have moved far (drift score {d}, watched from {number(segment.policy.drift_watch)}) and no labels tell what it costs."
+        short = f"Inputs moved far (drift score {d}); no labels"
     else:
         lost = interval(effect, float(segment.estimate.low[i]), float(segment.estimate.high[i]))
         rows = number(int(segment.estimate.rows[i]))
@@ -415,8 +438,15 @@ def _estimated_evidence(segment: Segment, i: int, *, days_in_a_row: int) -> dict
 
 
 def sample_words(segment: Segment) -> str:
-    """Return the first step towards an answer: a labelled sample, and how large."""
-    needed = labels_needed(segment.reference, policy=segment.policy)
+    """Return the first step towards an answer: a labelled sample, and what a sample that people can collect would show."""
+    reference, policy = segment.reference, segment.policy
+    needed = labels_needed(reference, policy=policy)
     if needed is None:
         return "First get a labelled sample; how large it must be cannot be computed, for its reference has no skill to lose."
-    return f"First get a labelled sample of about {number(needed)} rows."
+    if needed <= FEASIBLE_LABELS:
+        return f"First get a labelled sample of about {number(needed)} rows."
+    shown = smallest_detectable_effect(reference, FEASIBLE_LABELS, policy=policy)
+    sample = f"First get a labelled sample: {number(FEASIBLE_LABELS)} rows"
+    if shown is None or shown >= 1:
+        return f"{sample} would not even show a loss of all its advantage; {number(needed)} would show one of {percent(policy.effect_retrain)}."
+    return f"{sample} would show a loss of {percent(shown)} or more; one of {percent(policy.effect_retrain)} takes {number(needed)}."

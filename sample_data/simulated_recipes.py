@@ -171,12 +171,17 @@ def recipes(models: int, *, days: int, seed: int, last_day: date = LAST_DAY) -> 
     fates = fates_of(models)
     order = draw.permutation(models)
     names = different_names(models)
-    healthy = next((names[i] for i in range(models) if fates[order[i]].name == "healthy"), "its successor")
+    healthy = [names[i] for i in range(models) if fates[order[i]].name == "healthy"]
     for i in range(models):
         fate = fates[order[i]]
         name, what = names[i]
         recipe = _recipe((seed, i), name, what, fate, days=days, last_day=last_day)
-        yield replace(recipe, successor=healthy[0]) if fate.superseded else recipe
+        yield replace(recipe, successor=_successor(name, what, healthy)) if fate.superseded else recipe
+
+
+def _successor(name: str, what: Product, healthy: list[tuple[str, Product]]) -> str:
+    """Return the name of a healthy model for the same purpose, else its next generation."""
+    return next((other for other, its in healthy if its is what), f"{name}, next generation")
 
 
 def different_names(models: int) -> list[tuple[str, Product]]:

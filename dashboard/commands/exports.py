@@ -24,6 +24,11 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+def _refuse_backwards(first: datetime | None, last: datetime | None) -> None:
+    if first and last and last < first:
+        raise typer.BadParameter(f"--to {last.date()} lies before --from {first.date()}")
+
+
 def verdicts(
     from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     to: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")] = None,
@@ -34,6 +39,7 @@ def verdicts(
 ) -> None:
     """Write verdicts as model,date,verdict,reason: one line per model and day; without dates the newest of each model."""
     del format_
+    _refuse_backwards(from_, to)
     registry = open_registry(load_settings())
     if changed_since:
         lines = changed_verdicts(registry, since=changed_since.date())
@@ -58,6 +64,7 @@ def shifts(
     the source of the features that moved, else the use case or the team its models share, or all.
     """
     del format_
+    _refuse_backwards(from_, to)
     registry = open_registry(load_settings())
     lines = shift_lines(registry, first=from_.date() if from_ else None, last=to.date() if to else None)
     writer = csv.writer(sys.stdout, lineterminator="\n")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any
 
 import numpy as np
@@ -175,7 +176,15 @@ def test_an_executor_that_does_not_exist_is_named() -> None:
     with pytest.raises(
         LogUnreadableError, match="the executor of connection 'lake' is fetch or aggregate, not 'magic'"
     ):
-        LogConnections({"lake": "parquet:lake?executor=magic"})
+        LogConnections({"lake": "parquet:lake?executor=magic"}).engine("lake")
+
+
+def test_a_bad_setting_of_one_connection_is_no_matter_of_the_others(tmp_path: Path) -> None:
+    log = tmp_path / "log.db"
+    with connect(log) as database:
+        database.execute("CREATE TABLE predictions (id)")
+    connections = LogConnections({"lake": "parquet:lake?executor=magic", "shop": f"sqlite:///{log}"})
+    assert connections.engine("shop").url.database == str(log)
 
 
 @pytest.mark.parametrize("odd", [True, False])

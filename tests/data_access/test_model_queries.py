@@ -5,7 +5,7 @@ import pytest
 
 from data_access import model_queries
 from data_access.registry import Registry
-from data_access.tables import AssessmentRow, ModelVersionRow
+from data_access.tables import AssessmentRow, ModelRow, ModelVersionRow
 from monitoring.assessment import FindingKind, Verdict
 from monitoring.errors import UnknownModelError
 from tests import builders
@@ -43,6 +43,19 @@ def test_version_of_the_future_is_not_known_yet(registry: Registry) -> None:
     assert [v.version for v in model_queries.facts(registry, "m", known_on=LAST).versions] == ["v1"]
     later = model_queries.facts(registry, "m", known_on=LAST + timedelta(days=1))
     assert [v.version for v in later.versions] == ["v1", "v2"]
+
+
+def test_a_supersession_is_not_known_before_its_day(registry: Registry) -> None:
+    judged_model(registry)
+    with registry.write() as session:
+        row = session.get(ModelRow, "m")
+        assert row is not None
+        row.card = row.card | {"superseded_by": {"name": "m-2", "since": (LAST + timedelta(days=1)).isoformat()}}
+
+    assert model_queries.facts(registry, "m", known_on=LAST).superseded_by is None
+    later = model_queries.facts(registry, "m", known_on=LAST + timedelta(days=1)).superseded_by
+    assert later is not None
+    assert later.name == "m-2"
 
 
 def test_assessment_carries_its_findings_and_details(registry: Registry) -> None:

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from monitoring.assessment import Basis, FindingKind, Verdict
-from monitoring.estimate import estimate_series, expected_losses
+from monitoring.estimate import estimate_series, expected_losses, labels_needed
 from monitoring.label_profile import count_labels
+from monitoring.policy import DEFAULT_POLICY
 from monitoring.portfolio import Task
+from monitoring.skill_findings import sample_words
+from monitoring.wording import percent
 from tests.monitoring.history_builders import (
     Predictions,
     assessed,
@@ -15,6 +18,7 @@ from tests.monitoring.history_builders import (
     model,
     past,
     reference,
+    regression,
     segment,
     sigmoid,
     verdicts,
@@ -112,7 +116,20 @@ def test_without_labels_a_lasting_loss_asks_for_a_labelled_sample_and_a_retraini
     rows = reference().label_layout
     variance = rows.field(reference().totals, "loss2") / 8_400 - reference().loss ** 2
     wanted = int(np.ceil(16 * variance / (0.15 * reference().gain) ** 2))
-    assert f"First get a labelled sample of about {wanted:,} rows." in found.sentence
+    shown = 4 * np.sqrt(variance / 1_000) / reference().gain
+    assert wanted > 1_000
+    assert (
+        f"First get a labelled sample: 1,000 rows would show a loss of {percent(float(shown))} or more; one of 15 % takes {wanted:,}."
+    ) in found.sentence
+
+
+def test_a_sample_that_people_can_label_is_asked_for_as_it_is() -> None:
+    strong = reference(past(Task.REGRESSION), of=model(Task.REGRESSION))
+    told = segment(regression(days=3), of=model(Task.REGRESSION), against=strong)
+    needed = labels_needed(strong, policy=DEFAULT_POLICY)
+    assert needed is not None
+    assert needed <= 1_000
+    assert sample_words(told) == f"First get a labelled sample of about {needed:,} rows."
 
 
 def test_strong_drift_without_any_labels_asks_for_a_retraining_after_seven_days() -> None:

@@ -94,6 +94,7 @@ def histories() -> dict[str, tuple[Segment, int]]:
         "stuck": (segment(live.with_feature("amount", 100.0, since=20)), 25),
         "unit": (segment(live.with_feature("amount", live.features["amount"] * 10, since=20)), 25),
         "rescaled": (_miles(), 30),
+        "unit_in_range": (_wider_notes(), 25),
         "swapped": (_exchanged(), 25),
         "strange": (segment(live.with_feature("amount", _coded(live), since=20)), 25),
         "new_level": (segment(weekly_note), 25),
@@ -123,6 +124,13 @@ def _a_broken_feed() -> dict[date, tuple[Shift, ...]]:
     day = START + timedelta(days=25)
     shift = Shift(day, ShiftKind.FEED, Grouping.SOURCE, "core feed", k=9, n=12, base=0.01, log10_p=-15.7, models=("m",))
     return {day: (shift,)}
+
+
+def _wider_notes() -> Segment:
+    """Notes about zero become 2.54 times as wide."""
+    live = binary(days=45, rows_a_day=150)
+    changed = live.with_feature("note", live.features["note"] * 2.54, since=20)
+    return segment(changed, against=reference(past(rows_a_day=150)))
 
 
 def _coded(live: Predictions) -> np.ndarray:

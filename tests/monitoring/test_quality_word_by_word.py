@@ -14,7 +14,6 @@ from tests.monitoring.history_builders import Predictions, binary, past, referen
 from tests.monitoring.plain_quality import plain_checks
 
 if TYPE_CHECKING:
-    from monitoring.data_quality import QualitySeries
     from monitoring.reference import Reference
 
 DAYS = 50
@@ -57,11 +56,6 @@ def changed(live: Predictions, name: str, fault: str, *, first: int, last: int, 
     return live.with_feature(name, becomes[fault], since=first, until=last)
 
 
-def _by_pairs(check: QualitySeries) -> bool:
-    """Whether a check never raises on a single day, as METHODS section 6 asks of none with 30 rows."""
-    return check.at_once is not None and not check.at_once.any()
-
-
 @given(
     st.lists(FAULT, max_size=6),
     st.sampled_from([12, 15, 29, 40]),
@@ -84,8 +78,7 @@ def test_the_checks_of_all_features_at_once_are_those_of_each_day_by_day(
     history = segment(live, against=base(rows_a_day, reference_days), days=DAYS)
     for name, quality in history.quality.items():
         plain = plain_checks(history.reference, history.daily, name, DEFAULT_POLICY)
-        # The search by whole distributions raises on its own days only; it is tested apart.
-        found = {check.kind: check for check in quality.checks if check.kind in plain and not _by_pairs(check)}
+        found = {check.kind: check for check in quality.checks if check.kind in plain}
         assert {kind for kind, check in plain.items() if any(check.bad)} <= found.keys()
         for kind, check in found.items():
             expected = plain[kind]

@@ -45,6 +45,20 @@ def test_a_world_shift_watches_the_models_it_touches_for_as_long_as_it_is_open()
     assert set(others) == {Verdict.KEEP}
 
 
+def test_a_model_fed_by_the_source_of_a_world_shift_says_so_though_it_did_not_move() -> None:
+    exposed = segment(binary(days=DAYS), shifts=open_for(shift(models=("n",))))
+    found = finding(exposed, BREAK, FindingKind.PORTFOLIO_SHIFT)
+    assert found.argues_for is Verdict.KEEP
+    assert found.sentence.endswith("This one is fed by it too and did not move with them.")
+    assert set(verdicts(exposed)) == {Verdict.KEEP}
+    for other in (
+        shift(models=("n",), source="rates"),
+        shift(ShiftKind.FEED, models=("n",)),
+        shift(models=("n",), confirmed=False),
+    ):
+        assert FindingKind.PORTFOLIO_SHIFT not in kinds(segment(binary(days=DAYS), shifts=open_for(other)), BREAK)
+
+
 def test_the_sentence_says_what_moved_what_chance_would_be_and_that_this_model_is_labelled_first() -> None:
     assessment = assessed(segment(binary(days=DAYS), shifts=open_for(shift())))[BREAK]
     assert assessment.sentence == (

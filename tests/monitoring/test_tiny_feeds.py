@@ -88,12 +88,6 @@ def test_a_third_of_the_rows_empty_is_found_on_a_tiny_model_too() -> None:
     assert open_days(live.with_feature("amount", some, since=20), FindingKind.NULLS, rows_a_day=6)[0] in {21, 22, 23}
 
 
-def test_the_days_that_prove_an_empty_feed_together_are_all_left_out() -> None:
-    live = tiny(2).with_feature("amount", np.nan, since=20)
-    (check, *_) = segment(live, against=reference(past(rows_a_day=2))).quality["amount"].checks
-    assert check.flagged_from[20] == check.flagged_from[21] == check.days[21]
-
-
 def test_a_number_and_a_level_that_stand_still_are_found_on_tiny_models() -> None:
     assert open_days(tiny(5).with_feature("amount", 100.0, since=20), FindingKind.STUCK, rows_a_day=5)[0] <= 21
     stuck = tiny(5).with_feature("channel", "phone", since=20)

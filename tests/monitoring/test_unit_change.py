@@ -12,7 +12,7 @@ from monitoring.unit_change import FACTORS, OFFSETS, Shape
 from tests.monitoring.history_builders import Predictions, binary, finding, past, reference, segment, verdicts
 
 CHANGED = 20
-UNITS = {FindingKind.UNIT, FindingKind.RESCALED, FindingKind.SWAPPED}
+UNITS = {FindingKind.UNIT, FindingKind.RESCALED, FindingKind.UNIT_IN_RANGE, FindingKind.SWAPPED}
 
 
 def shown(rows: Predictions, *, skew: float = 0.8, day_sd: float = 0.0, seed: int = 5) -> Predictions:

@@ -26,7 +26,7 @@ from sample_data import simulate
 from sample_data.simulated_business import FEED_SOURCE, WORLD_SOURCE
 from sample_data.simulated_fates import FATES, Exposure, Fault, fates_of
 from sample_data.simulated_log import SimulatedLog
-from sample_data.simulated_recipes import Recipe, different_names
+from sample_data.simulated_recipes import Recipe, different_names, recipes
 from sample_data.simulated_rows import SimulatedRows, columns_of, live_rows, reference_rows
 
 NOW = datetime(2026, 7, 1, 6, tzinfo=UTC)
@@ -285,6 +285,15 @@ def test_verdicts_of_the_last_day_are_those_of_the_fates(registry: Registry, tmp
     # Two in sixty may be a chance watch or a loss that the labels of a small model do not prove yet.
     assert len(wrong) <= 2, wrong
     assert {name for name, _ in wrong.values()}.isdisjoint(name for name in CERTAIN)
+
+
+def test_a_superseded_model_gives_way_to_one_for_the_same_purpose() -> None:
+    product = dict(different_names(300))
+    replaced = [recipe for recipe in recipes(300, days=DAYS, seed=1) if recipe.fate.superseded]
+    assert replaced
+    for recipe in replaced:
+        successor = (recipe.successor or "").removesuffix(", next generation")
+        assert product[successor] is product[recipe.name]
 
 
 CERTAIN = [fate.name for fate in FATES if fate.fault or fate.superseded or fate.inventory or fate.skill == "none"]

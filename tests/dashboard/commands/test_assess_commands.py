@@ -36,6 +36,14 @@ def test_shifts_are_one_line_each_with_their_models(home: SmallPortfolio) -> Non
     assert written("shifts", "--to", str(on(FEED))) == ["date,kind,source,models", lines[0]]
 
 
+@pytest.mark.parametrize("command", ["shifts", "verdicts"])
+def test_a_range_that_ends_before_it_begins_is_refused(command: str) -> None:
+    words = (command, "--from", "2026-01-02", "--to", "2026-01-01")
+    done = CliRunner().invoke(application(command), words)
+    assert done.exit_code == 2
+    assert "lies before --from 2026-01-02" in " ".join(done.output.replace("│", " ").split())
+
+
 def test_a_source_cannot_carry_a_formula_into_a_spreadsheet(
     empty_registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

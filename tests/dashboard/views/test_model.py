@@ -347,7 +347,7 @@ def test_the_metric_of_a_link_is_shown(people: Registry, open_page: Open) -> Non
     page = open_page("model", model="m", tab="Performance", metric="recall")
     other = open_page("model", model="m", tab="Performance", metric="nonsense")
 
-    assert re.search(r"\*\*recall \d+\\\.\d %", texts(page))
+    assert re.search(r"\*\*Recall \d+\\\.\d %", texts(page))
     assert "cases that came true" in texts(page)
     assert "**AUC " in texts(other)
 
