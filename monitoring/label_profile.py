@@ -62,6 +62,11 @@ class LabelLayout:
         return self.field(vectors, "loss2") - 2 * c * cross + c * c * naive2
 
     @property
+    def tested(self) -> int:
+        """Length of the first part of the vector, the fields before the score bins: what the tests of performance read."""
+        return int(self.slices["bin_n"].start)
+
+    @property
     def width(self) -> int:
         """Length of the vector."""
         return max(int(part.stop) for part in self.slices.values())

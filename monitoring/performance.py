@@ -12,8 +12,8 @@ import numpy as np
 from monitoring.metrics import AREA_THAT_RANKS, area_bounds, has_rare_class
 from monitoring.portfolio import Task
 from monitoring.reference import SMALLEST_LOSS
-from monitoring.score_mix import misfits
-from monitoring.window import in_a_row, rolling_sum, switched
+from monitoring.score_mix import misfits, rows_by_score
+from monitoring.window import in_a_row, rolling_sum, switched, window_sums
 
 if TYPE_CHECKING:
     from monitoring.label_profile import LabelLayout
@@ -125,6 +125,8 @@ class PerformanceSeries:
         stretch: int = 1,
         counted: Flags | None = None,
         cusum_retrain: Floats | None = None,
+        labels_by_score: Floats | None = None,
+        start: int = 0,
     ) -> None:
         """Compute windows, effects and the CUSUM.
 
@@ -139,10 +141,14 @@ class PerformanceSeries:
             stretch: how much wider windows are for weekly and monthly models.
             counted: the days that exist for conditions that count days; all of them if not given.
             cusum_retrain: the CUSUM's level of "retrain" per day; by default that of the policy.
+            labels_by_score: labelled rows per test bin of the score, shape ``(days, bins)``; counted in ``sums`` if not given.
+            start: the first day whose sums of 28 days are complete; ``sums`` of days too old for that may lack all but the fields
+                before the score bins.
         """
         self.reference, self.layout, self.policy = reference, reference.label_layout, policy
         self.yardstick = yardstick or ReferenceYardstick.of(reference)
-        self.sums = sums
+        self.sums, self.start = sums, start
+        self.labels_by_score = rows_by_score(self.layout, sums) if labels_by_score is None else labels_by_score
         self.n = self.layout.field(sums, "n")
         self.label_age = np.zeros(len(sums)) if label_age is None else label_age
         self.earlier = earlier
@@ -158,12 +164,16 @@ class PerformanceSeries:
 
     def _rolled(self, days: int) -> Floats:
         """Return the sums over the last days, of the fields before the score bins: those the tests need."""
-        return rolling_sum(self.sums[:, : self.layout.slices["bin_n"].start], days=days * self.stretch)
+        return rolling_sum(self.sums[:, : self.layout.tested], days=days * self.stretch)
 
     @cached_property
     def sums_28(self) -> Floats:
-        """Label sums over the last 28 days."""
-        return rolling_sum(self.sums, days=28 * self.stretch)
+        """Label sums over the last 28 days; on days before ``start`` only of the fields before the score bins."""
+        days, tested = 28 * self.stretch, self.layout.tested
+        sums = np.zeros(self.sums.shape)
+        sums[:, :tested] = rolling_sum(self.sums[:, :tested], days=days)
+        sums[self.start :, tested:] = window_sums(self.sums[:, tested:], days=days, start=self.start)
+        return sums
 
     def _u(self, sums: Floats) -> Floats:
         """Return the sum of u under this yardstick."""
@@ -310,16 +320,18 @@ class PerformanceSeries:
     @cached_property
     def onset_misfit(self) -> Floats:
         """Effect since the estimated onset without what the score mix explains."""
-        cumulated = np.concatenate((np.zeros((1, self.layout.width)), np.cumsum(self.sums, axis=0)))
-        return self._misfit(cumulated[1:] - cumulated[self.onset_first], self.onset_effect)
+        first = self.onset_first
+        by_score, sums = (_cumulated(each) for each in (self.labels_by_score, self.sums[:, : self.layout.tested]))
+        return self._misfit(by_score[1:] - by_score[first], sums[1:] - sums[first], self.onset_effect)
 
     @cached_property
     def misfit_28(self) -> Floats:
         """Effect over 28 days without what the score mix explains."""
-        return self._misfit(self.sums_28, self.window[28].effect)
+        by_score = rolling_sum(self.labels_by_score, days=28 * self.stretch)
+        return self._misfit(by_score, self.sums_28, self.window[28].effect)
 
-    def _misfit(self, sums: Floats, effect: Floats) -> Floats:
-        return misfits(self.reference, sums, effect, c=self.yardstick.c, scale=self.scale)
+    def _misfit(self, by_score: Floats, sums: Floats, effect: Floats) -> Floats:
+        return misfits(self.reference, by_score, sums, effect, c=self.yardstick.c, scale=self.scale)
 
     def _is_misfit(self, misfit: Floats, se: Floats) -> Flags:
         """Return where a misfit, in effects with its standard error, is half of what is material and proven."""
@@ -432,3 +444,9 @@ def world_labels(layout: LabelLayout, sums: Floats) -> Floats:
     """Return n, sum of y^2 and sums of y per day, shape ``(days, 2 + kinds)``: what the naive forecast knows."""
     y = layout.field(sums, "y")
     return np.concatenate((layout.field(sums, "n")[:, None], layout.field(sums, "y2")[:, None], y), axis=1)
+
+
+def _cumulated(values: Floats) -> Floats:
+    """Return the sum of all days before each one, and of all."""
+    sums: Floats = np.concatenate((np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)))
+    return sums
