@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from monitoring.profiling import KeptReference
 
 
-KEPT_BYTES = 192 * 1024 * 1024
+KEPT_BYTES = 96 * 1024 * 1024
 """What a process keeps from the first phase for the third, at most."""
 
 

@@ -233,7 +233,14 @@ def _of_arrivals(reference: Reference, counted: LabelProfiles | None, *, last: d
         here = np.flatnonzero(counted.arrival == day)
         at = day.astype(object)
         if at <= last:
-            yield _Counted(ProfileKind.LABELS, at, at, int(n[here].sum()), pack_labels(counted, here), is_final=True)
+            yield _Counted(
+                ProfileKind.LABELS,
+                at,
+                at,
+                int(n[here].sum()),
+                pack_labels(reference.label_layout, counted, here),
+                is_final=True,
+            )
 
 
 def _row_profiles(reference: Reference, version: str, rows: LogRows, *, last: date) -> Iterator[_Counted]:
@@ -269,7 +276,7 @@ def _label_profiles(reference: Reference, version: str, labelled: LabelledRows, 
     for state in changing:
         labels = count_labels(layout, labelled, counted=state.counted, losses_by_score=False)
         rows = int(layout.field(labels.vectors, "n").sum()) if len(labels) else 0
-        payload = pack_labels(labels, np.arange(len(labels))) if rows else b""
+        payload = pack_labels(layout, labels, np.arange(len(labels))) if rows else b""
         yield _Counted(ProfileKind.LABELS, state.day, state.known_on, rows, payload, state.is_final)
 
 

@@ -42,7 +42,7 @@ def latched(condition: Flags, *, clear_days: int, counted: Flags | None = None) 
     """Return the condition held until it has been false for ``clear_days`` days in a row; uncounted days do not exist."""
     quiet = np.cumsum(~condition if counted is None else ~condition & counted)
     since = np.maximum.accumulate(np.where(condition, quiet, -clear_days))
-    held: Flags = quiet - since < clear_days
+    held: Flags = np.less(quiet - since, clear_days)
     return held
 
 
