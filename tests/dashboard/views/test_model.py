@@ -66,7 +66,7 @@ def shifted(since: int) -> history_builders.Predictions:
         ("Data quality", "No open finding"),
         ("Versions", "Judged against 2025"),
         ("Decisions", "Nothing has been decided about this model."),
-        ("Deep dive", "The file holds values of your log: treat it as confidential."),
+        ("Deep dive", "It holds values of your log: treat it as confidential."),
     ],
 )
 def test_tab_of_a_link_opens_with_its_content(people: Registry, open_page: Open, tab: str, says: str) -> None:
