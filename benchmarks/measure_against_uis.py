@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import statistics
+import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -189,12 +191,13 @@ def measure(
         print("No Chromium here: nothing is measured.")
         return found
     with ExitStack() as stack:
+        print("Building the portfolios and starting the servers, then browsing; this takes some minutes.", flush=True)
         mine = stack.enter_context(portfolios(sizes))
         peers = [stack.enter_context(uis.evidently(projects))]
         if command := uis.mlflow_command():
             peers.append(stack.enter_context(uis.mlflow(command, registered)))
         else:
-            print("mlflow is not installed (extra `bench`): it is left out.\n")
+            print("mlflow is neither beside this Python nor on the path: it is left out.\n")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             visits = browse(browser, [*mine, *peers], rounds=rounds)
@@ -227,6 +230,7 @@ def _line(name: str, visit: Visit) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> Measured:
     """Measure; the defaults are the sizes of the claims."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whoever stops this stops the servers too
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--projects", type=int, default=300)

@@ -186,7 +186,7 @@ def evidently(projects: int) -> Iterator[Ui]:
 
 
 def mlflow_command() -> Path | None:
-    """Return the ``mlflow`` of this environment (extra ``bench``), else one on the path; nothing when there is none."""
+    """Return the ``mlflow`` beside this Python, else one on the path: its dependencies would hold ours back, so it is no extra."""
     beside = Path(sys.executable).with_name("mlflow")
     found = str(beside) if beside.exists() else shutil.which("mlflow")
     return Path(found) if found else None

@@ -64,7 +64,9 @@ def stored_profiles(reference: Reference, log: LogRows, labelled: LabelledRows) 
     for day in np.unique(labels.arrival):
         here = np.flatnonzero(labels.arrival == day)
         at = day.astype(object)
-        yield StoredProfile(ProfileKind.LABELS, at, at, int(n[here].sum()), pack_labels(labels, here))
+        yield StoredProfile(
+            ProfileKind.LABELS, at, at, int(n[here].sum()), pack_labels(reference.label_layout, labels, here)
+        )
 
 
 def history_of(

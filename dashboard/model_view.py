@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import session
-from dashboard.charts import CONFIG, Chart, shown_days
+from dashboard.charts import CONFIG, Chart, Checked, shown_days
 from dashboard.performance_chart import PerformanceMarks, Yardstick, skill_yardstick, yardstick_of
 from data_access import performance_queries
 from monitoring.assessment import FindingKind, Verdict
 from monitoring.performance import SMALLEST_SKILL
+from monitoring.policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
     from datetime import date
@@ -62,6 +63,12 @@ class ModelView:
         return self.history[self.history["day"] > newest - timedelta(days=SHOWN_DAYS)]
 
     @cached_property
+    def effect_yardstick(self) -> Yardstick:
+        """What an effect of the newest assessment is drawn by, under the policy it was judged by."""
+        policy = self.judged.segments[-1].policy if self.judged.segments else DEFAULT_POLICY
+        return yardstick_of(self.assessment, policy)
+
+    @cached_property
     def skill_shown(self) -> float | None:
         """The skill in the reference where plain skill is drawn: there is hardly any advantage, or the sentence speaks of skill."""
         skill = ((self.assessment.details if self.assessment else {}).get("reference") or {}).get("skill")
@@ -78,7 +85,7 @@ class ModelView:
             history = history.merge(estimates.drop_duplicates("day"), on="day", how="left")
         then, skills = self.skill_shown, performance_queries.skill_days(self.judged)
         if then is None or skills.empty or history.empty:
-            return history, yardstick_of(self.assessment)
+            return history, self.effect_yardstick
         found = history[["day"]].merge(skills.drop_duplicates("day"), on="day", how="left")
         history = history.assign(effect=found["skill"], effect_low=found["skill_low"], effect_high=found["skill_high"])
         for name in ("estimated_effect", "estimated_low", "estimated_high"):
@@ -122,4 +129,4 @@ def show_chart(chart: Chart | None, *, key: str, missing: str) -> None:
     if chart is None:
         st.markdown(f":gray[{missing}]")
         return
-    st.plotly_chart(chart.figure, theme=None, config=CONFIG, key=key, alt=chart.alt)
+    st.plotly_chart(Checked(chart.figure), theme=None, config=CONFIG, key=key, alt=chart.alt)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from dashboard.palette import Palette
     from monitoring.assessment import Assessment
+    from monitoring.policy import Policy
     from monitoring.portfolio import ModelVersion
 
 ESTIMATE_AFTER_DAYS = 3
@@ -99,22 +100,26 @@ KEPT = Yardstick(
     lowest=-1.5,
     highest=2.5,
 )
-SQUARED_ERROR = Yardstick(
-    "Squared error as a multiple of the reference’s",
-    "The model is so good that a lost advantage would hardly show: 1 is the squared error of the reference, 2 twice as much.",
-    base=1.0,
-    slope=1 / DEFAULT_POLICY.double_loss_effect,
-    lowest=0.0,
-    highest=10.0,
-    naive=None,
-    is_times=True,
-)
 
 
-def yardstick_of(assessment: Assessment | None) -> Yardstick:
+def squared_error_yardstick(policy: Policy = DEFAULT_POLICY) -> Yardstick:
+    """Return how the effect of a very good model is drawn: as its squared error, which the policy relates to an effect."""
+    return Yardstick(
+        "Squared error as a multiple of the reference’s",
+        "The model is so good that a lost advantage would hardly show: 1 is the squared error of the reference, 2 twice as much.",
+        base=1.0,
+        slope=1 / policy.double_loss_effect,
+        lowest=0.0,
+        highest=10.0,
+        naive=None,
+        is_times=True,
+    )
+
+
+def yardstick_of(assessment: Assessment | None, policy: Policy = DEFAULT_POLICY) -> Yardstick:
     """Return what an effect is drawn by (METHODS section 4): the advantage kept, of very good models the squared error."""
     details = assessment.details if assessment else {}
-    return SQUARED_ERROR if (details.get("performance") or {}).get("second_yardstick") else KEPT
+    return squared_error_yardstick(policy) if (details.get("performance") or {}).get("second_yardstick") else KEPT
 
 
 def skill_yardstick(reference: float, *, newest: float) -> Yardstick:

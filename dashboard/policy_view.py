@@ -119,7 +119,7 @@ def differences_list(found: Sequence[Difference], *, against: int) -> str:
 
 
 def rules(policies: Sequence[Policy], *, tiers: Sequence[int], base: Sequence[Policy] | None, against: int) -> Styler:
-    """One row per threshold: ``About``, ``Threshold``, a column per tier or one for all, the rule in words, and what differs.
+    """One row per threshold: ``About``, ``Threshold``, a column per tier or one for all, what differs, and the rule.
 
     ``base`` are the policies of version ``against`` that this is compared with, if it is another one.
     """
@@ -132,16 +132,19 @@ def rules(policies: Sequence[Policy], *, tiers: Sequence[int], base: Sequence[Po
         row |= (
             {columns_for(tiers): values[0]} if alike else {f"Tier {t}": v for t, v in zip(tiers, values, strict=True)}
         )
-        row["Rule"] = threshold.sentence(threshold.of(shown[0])) if alike else threshold.rule.replace("{}", "this much")
         old = [threshold.of(base[tier - 1]) for tier in tiers] if base else []
         changed = [(t, o, threshold.of(p)) for t, o, p in zip(tiers, old, shown, strict=False) if o != threshold.of(p)]
         row[f"In version {against}"] = _was(threshold, changed, tiers)
+        row["Rule"] = threshold.sentence(threshold.of(shown[0])) if alike else threshold.rule.replace("{}", "this much")
         rows.append(row)
         differing.append(bool(changed))
         before = threshold.group
     frame = pd.DataFrame(rows)
     if not any(differing):
         frame = frame.drop(columns=f"In version {against}")
+    elif not alike:
+        # With a column per tier there is no room for both; a tier's rule can be read by choosing it.
+        frame = frame.drop(columns="Rule")
     accent = f"color:{colours().accent};font-weight:600"
 
     def style(row: pd.Series) -> list[str]:
@@ -158,7 +161,7 @@ def columns_for(tiers: Sequence[int]) -> str:
 def _was(threshold: Threshold, changed: Sequence[tuple[int, float, float]], tiers: Sequence[int]) -> str:
     """Return what the other version says, and whether this one is stricter or more lenient; tiers are named where they differ."""
     said = {
-        tier: f"{threshold.words(old)}, this is {threshold.change_words(before=old, after=new)}"
+        tier: f"{threshold.words(old)}, now {threshold.change_words(before=old, after=new)}"
         for tier, old, new in changed
     }
     if len(set(said.values())) == 1 and len(said) == len(tiers):
@@ -279,10 +282,13 @@ def change_columns(name: str) -> dict[str, Any]:
     }
 
 
-def rule_columns() -> dict[str, Any]:
-    """Return the widths of the table of thresholds."""
+def rule_columns(against: int) -> dict[str, Any]:
+    """Return the widths of the table of thresholds, compared with version ``against``."""
     return {
         "About": st.column_config.TextColumn(width=104),
         "Threshold": st.column_config.TextColumn(width=218),
-        "Rule": st.column_config.TextColumn(width=620),
-    } | {name: st.column_config.TextColumn(width=122) for name in ("All tiers", *(f"Tier {tier}" for tier in TIERS))}
+        "All tiers": st.column_config.TextColumn(width=122),
+        **{f"Tier {tier}": st.column_config.TextColumn(width=122) for tier in TIERS},
+        f"In version {against}": st.column_config.TextColumn(width=212),
+        "Rule": st.column_config.TextColumn(width=540),
+    }

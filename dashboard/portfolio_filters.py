@@ -229,7 +229,7 @@ def _more_filters() -> None:
             key="pf_since",
             on_change=_remember_since,
         )
-        st.markdown(small("Of several reasons one is enough. Changes in the counts are then since that day."))
+        st.markdown(small("One of several reasons is enough. The counts then tell changes since that day."))
 
 
 def _remember_order() -> None:

@@ -28,6 +28,7 @@ LINK_STARTS = re.compile(r"@|://|www(?=\.)", re.IGNORECASE)
 """Where markdown would make a link of bare text, escaped or not; an invisible character there stops it."""
 RULED_OUT = "Ruled out: "
 """How the sentences begin that say what the verdict is not."""
+TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -101,6 +102,11 @@ def is_missing(value: object) -> bool:
 def words(name: str) -> str:
     """Return a name of the code as a person writes it: ``reported_fixed`` becomes "Reported fixed"."""
     return name.replace("_", " ").capitalize()
+
+
+def capital(text: str) -> str:
+    """Return a text with its first letter large; the others stay as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
@@ -194,8 +200,11 @@ def joined(parts: list[str], *, last: str = "and") -> str:
 
 
 def one_line(text: object, *, longest: int = LONGEST_SHOWN_TEXT) -> str:
-    """Return text from a database on one line, cut at ``longest`` characters, for places that show text as it is."""
-    plain = " ".join(str(text).split())
+    """Return text from a database on one line, cut at ``longest`` characters, for places that show text as it is.
+
+    Characters that turn the direction of what follows are left out: with them a name could read as another one.
+    """
+    plain = " ".join(str(text).translate(TURNS).split())
     return plain if len(plain) <= longest else plain[: longest - 1].rstrip() + "…"
 
 

@@ -109,11 +109,11 @@ def left_out(rows: pd.DataFrame, action: Action, *, by: str) -> dict[str, str]:
     return reasons
 
 
-def _by_reason(reasons: dict[str, str]) -> dict[str, list[str]]:
-    """Return the models of each reason."""
+def _by_reason(reasons: dict[str, str], names: dict[str, str]) -> dict[str, list[str]]:
+    """Return the models of each reason; a reason that names its model holds for every model alike."""
     found: dict[str, list[str]] = {}
     for model_id, why in reasons.items():
-        found.setdefault(why, []).append(model_id)
+        found.setdefault(why.replace(names[model_id], "it"), []).append(model_id)
     return found
 
 
@@ -161,7 +161,7 @@ def _drawer(rows: pd.DataFrame, wanted: Action | None) -> None:
         return
     action = Action(picked)
     reasons = left_out(chosen, action, by=person.email)
-    for why, left in _by_reason(reasons).items():
+    for why, left in _by_reason(reasons, names).items():
         which = joined([escape_markdown(names[model_id], longest=60) for model_id in left[:MOST_NAMED]])
         more = f" and {len(left) - MOST_NAMED:,} more" if len(left) > MOST_NAMED else ""
         st.warning(

@@ -12,10 +12,9 @@ from dashboard.charts import (
     horizontal,
     iso,
     layout,
-    safe,
     translucent,
 )
-from dashboard.presentation import is_missing, percent, plural, short_date
+from dashboard.presentation import is_missing, one_line, percent, plural, short_date
 from dashboard.timeline_chart import runs
 from monitoring.assessment import Verdict
 
@@ -73,7 +72,7 @@ def quality_days(
     open_days = int(shown["is_open"].sum())
     end = shown.iloc[-1]
     alt = (
-        f"{safe(facts['feature'], longest=60)}: {percent(float(end['nulls']))} missing on {short_date(end['day'])}, "
+        f"{one_line(facts['feature'], longest=60)}: {percent(float(end['nulls']))} missing on {short_date(end['day'])}, "
         f"{plural(open_days, 'day')} with an open finding, {plural(int(shown['is_single'].sum()), 'day')} with a single value."
     )
     return Chart(figure, alt, height)

@@ -49,22 +49,22 @@ class Movements:
         cut = [each[left_out:] for each in (rates.exposed, rates.moving, rates.by_chance)]
         return self.signs.first + timedelta(days=left_out), type(rates)(*cut)
 
-    def groups(self, grouping: Grouping) -> dict[str, tuple[Flags, Flags]]:
-        """Return per source, use case or team who is newly moving and who has rows, each of shape (models, days).
+    def groups(self, grouping: Grouping) -> dict[str, ShiftRates]:
+        """Return the rates of each source, use case or team: how many of its models are newly moving.
 
         A model of a use case or team moves if any of its sources does.
         """
         exposed = self.signs.signs >= 0
         if grouping is Grouping.SOURCE:
             rows_of = {name: self.signs.of_source(name) for name in self.signs.sources if name != TOGETHER}
-            return {name: (self.new[rows], exposed[rows]) for name, rows in rows_of.items()}
+            return {name: shift_rates(self.new[rows], exposed[rows]) for name, rows in rows_of.items()}
         moving, present = self.signs.per_model(self.new), self.signs.per_model(exposed)
         place = 0 if grouping is Grouping.USE_CASE else 1
         members: dict[str, list[int]] = {}
         for row, model_id in enumerate(self.signs.models):
             if name := self.crowds.get(model_id, (None, None))[place]:
                 members.setdefault(name, []).append(row)
-        return {name: (moving[rows], present[rows]) for name, rows in sorted(members.items())}
+        return {name: shift_rates(moving[rows], present[rows]) for name, rows in sorted(members.items())}
 
     def without_fault(self, shift: Shift) -> tuple[int, int] | None:
         """Return of how many of the shift's models no data of its source were broken in its first days, and of how many that is known."""
@@ -96,7 +96,30 @@ def _movements(key: tuple[str, int], _registry: Registry, *, last: date) -> Move
     return Movements(signs, newly_moving(signs.signs), crowds(_registry))
 
 
+def _last_day() -> date:
+    return shift_queries.last_searched(session.registry(), day=session.today())
+
+
 def movements() -> Movements:
     """Return how the models moved in the last weeks."""
-    last = shift_queries.last_searched(session.registry(), day=session.today())
-    return _movements(session.key(), session.registry(), last=last)
+    return _movements(session.key(), session.registry(), last=_last_day())
+
+
+@st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=3, show_spinner=False)
+def _per_day(key: tuple[str, int], _registry: Registry, *, last: date) -> tuple[date, ShiftRates]:
+    return _movements(key, _registry, last=last).per_day()
+
+
+def per_day() -> tuple[date, ShiftRates]:
+    """Return the rates at which models begin to move, a day each, and the first of these days."""
+    return _per_day(session.key(), session.registry(), last=_last_day())
+
+
+@st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=9, show_spinner=False)
+def _groups(key: tuple[str, int], _registry: Registry, *, last: date, grouping: Grouping) -> dict[str, ShiftRates]:
+    return _movements(key, _registry, last=last).groups(grouping)
+
+
+def groups(grouping: Grouping) -> dict[str, ShiftRates]:
+    """Return the rates of each source, use case or team."""
+    return _groups(session.key(), session.registry(), last=_last_day(), grouping=grouping)

@@ -13,7 +13,7 @@ from monitoring.assessment import Verdict
 from monitoring.portfolio_shift import Grouping, ShiftKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from pandas.io.formats.style import Styler
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dashboard.palette import Palette
     from data_access.shift_queries import KnownShift
     from monitoring.portfolio_shift import Shift
-    from monitoring.shift_rates import Flags
+    from monitoring.shift_rates import ShiftRates
 
 KIND_VERDICTS = {ShiftKind.FEED: Verdict.FIX_DATA, ShiftKind.WORLD: Verdict.WATCH}
 """The verdict whose mark and colour a kind of shift wears: what it asks of its models."""
@@ -79,22 +79,19 @@ def shift_columns() -> dict[str, Any]:
     }
 
 
-def group_table(
-    groups: dict[str, tuple[Flags, Flags]], by_chance: dict[str, Any], *, at: slice, named: str, colours: Palette
-) -> Styler:
-    """Return groups in words, those that stand out most first: Group, Moved, By chance, Share.
+def group_table(groups: Mapping[str, ShiftRates], *, at: slice, named: str, colours: Palette) -> Styler:
+    """Return groups in words, those that stand out most first: Group, Moved, Share, By chance, and whether it is more than that.
 
     Args:
-        groups: who newly moves and who has rows, per group, each of shape (models, days).
-        by_chance: the most that chance moves, per group and day.
+        groups: how many models of each group newly move on each day.
         at: the days that are looked at; of these the one with the most models moving counts.
         named: what a group is called.
         colours: of the mode.
     """
     lines = []
-    for name, (moving, exposed) in groups.items():
-        counted, present, most = moving[:, at].sum(axis=0), exposed[:, at].sum(axis=0), by_chance[name][at]
-        if len(counted) and present.max() > 0:
+    for name, rates in groups.items():
+        counted, present, most = rates.moving[at], rates.exposed[at], rates.by_chance[at]
+        if present.max(initial=0) > 0:
             day = int(counted.argmax())
             lines.append((name, int(counted[day]), int(present[day]), int(most[day])))
     lines.sort(key=lambda line: (line[1] <= line[3], -line[1] / max(line[2], 1), line[0]))

@@ -97,7 +97,9 @@ def audit_table(events: pd.DataFrame) -> pd.DataFrame:
             "Who": events["actor"],
             "Role": [words(role) for role in events["role"]],
             "What": [words(action) for action in events["action"]],
-            "About": events["model_id"].fillna(events["subject_id"]),
+            "About": events["model_id"].fillna(
+                events["subject_id"].where(events["subject_kind"] != "policy", "policy version " + events["subject_id"])
+            ),
             "Why": events["reason"].fillna(""),
         }
     )

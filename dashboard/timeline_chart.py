@@ -172,7 +172,8 @@ def _decision_trace(mark: DecisionMark, colours: Palette) -> dict[str, Any]:
             "size": 11,
             "symbol": VERDICT_LABELS[mark.verdict].symbol,
         },
-        "hovertemplate": f"{safe(mark.words, longest=80)}<br>{short_date(mark.day)}<extra></extra>",
+        "hovertext": [f"{safe(mark.words, longest=80)}<br>{short_date(mark.day)}"],
+        "hovertemplate": "%{hovertext}<extra></extra>",
     }
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from data_access.put_off import Write
 
 MOST_JOBS_AT_ONCE, FEWEST_JOBS_AT_ONCE = 32, 8
+"""Per process. What is read and stored of so many models together costs a model little."""
 MOST_ATTEMPTS = 6
 """A model that was being assessed when its worker died, this many times over, is not tried again in the run."""
 RUNNING, FINISHED, ABANDONED = "running", "finished", "abandoned"
@@ -175,7 +176,7 @@ class JobBoard:
                 return []
             free = self._free(run, phase, now)
             left = session.scalar(sa.select(sa.func.count()).select_from(AssessJobRow).where(*free)) or 0
-            most = max(FEWEST_JOBS_AT_ONCE, min(MOST_JOBS_AT_ONCE, left // (4 * workers)))
+            most = max(FEWEST_JOBS_AT_ONCE, min(MOST_JOBS_AT_ONCE * workers, left // 2))
             fresh = self._leased(session, [*free, AssessJobRow.attempts == 0], most=most, now=now)
             return fresh or self._leased(session, free, most=1, now=now)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from monitoring.profiling import KeptReference
 
 
-KEPT_BYTES = 192 * 1024 * 1024
+KEPT_BYTES = 96 * 1024 * 1024
 """What a process keeps from the first phase for the third, at most."""
 
 
@@ -165,7 +165,7 @@ class Work:
         """Keep what the third phase needs again, as much as fits: it comes by in the same order."""
         self._taken(model_id)
         size = sum(each.size_bytes for each in found.values())
-        if self._kept_bytes + size > KEPT_BYTES:
+        if not found or self._kept_bytes + size > KEPT_BYTES:
             return
         used = {id(each.segment.reference) for each in found.values()}
         references = [kept for kept in ahead.unpacked.values() if id(kept.reference) in used]

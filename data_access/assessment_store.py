@@ -24,7 +24,7 @@ from data_access.tables import (
 )
 from monitoring.assessment import Measures, Verdict
 from monitoring.history import ProfileKind, StoredProfile
-from monitoring.packing import pack_reference, unpack_reference
+from monitoring.packing import pack_reference
 from monitoring.profiling import KeptReference
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class RegistryAssessments:
         wanted = (ReferenceRow.model_id == model_id, ReferenceRow.version == version, ReferenceRow.key == key)
         with self.registry.read() as session:
             row = session.execute(sa.select(ReferenceRow.id, ReferenceRow.payload).where(*wanted)).one_or_none()
-        return KeptReference(row.id, unpack_reference(row.payload)) if row else None
+        return KeptReference(row.id, row.payload) if row else None
 
     def keep_reference(
         self, model_id: str, version: str, key: str, reference: Reference, *, now: datetime

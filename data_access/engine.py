@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection as SqliteConnection
 
 LOCK_TIMEOUT_SECONDS = 30
+PAGE_BYTES = 16_384
 
 
 def registry_url(address: str) -> sa.URL:
@@ -75,6 +76,8 @@ def _sqlite_engine(url: sa.URL, *, begin: str, read_only: bool = False) -> sa.En
     def configure(connection: SqliteConnection, _record: object) -> None:
         # Without this the driver begins transactions by itself, and later than we want them to begin.
         connection.isolation_level = None
+        # Takes effect on a new file only. A packed day is one to four kilobytes: on pages of four a third stayed empty.
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode=WAL")
         # FULL: an acknowledged approval must survive a power cut.
         connection.execute("PRAGMA synchronous=FULL")

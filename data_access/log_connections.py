@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import sqlite3
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from data_access.experimental_engines import inspector_of, prepare
 from data_access.parquet_folder import ParquetFolder, is_parquet
+from data_access.statements import Given
 from monitoring.errors import LogUnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from sqlite3 import Connection as SqliteConnection
 
     from data_access.log_mapping import Scalar, TableSource
-    from data_access.statements import Given, Statement
+    from data_access.statements import Statement
 
 POSTGRESQL_NAME_BYTES = 63
 SHOWN_NAMES = 12
@@ -117,6 +120,21 @@ class LogTable:
     def words(self) -> str:
         """The table as it stands in a sentence."""
         return f"{self.schema}.{self.name}" if self.schema else self.name
+
+    def standing_in(self, part: str) -> LogTable:
+        """Return a table that stands in for all that look like this one; the values of its filter are to be given."""
+        where = tuple((name, Given(f"{part} where {at}")) for at, (name, _) in enumerate(self.where))
+        return replace(self, stands_for=f"\x02{part}\x02", where=where)
+
+    def filter_values(self, part: str) -> dict[str, Any]:
+        """Return the values of the filter, as one that stands in for this table is given them."""
+        return {f"{part} where {at}": self.fitting(name, value) for at, (name, value) in enumerate(self.where)}
+
+    @property
+    def quoted_text(self) -> str:
+        """What the text of a query calls the table."""
+        text: str = self.engine.dialect.identifier_preparer.quote(self.quoted_name)
+        return text
 
     def look(self, columns: Sequence[str]) -> object:
         """Return everything but its name that a query on some columns of the table depends on."""
@@ -252,7 +270,7 @@ class LogConnections:
             schema, name = _spellings(source)[-1]
             known_schema = schema is None or schema in inspector.get_schema_names()
             names = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)] if known_schema else []
-        except sa.exc.DBAPIError as error:
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
             raise unreadable(f"connection {source.connection!r} cannot be read", error) from None
         raise LogUnreadableError(
             f"connection {source.connection!r} has no table {source.table!r}{nearest(name, names, schema=schema)}"
@@ -272,16 +290,19 @@ def _sqlite_types(engine: sa.Engine, table: str) -> dict[str, sa.types.TypeEngin
     The inspector says the same, but reads how the table was created to say more, which takes ten times as long.
     """
     quoted = engine.dialect.identifier_preparer.quote_identifier(table)
-    with engine.connect() as connection:
-        found = connection.exec_driver_sql(f"PRAGMA main.table_xinfo({quoted})").all()
-    known = {declared: _sqlite_type(engine, declared) for declared in {row[2] for row in found}}
-    return {row[1]: known[row[2]] for row in found}
+    opened = engine.raw_connection()
+    try:
+        found = opened.cursor().execute(f"PRAGMA main.table_xinfo({quoted})").fetchall()
+    finally:
+        opened.close()
+    return {row[1]: _sqlite_type(row[2]) for row in found}
 
 
-def _sqlite_type(engine: sa.Engine, declared: str) -> sa.types.TypeEngine[Any]:
+@lru_cache(maxsize=256)
+def _sqlite_type(declared: str) -> sa.types.TypeEngine[Any]:
     """Return the type SQLite takes a declaration for: by its name, else by the letters in it."""
     word = declared.partition("(")[0].strip().upper()
-    known: Mapping[str, Any] = getattr(engine.dialect, "ischema_names", {})
+    known: Mapping[str, Any] = SQLiteDialect.ischema_names
     if word in known:
         kind: type[sa.types.TypeEngine[Any]] = known[word]
         return kind()
@@ -368,7 +389,7 @@ def read_only_engine(name: str, address: str) -> sa.Engine:
     if is_sqlite:
 
         @sa.event.listens_for(engine, "connect")
-        def refuse_to_write(connection: SqliteConnection, _record: object) -> None:
+        def refuse_to_write(connection: sqlite3.Connection, _record: object) -> None:
             connection.execute("PRAGMA query_only=ON")
             connection.execute("PRAGMA busy_timeout=30000")
 

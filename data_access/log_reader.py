@@ -15,7 +15,7 @@ from data_access.log_connections import unreadable
 from data_access.log_entries import Entries
 from data_access.log_values import as_python
 from data_access.small_file import Outline, SmallFile, found_in
-from data_access.statements import Given, Statement, filter_values, standing_in
+from data_access.statements import Given, Statement
 from data_access.timestamps import TimeColumn
 from monitoring.portfolio import Task
 
@@ -276,7 +276,7 @@ class LogReader:
             return dict(zip(names, fetched(self.log, query, len(names)), strict=True))
         statement = self._statement(name, build, given)
         text, values, parts = (
-            statement.reading(self._tables),
+            statement.reading(self._table_names),
             statement.values(given | self._filter_values),
             statement.parts,
         )
@@ -291,7 +291,7 @@ class LogReader:
             return [int(as_python(fetched(self.log, build(self, each)[1], 1)[0])[0]) for each in given]
         statement = self._statement(name, build, given[0])
         values = [statement.values(each | self._filter_values) for each in given]
-        return counted_by_driver(self.log, statement.reading(self._tables), values)
+        return counted_by_driver(self.log, statement.reading(self._table_names), values)
 
     def _statement(self, name: str, build: Build, given: Mapping[str, Any]) -> Statement:
         known = self._connections.statements.setdefault(self._look, {})
@@ -306,9 +306,14 @@ class LogReader:
         return {part: table for part, table in tables.items() if table is not None}
 
     @cached_property
+    def _table_names(self) -> dict[str, str]:
+        """What queries call the tables, by what they call those that stand in for them."""
+        return {table.standing_in(part).quoted_text: table.quoted_text for part, table in self._tables.items()}
+
+    @cached_property
     def _filter_values(self) -> dict[str, Any]:
         return {
-            name: value for part, table in self._tables.items() for name, value in filter_values(table, part).items()
+            name: value for part, table in self._tables.items() for name, value in table.filter_values(part).items()
         }
 
     @cached_property
@@ -336,7 +341,7 @@ class LogReader:
 
     def _stand_in(self) -> LogReader:
         """Return a reader of tables that stand in for those of all models whose logs look alike."""
-        tables = {part: standing_in(table, part) for part, table in self._tables.items()}
+        tables = {part: table.standing_in(part) for part, table in self._tables.items()}
         found = LogReader(self._connections, self.model, self.mapping)
         found.log, found.labels, found.is_stand_in = tables["log"], tables.get("labels"), True
         found.stamp = replace(self.stamp, table=found.log)

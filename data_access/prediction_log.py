@@ -27,7 +27,7 @@ from data_access.repeated_ids import (
     several_rows,
 )
 from data_access.supersession import NEVER, days_replaced, have_several, is_repeated
-from data_access.timestamps import LocalDays, as_date
+from data_access.timestamps import as_date, local_days
 from monitoring.counting import FetchedRows
 from monitoring.portfolio import FeatureKind, Model
 from monitoring.ports import LabelledRows, LogRows, ReferenceRows, ReplacedRows
@@ -60,7 +60,7 @@ class SqlPredictionLog:
     def __init__(self, connections: LogConnections, model: Model, mapping: LogMapping) -> None:
         self.model = model
         self.mapping = mapping
-        self.days = LocalDays(model.timezone)
+        self.days = local_days(model.timezone)
         self.reader = LogReader(connections, model, mapping)
         self._connections = connections
         self._log_days = LogDays(self.reader, self.days)

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from data_access import model_registry
 from data_access.tables import Table
 from monitoring.history import ProfileKind, StoredProfile
-from monitoring.packing import unpack_reference
 from monitoring.profiling import KeptReference
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ class ReadAhead:
         payload = self._payloads.get(number)
         if payload is None:
             return None
-        self.unpacked[number] = KeptReference(number, unpack_reference(payload))
+        self.unpacked[number] = KeptReference(number, payload)
         return self.unpacked[number]
 
     def add_profiles(self, reference_id: int, version: str, added: Iterable[StoredProfile]) -> None:

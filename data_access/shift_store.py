@@ -22,7 +22,6 @@ from data_access.tables import (
     Table,
 )
 from monitoring.assess import Findings, Judged
-from monitoring.packing import unpack_reference
 from monitoring.portfolio_shift import Grouping, ModelSigns, Shift, ShiftKind, Sign
 from monitoring.profiling import KeptReference
 from monitoring.shift_search import ShiftDay, ShiftRecords
@@ -109,7 +108,7 @@ class RegistryShifts:
             extent = (row.log_first, row.log_last) if row.log_first and row.log_last else None
             by_name = {version.version: version for version in model.versions}
             references = tuple(
-                (by_name[name], KeptReference(number, unpack_reference(payloads[number])))
+                (by_name[name], KeptReference(number, payloads[number]))
                 for name, number in row.references.items()
                 if name in by_name
             )

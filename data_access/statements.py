@@ -8,19 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
-
-    from data_access.log_connections import LogTable
+    import sqlalchemy as sa
 
     Query = sa.Select[Any] | sa.CompoundSelect[Any]
-
-STANDS_IN = "\x02{}\x02"
-"""The name of a table that stands in for one of a part; no table is called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +54,13 @@ class Statement:
         given = compiled.construct_params()
         return cls(compiled.string, tuple(parts), tuple(given[name] for name in compiled.positiontup))
 
-    def reading(self, tables: Mapping[str, LogTable]) -> str:
-        """Return the text with tables by their part in the place of those that stand in for them."""
+    def reading(self, names: Mapping[str, str]) -> str:
+        """Return the text with tables, by the quoted names of those that stand in for them, in their place."""
         text = self.text
-        for part, table in tables.items():
-            quote = table.engine.dialect.identifier_preparer.quote
-            text = text.replace(quote(sa.quoted_name(STANDS_IN.format(part), quote=True)), quote(table.quoted_name))
+        for stand_in, name in names.items():
+            text = text.replace(stand_in, name)
         return text
 
     def values(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the values in order."""
         return tuple(value.of(given) if isinstance(value, Given) else value for value in self.parameters)
-
-
-def standing_in(table: LogTable, part: str) -> LogTable:
-    """Return a table that looks like another; the values of its filter are to be given."""
-    where = tuple((name, Given(f"{part} where {at}")) for at, (name, _) in enumerate(table.where))
-    return replace(table, stands_for=STANDS_IN.format(part), where=where)
-
-
-def filter_values(table: LogTable, part: str) -> dict[str, Any]:
-    """Return the values of a table's filter, to be given."""
-    return {f"{part} where {at}": table.fitting(name, value) for at, (name, value) in enumerate(table.where)}

@@ -157,7 +157,6 @@ class ProfileRow(Table):
         sa.UniqueConstraint(
             "reference_id", "version", "kind", "day", "known_on", "recorded_at", name="uq_profiles_day"
         ),
-        sa.Index("ix_profiles_day", "day"),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -40,6 +40,12 @@ UNIT_BY_SIZE = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (float("inf"), "ns"))
 ZONE_SUFFIX = r"(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 NO_COLUMN = ""
 QUARTER_HOUR = 900_000_000
+
+
+@lru_cache(maxsize=64)
+def local_days(zone: str) -> LocalDays:
+    """Return the days of a zone, the same for all models in it."""
+    return LocalDays(zone)
 
 
 class LocalDays:
@@ -304,8 +310,10 @@ class TimeColumn:
         """Return an instant as the column keeps it."""
         if self.kind == "number":
             micros = int(instant.astype("datetime64[us]").astype(np.int64))
+            if self.unit == "us":
+                return micros
             exact = micros / UNIT_MICROSECONDS[self.unit]
-            return micros if self.unit == "us" else (int(exact) if float(exact).is_integer() else exact)
+            return int(exact) if float(exact).is_integer() else exact
         if self.kind == "text":  # offsets move a text by less than a day
             return str((instant + slack).astype("datetime64[D]"))
         is_wall = not self.is_zoned

@@ -61,6 +61,30 @@ class LabelLayout:
         cross, naive2 = self.field(vectors, "loss_naive"), self.field(vectors, "naive2")
         return self.field(vectors, "loss2") - 2 * c * cross + c * c * naive2
 
+    def naive_of_classes(self, vectors: Floats) -> tuple[Floats, Floats] | None:
+        """Return the sums of the naive loss and of its square that follow from how often each class came; nothing if they do not.
+
+        A forecast of class shares has one loss per class.
+        """
+        if self.hard or self.task is Task.REGRESSION:
+            return None
+        means, counts = np.asarray(self.label_means), self.field(vectors, "y")
+        if self.task is Task.BINARY:
+            counts = np.stack((self.field(vectors, "n") - counts[..., 0], counts[..., 0]), axis=-1)
+            losses_of_class = np.array([means[0] ** 2, (means[0] - 1.0) ** 2])
+        else:
+            losses_of_class = _squared_distance(means, np.arange(self.classes, dtype=np.float64))
+        naive, squares = np.zeros(vectors.shape[:-1]), np.zeros(vectors.shape[:-1])
+        for at, loss in enumerate(losses_of_class.tolist()):
+            naive += counts[..., at] * loss
+            squares += counts[..., at] * (loss * loss)
+        return naive, squares
+
+    @property
+    def tested(self) -> int:
+        """Length of the first part of the vector, the fields before the score bins: what the tests of performance read."""
+        return int(self.slices["bin_n"].start)
+
     @property
     def width(self) -> int:
         """Length of the vector."""
@@ -168,6 +192,8 @@ def count_labels(
         width = part.stop - part.start
         flat = index if codes is None else index * width + codes
         vectors[:, part] += np.bincount(flat, weights=weights, minlength=n * width).reshape(n, width)
+    if (naive := layout.naive_of_classes(vectors)) is not None:
+        vectors[:, layout.slices["naive"].start], vectors[:, layout.slices["naive2"].start] = naive
     days = pairs.astype("datetime64[D]")
     return LabelProfiles(days[0], days[1], vectors)
 

@@ -160,9 +160,12 @@ def _as_second_format(layout: Layout, rows: int, payload: bytes) -> bytes:
     return data + _float_planes(np.concatenate((by_feature.T.reshape(-1), sums[-2:], extremes))) + rest
 
 
-def pack_labels(labels: LabelProfiles, chosen: np.ndarray) -> bytes:
-    """Return the label sums of one arrival day (``chosen`` indices) as bytes: columns of whole numbers apart from the others."""
-    vectors = labels.vectors[chosen]
+def pack_labels(layout: LabelLayout, labels: LabelProfiles, chosen: np.ndarray) -> bytes:
+    """Return the label sums of one arrival day (``chosen`` indices) as bytes: columns of whole numbers apart from the others.
+
+    Sums of the naive loss that follow from how often each class came are left out.
+    """
+    vectors = _without_naive(layout, labels.vectors[chosen])
     ages = (labels.arrival[chosen] - labels.day[chosen]).astype("<i4")
     whole = ((vectors == np.rint(vectors)) & (vectors >= 0) & (vectors < 2.0**63)).all(axis=0)
     counts, rest = _whole_bytes(vectors[:, whole].T)
@@ -170,6 +173,29 @@ def pack_labels(labels: LabelProfiles, chosen: np.ndarray) -> bytes:
     exponents = len(planes) // 4
     head = struct.pack("<I", len(chosen)) + np.packbits(whole).tobytes() + ages.tobytes()
     return _packed(head, counts, planes[:exponents], planes[exponents:], rest)
+
+
+def _without_naive(layout: LabelLayout, vectors: Floats) -> Floats:
+    """Return label sums with zeros for those of the naive loss where ``_with_naive`` finds exactly them again."""
+    found = layout.naive_of_classes(vectors)
+    if found is None:
+        return vectors
+    left_out = vectors.copy()
+    for name, values in zip(("naive", "naive2"), found, strict=True):
+        at = layout.slices[name].start
+        if np.array_equal(vectors[:, at], values):
+            left_out[:, at] = 0.0
+    return left_out
+
+
+def _with_naive(layout: LabelLayout, vectors: Floats) -> Floats:
+    """Return label sums with those of the naive loss that were left out; one that is zero follows from the classes as well."""
+    found = layout.naive_of_classes(vectors)
+    if found is not None:
+        for name, values in zip(("naive", "naive2"), found, strict=True):
+            at = layout.slices[name].start
+            vectors[:, at] = np.where(vectors[:, at] == 0.0, values, vectors[:, at])
+    return vectors
 
 
 def unpack_labels(layout: LabelLayout, arrivals: Sequence[tuple[date, bytes]]) -> LabelProfiles:
@@ -195,7 +221,8 @@ def unpack_labels(layout: LabelLayout, arrivals: Sequence[tuple[date, bytes]]) -
         return LabelProfiles(none, none, np.zeros((0, layout.width)))
     arrival = np.repeat(np.array([day for day, _ in arrivals], dtype="datetime64[D]"), [len(age) for age, _ in found])
     age = np.concatenate([age for age, _ in found])
-    return LabelProfiles(arrival, arrival - age, np.concatenate([vectors for _, vectors in found]))
+    vectors = _with_naive(layout, np.concatenate([vectors for _, vectors in found]))
+    return LabelProfiles(arrival, arrival - age, vectors)
 
 
 def _label_vectors(width: int, head: bytes, raws: list[bytes]) -> tuple[np.ndarray, Floats]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp
+from math import exp, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +12,8 @@ import numpy as np
 from monitoring.metrics import AREA_THAT_RANKS, area_bounds, has_rare_class
 from monitoring.portfolio import Task
 from monitoring.reference import SMALLEST_LOSS
-from monitoring.score_mix import misfits
-from monitoring.window import in_a_row, rolling_sum
+from monitoring.score_mix import misfits, rows_by_score
+from monitoring.window import in_a_row, rolling_sum, switched, window_sums
 
 if TYPE_CHECKING:
     from monitoring.label_profile import LabelLayout
@@ -125,6 +125,8 @@ class PerformanceSeries:
         stretch: int = 1,
         counted: Flags | None = None,
         cusum_retrain: Floats | None = None,
+        labels_by_score: Floats | None = None,
+        start: int = 0,
     ) -> None:
         """Compute windows, effects and the CUSUM.
 
@@ -139,10 +141,14 @@ class PerformanceSeries:
             stretch: how much wider windows are for weekly and monthly models.
             counted: the days that exist for conditions that count days; all of them if not given.
             cusum_retrain: the CUSUM's level of "retrain" per day; by default that of the policy.
+            labels_by_score: labelled rows per test bin of the score, shape ``(days, bins)``; counted in ``sums`` if not given.
+            start: the first day whose sums of 28 days are complete; ``sums`` of days too old for that may lack all but the fields
+                before the score bins.
         """
         self.reference, self.layout, self.policy = reference, reference.label_layout, policy
         self.yardstick = yardstick or ReferenceYardstick.of(reference)
-        self.sums = sums
+        self.sums, self.start = sums, start
+        self.labels_by_score = rows_by_score(self.layout, sums) if labels_by_score is None else labels_by_score
         self.n = self.layout.field(sums, "n")
         self.label_age = np.zeros(len(sums)) if label_age is None else label_age
         self.earlier = earlier
@@ -158,12 +164,16 @@ class PerformanceSeries:
 
     def _rolled(self, days: int) -> Floats:
         """Return the sums over the last days, of the fields before the score bins: those the tests need."""
-        return rolling_sum(self.sums[:, : self.layout.slices["bin_n"].start], days=days * self.stretch)
+        return rolling_sum(self.sums[:, : self.layout.tested], days=days * self.stretch)
 
     @cached_property
     def sums_28(self) -> Floats:
-        """Label sums over the last 28 days."""
-        return rolling_sum(self.sums, days=28 * self.stretch)
+        """Label sums over the last 28 days; on days before ``start`` only of the fields before the score bins."""
+        days, tested = 28 * self.stretch, self.layout.tested
+        sums = np.zeros(self.sums.shape)
+        sums[:, :tested] = rolling_sum(self.sums[:, :tested], days=days)
+        sums[self.start :, tested:] = window_sums(self.sums[:, tested:], days=days, start=self.start)
+        return sums
 
     def _u(self, sums: Floats) -> Floats:
         """Return the sum of u under this yardstick."""
@@ -245,31 +255,42 @@ class PerformanceSeries:
         """Sum what exceeds the tolerance, step by step; a step is 10 labels or 7 days with labels."""
         yard, days = self.yardstick, len(self.n)
         raw = self._u(self.sums)
+        labelled = np.flatnonzero(self.n > 0)
+        levels, better, starts = self._cusum_steps(labelled, raw)
+        # A day without labels leaves everything as it is.
+        newest = np.searchsorted(labelled, np.arange(days), side="right")
+        self.cusum, self.improvement, start = levels[newest], better[newest], starts[newest]
+        day = np.arange(days)
+        self.onset = start - self.label_age[np.minimum(start, day)].astype(np.int64)
+        self.onset_first = np.maximum(start, day + 1 - ONSET_DAYS * self.stretch)
         u = raw + yard.c * self.own_shift * self.n
-        self.cusum, self.improvement, onset = np.zeros(days), np.zeros(days), np.zeros(days, dtype=np.int64)
-        onset_effect, onset_se = np.full(days, np.nan), np.full(days, np.nan)
         cumulated = np.concatenate((np.zeros((1, 3)), np.cumsum(np.stack((u, self.n, self.n > 0), axis=1), axis=0)))
+        total, n, k = (cumulated[1:] - cumulated[self.onset_first]).T
+        known = (n > 0) & (self.scale > 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = np.sqrt(self.v / n + yard.tau2 / k + yard.v / max(yard.n, 1))
+            self.onset_effect = np.where(known, total / n / self.scale, np.nan)
+            self.onset_se = np.where(known, np.maximum(error, SMALLEST_LOSS) / self.scale, np.nan)
+
+    def _cusum_steps(self, labelled: np.ndarray, raw: Floats) -> tuple[Floats, Floats, np.ndarray]:
+        """Return CUSUM, that of the improvement and the start of its rise: before any label, and after each of the days with labels."""
+        yard, enough = self.yardstick, self._step_labels()
         level, better, start, step_u, step_n, step_k = 0.0, 0.0, 0, 0.0, 0.0, 0
-        onset_first, enough = np.zeros(days, dtype=np.int64), self._step_labels()
-        for i in range(days):
-            if self.n[i] > 0:
-                step_u, step_n, step_k = step_u + raw[i], step_n + self.n[i], step_k + 1
+        found: list[tuple[float, float, int]] = [(level, better, start)]
+        given = (raw, self.n, self.v, yard.c * self.own_shift, self.delta * self.scale)
+        for i, *numbers in zip(labelled.tolist(), *(values[labelled].tolist() for values in given), strict=True):
+            u, n, v, own, tolerated = numbers
+            step_u, step_n, step_k = step_u + u, step_n + n, step_k + 1
             if step_n >= enough or step_k >= STEP_DAYS:
-                se = self._step_error(i, labels=step_n, days=step_k)
-                mean, tolerated = step_u / step_n + yard.c * self.own_shift[i], self.delta * self.scale[i]
+                error = sqrt(v / step_n + yard.tau2 / step_k + yard.v / max(yard.n, 1))
+                mean, se = step_u / step_n + own, max(error, SMALLEST_LOSS)
                 level, better = raised(level, (mean - tolerated) / se), raised(better, (-mean - tolerated) / se)
                 step_u, step_n, step_k = 0.0, 0.0, 0
                 if level == 0.0:
                     start = i + 1
-            self.cusum[i], self.improvement[i] = level, better
-            onset[i] = start - int(self.label_age[min(start, i)])
-            first = onset_first[i] = max(start, i + 1 - ONSET_DAYS * self.stretch)
-            total, n, k = cumulated[i + 1] - cumulated[first]
-            if n > 0 and self.scale[i] > 0:
-                onset_effect[i] = total / n / self.scale[i]
-                onset_se[i] = self._step_error(i, labels=n, days=k) / self.scale[i]
-        self.onset, self.onset_effect, self.onset_se = onset, onset_effect, onset_se
-        self.onset_first = onset_first
+            found.append((level, better, start))
+        levels, improvements, starts = zip(*found, strict=True)
+        return np.array(levels), np.array(improvements), np.array(starts, dtype=np.int64)
 
     def _step_labels(self) -> float:
         """Return the labels that make a step: 10, and so many that 4 of the rarer class are expected (binary).
@@ -280,12 +301,6 @@ class PerformanceSeries:
             return STEP_LABELS
         share = float(self.yardstick.label_means[0])
         return max(STEP_LABELS, STEP_RARER_LABELS / max(min(share, 1 - share), SMALLEST_LOSS))
-
-    def _step_error(self, i: int, *, labels: float, days: float) -> float:
-        """Return the standard error of a mean of u over some labels on some days; never 0."""
-        yard = self.yardstick
-        error: float = np.sqrt(self.v[i] / labels + yard.tau2 / days + yard.v / max(yard.n, 1))
-        return max(error, SMALLEST_LOSS)
 
     @cached_property
     def z_28(self) -> Floats:
@@ -305,16 +320,18 @@ class PerformanceSeries:
     @cached_property
     def onset_misfit(self) -> Floats:
         """Effect since the estimated onset without what the score mix explains."""
-        cumulated = np.concatenate((np.zeros((1, self.layout.width)), np.cumsum(self.sums, axis=0)))
-        return self._misfit(cumulated[1:] - cumulated[self.onset_first], self.onset_effect)
+        first = self.onset_first
+        by_score, sums = (_cumulated(each) for each in (self.labels_by_score, self.sums[:, : self.layout.tested]))
+        return self._misfit(by_score[1:] - by_score[first], sums[1:] - sums[first], self.onset_effect)
 
     @cached_property
     def misfit_28(self) -> Floats:
         """Effect over 28 days without what the score mix explains."""
-        return self._misfit(self.sums_28, self.window[28].effect)
+        by_score = rolling_sum(self.labels_by_score, days=28 * self.stretch)
+        return self._misfit(by_score, self.sums_28, self.window[28].effect)
 
-    def _misfit(self, sums: Floats, effect: Floats) -> Floats:
-        return misfits(self.reference, sums, effect, c=self.yardstick.c, scale=self.scale)
+    def _misfit(self, by_score: Floats, sums: Floats, effect: Floats) -> Floats:
+        return misfits(self.reference, by_score, sums, effect, c=self.yardstick.c, scale=self.scale)
 
     def _is_misfit(self, misfit: Floats, se: Floats) -> Flags:
         """Return where a misfit, in effects with its standard error, is half of what is material and proven."""
@@ -418,19 +435,16 @@ class PerformanceSeries:
         with np.errstate(invalid="ignore"):
             below = (self.skill_upper < self.policy.skill_floor) & (n >= 200) & self._surely_worse
             recovered = self.skill_28 >= self.policy.skill_floor
-        runs, held, quiet, state = in_a_row(below, counted=self.counted), np.zeros(len(n), dtype=bool), 0, False
-        for i in range(len(n)):
-            if self.counted[i]:
-                quiet = quiet + 1 if recovered[i] else 0
-            if runs[i] >= 3:
-                state = True
-            elif quiet >= 7:
-                state = False
-            held[i] = state
-        return held
+        return switched(in_a_row(below, counted=self.counted) >= 3, in_a_row(recovered, counted=self.counted) >= 7)
 
 
 def world_labels(layout: LabelLayout, sums: Floats) -> Floats:
     """Return n, sum of y^2 and sums of y per day, shape ``(days, 2 + kinds)``: what the naive forecast knows."""
     y = layout.field(sums, "y")
     return np.concatenate((layout.field(sums, "n")[:, None], layout.field(sums, "y2")[:, None], y), axis=1)
+
+
+def _cumulated(values: Floats) -> Floats:
+    """Return the sum of all days before each one, and of all."""
+    sums: Floats = np.concatenate((np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)))
+    return sums

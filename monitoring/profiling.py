@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,7 +13,7 @@ import numpy as np
 from monitoring.counting import counting_of
 from monitoring.history import ProfileKind, StoredProfile
 from monitoring.label_profile import count_labels
-from monitoring.packing import pack_day, pack_labels
+from monitoring.packing import pack_day, pack_labels, unpack_reference
 from monitoring.policy import METHOD_VERSION
 from monitoring.portfolio import ModelVersion
 from monitoring.profile import count_rows, with_missing, with_replaced
@@ -32,12 +33,17 @@ if TYPE_CHECKING:
 DAYS_AT_ONCE = 92
 
 
-@dataclass(frozen=True)
 class KeptReference:
-    """A reference with the number under which its profiles are kept."""
+    """A reference with the number under which its profiles are kept; where it is given packed, it is unpacked once it is asked for."""
 
-    id: int
-    reference: Reference
+    def __init__(self, number: int, reference: Reference | bytes) -> None:
+        self.id = number
+        self._given = reference
+
+    @cached_property
+    def reference(self) -> Reference:
+        """The reference."""
+        return unpack_reference(self._given) if isinstance(self._given, bytes) else self._given
 
 
 @dataclass(frozen=True)
@@ -227,7 +233,14 @@ def _of_arrivals(reference: Reference, counted: LabelProfiles | None, *, last: d
         here = np.flatnonzero(counted.arrival == day)
         at = day.astype(object)
         if at <= last:
-            yield _Counted(ProfileKind.LABELS, at, at, int(n[here].sum()), pack_labels(counted, here), is_final=True)
+            yield _Counted(
+                ProfileKind.LABELS,
+                at,
+                at,
+                int(n[here].sum()),
+                pack_labels(reference.label_layout, counted, here),
+                is_final=True,
+            )
 
 
 def _row_profiles(reference: Reference, version: str, rows: LogRows, *, last: date) -> Iterator[_Counted]:
@@ -263,7 +276,7 @@ def _label_profiles(reference: Reference, version: str, labelled: LabelledRows, 
     for state in changing:
         labels = count_labels(layout, labelled, counted=state.counted, losses_by_score=False)
         rows = int(layout.field(labels.vectors, "n").sum()) if len(labels) else 0
-        payload = pack_labels(labels, np.arange(len(labels))) if rows else b""
+        payload = pack_labels(layout, labels, np.arange(len(labels))) if rows else b""
         yield _Counted(ProfileKind.LABELS, state.day, state.known_on, rows, payload, state.is_final)
 
 

@@ -76,7 +76,7 @@ def expected_naive_losses(layout: LabelLayout, known: ReferenceByScore, q: Float
     return losses
 
 
-def misfits(reference: Reference, sums: Floats, effect: Floats, *, c: float, scale: Floats) -> Floats:
+def misfits(reference: Reference, by_score: Floats, sums: Floats, effect: Floats, *, c: float, scale: Floats) -> Floats:
     """Return what remains of effects when the score mix is taken off: the model is wrong where it used to be right.
 
     With several classes the bins of the largest probability do not tell which classes are expected, so that the naive loss
@@ -84,7 +84,8 @@ def misfits(reference: Reference, sums: Floats, effect: Floats, *, c: float, sca
 
     Args:
         reference: what scores are expected to cost.
-        sums: label sums, shape ``(days, width)``.
+        by_score: labelled rows per test bin of the score, shape ``(days, bins)``.
+        sums: label sums, shape ``(days, width)``; only the fields before the score bins are read.
         effect: relative loss of skill of the same labels, shape ``(days,)``.
         c: ratio of loss and naive loss in the reference.
         scale: what an effect of 1 is in units of the loss, shape ``(days,)``.
@@ -92,14 +93,13 @@ def misfits(reference: Reference, sums: Floats, effect: Floats, *, c: float, sca
     Source: METHODS section 4 and docs/decisions/0009.
     """
     layout, known = reference.label_layout, ReferenceByScore.of(reference)
-    every = np.vstack((reference.totals[None], sums))
-    rows = rows_by_score(layout, every) * known.covered
+    rows = np.vstack((rows_by_score(layout, reference.totals[None]), by_score)) * known.covered
     with np.errstate(divide="ignore", invalid="ignore"):
         q = rows / rows.sum(axis=1, keepdims=True)
         expected = q @ known.loss
         u = expected - c * expected_naive_losses(layout, known, q)
         found: Floats = effect - np.nan_to_num((u[1:] - u[0]) / scale)
         if layout.task is Task.MULTICLASS and not layout.hard:
-            beyond = (layout.field(every, "loss") / layout.field(every, "n") - expected)[1:] / scale
+            beyond = (layout.field(sums, "loss") / layout.field(sums, "n") - expected[1:]) / scale
             found = np.fmin(found, beyond)
     return found

@@ -130,7 +130,7 @@ THRESHOLDS: tuple[Threshold, ...] = (
         Unit.ERRORS,
         1.0,
         20.0,
-        "For Watch the daily losses beyond what is tolerated must add up to {}.",
+        "Watch needs daily losses beyond the tolerated one that add up to {}.",
     ),
     Threshold(
         "cusum_retrain",
@@ -139,7 +139,7 @@ THRESHOLDS: tuple[Threshold, ...] = (
         Unit.ERRORS,
         2.0,
         25.0,
-        "For Retrain the daily losses beyond what is tolerated must add up to {}; 6 gives a false alarm in about 2,570 days.",
+        "Retrain needs such losses of {} in all; with 6 a false alarm comes about every 2,570 days.",
     ),
     Threshold(
         "tolerance",

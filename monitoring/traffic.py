@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.window import calendar, in_a_row, latched, rolling_sum
+from monitoring.window import calendar, in_a_row, latched, rolling_sum, switched
 
 if TYPE_CHECKING:
     from monitoring.policy import Policy
@@ -73,13 +73,10 @@ def traffic_series(
         low, gone_now = ratio < policy.traffic_watch, ratio < policy.traffic_gone
     # A few rows a week fall below a third by chance.
     low &= week * mean - rows_7 > CERTAIN * np.sqrt(variance)
-    gone, is_gone = np.zeros(days, dtype=bool), False
-    runs_gone, runs_above = in_a_row(gone_now), in_a_row(~gone_now, counted=counted)
-    for i in range(days):
-        is_gone = runs_gone[i] >= policy.traffic_gone_days * cadence or (
-            is_gone and runs_above[i] < DAYS_ABOVE_TO_CLEAR
-        )
-        gone[i] = is_gone
+    gone = switched(
+        in_a_row(gone_now) >= policy.traffic_gone_days * cadence,
+        in_a_row(~gone_now, counted=counted) >= DAYS_ABOVE_TO_CLEAR,
+    )
     silent = in_a_row(rows == 0)
     regular = len(reference.profiles) > REGULAR_SHARE * reference.days / cadence
     no_traffic = (silent >= SILENT_CADENCES * cadence) & regular & reference.has_days

@@ -26,31 +26,42 @@ def rolling_sum(values: np.ndarray, *, days: int) -> np.ndarray:
     return sums
 
 
+def window_sums(values: np.ndarray, *, days: int, start: int) -> np.ndarray:
+    """Return for each day from ``start`` on the sum over its last ``days`` days, whatever came before them.
+
+    ``rolling_sum`` is faster; of numbers that are not whole its last digits depend on all days before.
+    """
+    sums = np.zeros(values[start:].shape)
+    for ago in range(min(days, len(values))):
+        first = max(start, ago)
+        sums[first - start :] += values[first - ago : len(values) - ago]
+    return sums
+
+
 def latched(condition: Flags, *, clear_days: int, counted: Flags | None = None) -> Flags:
     """Return the condition held until it has been false for ``clear_days`` days in a row; uncounted days do not exist."""
-    held, quiet = np.zeros(len(condition), dtype=bool), clear_days
-    for i, now in enumerate(condition):
-        if now:
-            quiet = 0
-        elif counted is None or counted[i]:
-            quiet += 1
-        held[i] = quiet < clear_days
+    quiet = np.cumsum(~condition if counted is None else ~condition & counted)
+    since = np.maximum.accumulate(np.where(condition, quiet, -clear_days))
+    held: Flags = np.less(quiet - since, clear_days)
     return held
 
 
 def in_a_row(condition: Flags, *, counted: Flags | None = None) -> np.ndarray:
     """Return for each day how many days in a row, including it, the condition holds; uncounted days do not exist."""
-    runs, run = np.zeros(len(condition), dtype=np.int64), 0
-    for i, now in enumerate(condition):
-        if counted is None or counted[i]:
-            run = run + 1 if now else 0
-        runs[i] = run
+    days = np.cumsum(condition if counted is None else condition & counted)
+    broken = ~condition if counted is None else ~condition & counted
+    runs: np.ndarray = days - np.maximum.accumulate(np.where(broken, days, 0))
     return runs
+
+
+def switched(on: Flags, off: Flags) -> Flags:
+    """Return the days on which something is on: from a day that switches it on until one that switches it off and not on."""
+    day = np.arange(1, len(on) + 1)
+    flags: Flags = np.maximum.accumulate(np.where(on, day, 0)) > np.maximum.accumulate(np.where(off & ~on, day, 0))
+    return flags
 
 
 def run_start(flags: Flags, i: int) -> int:
     """Return the first day of the unbroken run of true days that ends at ``i``."""
-    start = i
-    while start > 0 and flags[start - 1]:
-        start -= 1
-    return start
+    breaks = np.flatnonzero(~flags[:i])
+    return int(breaks[-1]) + 1 if len(breaks) else 0

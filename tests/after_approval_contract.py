@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_access import audit_trail, decision_queries, people, retraining_queries
+from data_access.engine import registry_url, writing_engine
 from data_access.registry import Registry
-from data_access.schema import upgrade
+from data_access.schema import alembic_config, upgrade
 from data_access.tables import (
     AssessmentRow,
     AuditEventRow,
@@ -189,6 +191,34 @@ class AfterApprovalContract:
             approve(office, decision, by=BEN)
         assert decision_queries.decision(office, decision.id).state is State.PROPOSED
         assert events_of(office, decision) == ["propose"]
+
+    def test_retrainings_approved_before_there_was_an_outbox_are_put_into_it(self, address: str) -> None:
+        engine = writing_engine(registry_url(address))
+        with engine.begin() as connection:
+            command.upgrade(alembic_config(connection), "0005")
+        old = sa.MetaData()
+        old.reflect(engine, only=["models", "decisions"])
+        model = {"id": "m", "name": "M", "task": "binary", "timezone": "UTC", "service_state": "in_service"}
+        rest = {"has_log": True, "card": {}, "card_hash": "", "created_at": NOW, "updated_at": NOW}
+        known = {"model_id": "m", "tier": 2, "reason": REASON, "proposed_by": ADA, "proposed_on": DAY, "due_on": DAY}
+        known |= {"proposed_at": NOW, "evidence": {}, "decided_on": DAY + timedelta(days=1), "decided_at": NOW}
+        with engine.begin() as connection:
+            connection.execute(old.tables["models"].insert(), model | rest)
+            for action, state in (("retrain", "approved"), ("retrain", "rejected"), ("retire", "approved")):
+                is_open = state == "approved"
+                connection.execute(
+                    old.tables["decisions"].insert(), known | {"action": action, "state": state, "is_open": is_open}
+                )
+        engine.dispose()
+        upgrade(address)
+        registry = Registry.open(address, audit_key=KEY)
+        assert [(row.idempotency_key, row.state, row.payload["model"]) for row in triggers(registry)] == [
+            ("decision-1", "waiting", "m")
+        ]
+        offered(registry)
+        assert decision_queries.decision(registry, 1).state is State.TRIGGERED
+        assert decision_queries.decision(registry, 3).state_on == DAY + timedelta(days=1)
+        registry.close()
 
     # A retraining, all the way
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import carry_out, charts, performance_chart, session, tables
+from dashboard import carry_out, charts, glossary, performance_chart, session, tables
 from dashboard.model_view import tolerance
 from dashboard.presentation import (
     ACTION_VERDICTS,
@@ -30,6 +30,7 @@ from monitoring import decide
 from monitoring.assessment import Basis, Verdict
 from monitoring.errors import ModelfolioError, UnknownDecisionError
 from monitoring.lifecycle import Action, Move, State
+from monitoring.policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
     from monitoring.decide import Review
@@ -243,7 +244,9 @@ def show_performance(decision: Decision, snapshot: dict[str, Any]) -> None:
         verdict=ACTION_VERDICTS[decision.action.value],
         last_labelled=date.fromisoformat(newest) if newest else None,
     )
-    yardstick = performance_chart.yardstick_of(assessment)
+    judged = session.judged(decision.subject.model_id, known_on=assessment.known_on)
+    policies = [segment.policy for segment in judged.segments] or [DEFAULT_POLICY]
+    yardstick = performance_chart.yardstick_of(assessment, policies[-1])
     chart = performance_chart.performance(history, colours(), marks=marks, yardstick=yardstick, height=CHART_HEIGHT)
     if chart is None:
         return
@@ -356,7 +359,7 @@ def asked_in_url() -> int | None:
 def page() -> None:
     opened = session.registry()
     waiting = decision_queries.waiting(opened, person=session.actor_email(), on=session.today())
-    st.title(heading(waiting), anchor=False)
+    st.title(heading(waiting), anchor=False, help=glossary.meaning("decision"))
     show_notice()
     asked = asked_in_url()
     left, right = st.columns([1, 2.75], gap="medium")

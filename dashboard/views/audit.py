@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import pandas as pd
 import streamlit as st
 
-from dashboard import session, tables
+from dashboard import glossary, session, tables
 from dashboard.presentation import escape_markdown, instant, one_line, plural, words
 from dashboard.widgets import empty, quiet, remember_in_url, small
 from data_access import audit_trail, decision_queries
@@ -146,6 +146,7 @@ def page() -> None:
     title.title(
         f"{more.capitalize()}{plural(len(shown), 'event')} on record" if len(shown) else "Nothing is on record yet",
         anchor=False,
+        help=glossary.meaning("audit event"),
     )
     with place:
         actions_for(filters)

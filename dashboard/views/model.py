@@ -54,7 +54,7 @@ def page() -> None:
     decisions, moves, shifts = session.model_events(model_id, known_on=known_on)
     view = ModelView(facts, assessment, history, decisions, moves, shifts, known_on, colours())
     show_notice()
-    name, buttons = st.columns([1, 1.15], vertical_alignment="center")
+    name, buttons = st.columns([1, 1.6], vertical_alignment="center")
     name.title(escape_markdown(facts.name, longest=90), anchor=False)
     with buttons.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         model_header.neighbours(model_id)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from monitoring.assessment import Assessment
 
 
+MOST_NAMES = 3
+
+
 def show(view: ModelView) -> None:
     assessment = view.assessment
     if assessment is None or not assessment.details.get("features"):
@@ -47,7 +50,9 @@ def summary(assessment: Assessment, features: pd.DataFrame, day: date) -> None:
     """Say what drift the verdict saw, and what its numbers are not."""
     moved = int((features["ratio"] > 1).sum())
     judged = int(features["psi"].notna().sum())
-    parts = [f"{moved} of {plural(judged, 'feature')} moved beyond {'its' if judged == 1 else 'their'} own threshold"]
+    parts = [
+        f"{moved} of {plural(judged, 'feature')} moved beyond {'its' if judged == 1 else 'their'} own threshold{which(features)}"
+    ]
     if day == assessment.day and assessment.measures.drift_score is not None:
         parts.append(
             f"drift score {number(assessment.measures.drift_score, digits=2)} (importance-weighted; watched from 0.10)"
@@ -58,6 +63,17 @@ def summary(assessment: Assessment, features: pd.DataFrame, day: date) -> None:
     st.markdown(
         f"**Its inputs.** {'; '.join(parts)}.", help=glossary.meaning("drift score", "PSI", "importance", "threshold")
     )
+
+
+def which(features: pd.DataFrame) -> str:
+    """Return the features above their own threshold, those that matter most first, and what they weigh together."""
+    over = features[features["ratio"] > 1]
+    if over.empty:
+        return ""
+    over = over.sort_values(["importance", "ratio"], ascending=False)
+    names = [escape_markdown(name, longest=40) for name in over["feature"].head(MOST_NAMES)]
+    more = f" and {len(over) - MOST_NAMES} more" if len(over) > MOST_NAMES else ""
+    return f" ({', '.join(names)}{more}: {importance(float(over['importance'].sum()))} of the importance)"
 
 
 def shown_day(days: pd.DataFrame, assessment: Assessment) -> tuple[date, pd.DataFrame]:
@@ -207,7 +223,7 @@ def clickable(chart: Chart | None, *, key: str, missing: str) -> dict[str, Any] 
         st.markdown(quiet(missing))
         return None
     event = st.plotly_chart(
-        chart.figure,
+        charts.Checked(chart.figure),
         theme=None,
         config=charts.CONFIG,
         key=key,

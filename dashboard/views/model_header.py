@@ -59,7 +59,7 @@ def neighbours(model_id: str) -> None:
     at = ids.index(model_id) if model_id in ids else None
     if at is None or len(ids) < 2:  # noqa: PLR2004 - a list of one has no next
         return
-    st.markdown(small(f"{at + 1:,} of {len(ids):,}"), width="content", help=which)
+    st.markdown(small(f"{at + 1:,} of {len(ids):,}"), width="content")
     for label, to, key in (("Previous", at - 1, "Left"), ("Next", at + 1, "Right")):
         there = 0 <= to < len(ids)
         st.button(
@@ -67,6 +67,7 @@ def neighbours(model_id: str) -> None:
             key=f"m_{label.lower()}",
             type="tertiary",
             shortcut=key,
+            help=which,
             disabled=not there,
             on_click=show_instead,
             args=(ids[to] if there else model_id,),
@@ -94,7 +95,7 @@ def day_control(today: date) -> None:
         format="YYYY-MM-DD",
         key=key,
         label_visibility="collapsed",
-        width=150,
+        width=136,
         on_change=lambda: remember_in_url("as_known_on", _as_text(st.session_state[key], today)),
     )
 

@@ -9,17 +9,18 @@ import streamlit as st
 
 from dashboard import glossary
 from dashboard.charts import safe, translucent
+from dashboard.metric_charts import MetricWords
 from dashboard.model_view import show_chart
-from dashboard.performance_chart import performance, yardstick_of
+from dashboard.performance_chart import performance
 from dashboard.presentation import (
     ACTION_NOUNS,
     ACTION_VERDICTS,
     RULED_OUT,
     VERDICT_LABELS,
+    capital,
     escape_markdown,
     long_date,
     lost,
-    metric_number,
     number,
     percent,
     plural,
@@ -31,6 +32,7 @@ from dashboard.views.model_performance import estimate_note
 from dashboard.views.model_versions import version_words
 from dashboard.widgets import quiet, small
 from monitoring.assessment import Finding, FindingKind, Verdict
+from monitoring.known_metrics import ACCURACY
 from monitoring.portfolio_shift import Grouping
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ MOST_FINDINGS = 8
 CHART_HEIGHT = 254
 """With the timeline below it the argument fits a screen of 1440 x 900."""
 LONGEST_POINT = 320
+SHARE_METRICS = {ACCURACY.name}
+"""Metrics of assessments that are shares."""
 SHARES = {
     FindingKind.NULLS,
     FindingKind.NEW_LEVEL,
@@ -120,12 +124,11 @@ def performance_title(assessment: Assessment, yardstick: Yardstick) -> str:
     measures = assessment.measures
     title = f"**{yardstick.name}**"
     if measures.metric and measures.metric_value is not None:
-        then = (
-            f" ({metric_number(measures.metric_reference)} in the reference)"
-            if measures.metric_reference is not None
-            else ""
-        )
-        metric = f"**{escape_markdown(measures.metric)} {metric_number(measures.metric_value)}**{then}"
+        words = MetricWords(measures.metric, "labels", is_share=measures.metric in SHARE_METRICS)
+        then = ""
+        if measures.metric_reference is not None:
+            then = f" ({escape_markdown(words.value(measures.metric_reference))} in the reference)"
+        metric = f"**{escape_markdown(capital(measures.metric))} {escape_markdown(words.value(measures.metric_value))}**{then}"
         return f"{metric} · {title} {quiet(f'90 % interval, 28 days, {measures.labels_28:,} labels')}"
     return f"{title} {quiet(f'{measures.rows_7:,} predictions in 7 days, no labels to judge by')}"
 
@@ -138,7 +141,7 @@ def window_note(view: ModelView) -> str | None:
     effect, last = loss.evidence.get("effect"), assessment.measures.effect
     if effect is None or last is None:
         return None
-    yardstick = yardstick_of(assessment)
+    yardstick = view.effect_yardstick
     if yardstick.words(effect) == yardstick.words(last):
         return None
     window = loss.evidence.get("effect_window") or f"since the onset, {short_date(loss.since)}"
@@ -191,10 +194,6 @@ def argue(view: ModelView, assessment: Assessment) -> None:
         none="Nothing that was looked at.",
     )
     points([*ruled_out, *looked_at(view, assessment)], title="Ruled out", none="Nothing yet.")
-
-
-def capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def looked_at(view: ModelView, assessment: Assessment) -> list[str]:

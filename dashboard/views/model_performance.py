@@ -10,12 +10,11 @@ import streamlit as st
 from dashboard import glossary, metric_charts, performance_chart
 from dashboard.metric_charts import MetricWords
 from dashboard.model_view import show_chart
-from dashboard.performance_chart import KEPT, yardstick_of
-from dashboard.presentation import escape_markdown, metric_number, number, percent, plural, short_date
+from dashboard.performance_chart import KEPT
+from dashboard.presentation import capital, escape_markdown, metric_number, number, percent, plural, short_date
 from dashboard.widgets import quiet, remember_in_url, small
 from data_access import performance_queries
 from monitoring.known_metrics import FEWEST_CASES
-from monitoring.performance import SMALLEST_SKILL
 from monitoring.portfolio import Task
 
 if TYPE_CHECKING:
@@ -77,6 +76,7 @@ def metric_choice(names: list[str], chosen: str) -> None:
         names,
         default=chosen,
         required=True,
+        format_func=capital,
         key=key,
         label_visibility="collapsed",
         on_change=lambda: remember_in_url("metric", st.session_state[key] if st.session_state[key] != names[0] else ""),
@@ -87,7 +87,7 @@ def metric_title(chosen: KnownMetric, words: MetricWords, days: pd.DataFrame) ->
     """Return the metric now with its interval, the cases behind it, its window and its value in the reference."""
     known = days[days["value"].notna()]
     if known.empty:
-        return f"**{chosen.name}**"
+        return f"**{capital(chosen.name)}**"
     end: dict[Any, Any] = known.iloc[-1].to_dict()
     said = [
         f"{end['cases']:,} {chosen.cases}",
@@ -95,7 +95,7 @@ def metric_title(chosen: KnownMetric, words: MetricWords, days: pd.DataFrame) ->
         f"predictions up to {short_date(end['labelled_to'])}",
     ]
     then = f", {words.value(end['reference'])} in the reference" if pd.notna(end["reference"]) else ""
-    return f"**{chosen.name} {escape_markdown(words.interval(end))}**{escape_markdown(then)} {quiet(escape_markdown(', '.join(said)))}"
+    return f"**{capital(chosen.name)} {escape_markdown(words.interval(end))}**{escape_markdown(then)} {quiet(escape_markdown(', '.join(said)))}"
 
 
 def own_measure(view: ModelView) -> None:
@@ -172,7 +172,7 @@ def in_detail(view: ModelView, assessment: Assessment) -> None:
     measured = assessment.details.get("performance") or {}
     windows = measured.get("windows") or {}
     if windows and view.skill_shown is None:
-        yardstick = yardstick_of(assessment)
+        yardstick = view.effect_yardstick
         rows = [
             {
                 "Window": WINDOW_NAMES.get(name, f"{name} days"),
@@ -192,7 +192,7 @@ def in_detail(view: ModelView, assessment: Assessment) -> None:
         point
         for point in (
             skill(measured, assessment),
-            parts_of_loss(measured, assessment),
+            parts_of_loss(measured, view),
             level(measured),
             calibrated(measured),
         )
@@ -211,15 +211,10 @@ def skill(measured: dict[str, Any], assessment: Assessment) -> str | None:
     return f"Skill (1 − its loss / naive loss): {percent(measured['skill'])}, {percent(then)} in the reference."
 
 
-def parts_of_loss(measured: dict[str, Any], assessment: Assessment) -> str | None:
+def parts_of_loss(measured: dict[str, Any], view: ModelView) -> str | None:
     """Return how much of the loss is the population's, and how much the model's; of hardly any advantage there are no shares."""
     mix, misfit = measured.get("mix"), measured.get("misfit")
-    if (
-        mix is None
-        or misfit is None
-        or yardstick_of(assessment) is not KEPT
-        or assessment.details.get("reference", {}).get("skill", 1.0) < SMALLEST_SKILL
-    ):
+    if mix is None or misfit is None or view.effect_yardstick is not KEPT or view.skill_shown is not None:
         return None
     return f"Of the advantage, {percent(mix)} lost to a harder population (mix), {percent(misfit)} to a worse fit (misfit)."
 

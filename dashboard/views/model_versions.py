@@ -12,6 +12,7 @@ from dashboard.metric_charts import MetricWords
 from dashboard.presentation import escape_markdown, number, one_line, percent, plural, short_date, words
 from dashboard.widgets import quiet
 from data_access import performance_queries
+from monitoring.known_metrics import ACCURACY
 
 if TYPE_CHECKING:
     from dashboard.model_view import ModelView
@@ -94,7 +95,7 @@ def same_days(view: ModelView) -> None:
 
 
 def same_days_row(pair: SameDays) -> dict[str, str]:
-    shown = MetricWords(pair.metric, "labels", is_share=pair.metric == "accuracy")
+    shown = MetricWords(pair.metric, "labels", is_share=pair.metric == ACCURACY.name)
     factor = 100 if shown.is_share else 1
     digits = 1 if shown.is_share or abs(pair.difference) >= 10 else 3  # noqa: PLR2004 - three digits that count
     difference, low, high = (number(factor * x, digits=digits) for x in (pair.difference, pair.low, pair.high))

@@ -117,7 +117,7 @@ def rules_table(
     )
     st.dataframe(
         table,
-        column_config=policy_view.rule_columns(),
+        column_config=policy_view.rule_columns(base.number if base else 0),
         hide_index=True,
         row_height=tables.ROW_HEIGHT,
         height=tables.height(18, most=18),

@@ -291,10 +291,24 @@ def shares(found: Sequence[Retraining]) -> None:
     )
 
 
+def told_so_far(found: Sequence[Retraining]) -> list[object]:
+    """Return what tells whether something moved; other writes to the registry, such as an assessment's, do not."""
+    return [
+        (
+            each.decision.id,
+            each.decision.state,
+            each.trigger and each.trigger.state,
+            len(each.reports),
+            lines(each.measured),
+        )
+        for each in found
+    ]
+
+
 @st.fragment(run_every=REFRESH)
-def watch(revision: int) -> None:
+def watch(shown: list[object]) -> None:
     """Look every other second whether something moved, while a retraining is under way."""
-    if session.registry().revision() != revision:
+    if told_so_far(session.retrainings()) != shown:
         st.rerun()
 
 
@@ -304,7 +318,6 @@ def asked_in_url() -> int | None:
 
 
 def page() -> None:
-    revision = session.registry().revision()
     found = session.retrainings()
     if not found:
         st.title("No retraining has been approved yet", anchor=False)
@@ -321,7 +334,7 @@ def page() -> None:
     detail(chosen)
     shares(found)
     if any(is_under_way(each) for each in found):
-        watch(revision)
+        watch(told_so_far(found))
 
 
 page()

@@ -26,7 +26,6 @@ from dashboard.widgets import colours, empty, quiet, remember_in_url, show_notic
 from data_access.portfolio_filter import DEFAULT_ORDER, PortfolioFilter
 from monitoring.lifecycle import Action
 from monitoring.portfolio_shift import SPILL_DAYS, Grouping, ShiftKind
-from monitoring.shift_rates import shift_rates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +51,8 @@ def heading(known: Sequence[KnownShift]) -> str:
     return "No shift is open"
 
 
-def share_of_models(known: Sequence[KnownShift], movements: Movements) -> None:
-    first, rates = movements.per_day()
+def share_of_models(known: Sequence[KnownShift]) -> None:
+    first, rates = shift_session.per_day()
     present = plural(int(rates.exposed[-1]), "model")
     st.markdown(
         f"**Share of models that begin to move, per day** {quiet(f'{present} with predictions on the last day')}",
@@ -110,7 +109,7 @@ def groups(movements: Movements, shift: Shift | None) -> None:
             width="stretch",
         )
     grouping = Grouping(picked or Grouping.SOURCE.value)
-    found = movements.groups(grouping)
+    found = shift_session.groups(grouping)
     all_days = movements.signs.signs.shape[1]
     if shift:
         at = days_after(shift.day, start=movements.signs.first, days=SPILL_DAYS + 1, last=all_days)
@@ -118,10 +117,9 @@ def groups(movements: Movements, shift: Shift | None) -> None:
     else:
         at, when = slice(all_days - 1, all_days), "newly moving on the last day"
     title.markdown(f"**Models {when}**")
-    most = {name: shift_rates(moving, exposed).by_chance for name, (moving, exposed) in found.items()}
     named = GROUPING_WORDS[grouping]
     st.dataframe(
-        group_table(found, most, at=at, named=named, colours=colours()),
+        group_table(found, at=at, named=named, colours=colours()),
         column_config=group_columns(named),
         hide_index=True,
         row_height=tables.ROW_HEIGHT,
@@ -234,7 +232,7 @@ def page() -> None:
         )
     )
     if movements.has_days:
-        share_of_models(known, movements)
+        share_of_models(known)
     left, right = st.columns([1, 1], gap="medium")
     with left:
         chosen = chosen_shift(known) if known else None

@@ -6,20 +6,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from dashboard import charts, drift_charts, metric_charts, performance_chart, quality_charts
 from dashboard.charts import Chart, DayMark, MarginWords
 from dashboard.metric_charts import MetricWords
 from dashboard.palette import DARK, LIGHT, Palette
-from dashboard.performance_chart import KEPT, SQUARED_ERROR, PerformanceMarks, skill_yardstick
+from dashboard.performance_chart import KEPT, PerformanceMarks, skill_yardstick, squared_error_yardstick
 from dashboard.timeline_chart import DecisionMark, Spell, timeline
 from data_access.distributions import Distribution
 from data_access.performance_queries import ScoreBin
 from monitoring.assessment import Verdict
+from monitoring.policy import Policy
 from monitoring.portfolio import ModelVersion
 from tests.builders import HOSTILE_NAMES
 
+SQUARED_ERROR = squared_error_yardstick()
 FIRST = date(2026, 9, 1)
 DAYS = [FIRST + timedelta(days=ahead) for ahead in range(60)]
 ONSET = FIRST + timedelta(days=40)
@@ -223,6 +226,14 @@ def test_every_colour_comes_from_the_palette_of_the_mode(colours: Palette) -> No
     assert {text for text in mixed if text.startswith("rgba(0,0,0")} <= {"rgba(0,0,0,0)", "rgba(0,0,0,0.01)"}
 
 
+def test_every_figure_is_one_that_plotly_accepts() -> None:
+    for kind, chart in every_chart(LIGHT).items():
+        assert chart is not None
+        checked = go.Figure(chart.figure).to_plotly_json()
+        assert len(checked["data"]) == len(chart.figure["data"]), kind
+        assert charts.Checked(chart.figure).to_dict() is chart.figure
+
+
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
 def test_text_of_a_database_is_never_markup(name: str) -> None:
     for kind, chart in every_chart(LIGHT, name=name).items():
@@ -362,6 +373,7 @@ def test_percent_of_the_reference_band_is_the_tolerance() -> None:
         (SQUARED_ERROR, 0.0, "1.0 times"),
         (SQUARED_ERROR, 0.15, "2.0 times"),
         (SQUARED_ERROR, 3.0, "over 10.0 times"),
+        (squared_error_yardstick(Policy(double_loss_effect=0.3)), 0.15, "1.5 times"),
         (skill_yardstick(0.05, newest=-0.02), -0.02, "\u22122 %"),
         (skill_yardstick(-0.3, newest=-26.0), -26.0, "\u22122,600 %"),
     ],
@@ -452,9 +464,9 @@ def test_words_of_decisions_close_together_do_not_lie_on_each_other() -> None:
     chart = timeline(history(), LIGHT, versions={}, decisions=marks)
 
     assert chart is not None
-    shown = [text for text in drawn(chart, beside=("hovertemplate",)) if text.startswith("retraining step")]
+    shown = [text for text in drawn(chart, beside=("hovertext",)) if text.startswith("retraining step")]
     assert len(shown) < 4
-    assert len([trace for trace in chart.figure["data"] if "retraining step" in trace["hovertemplate"]]) == 4
+    assert len([trace for trace in chart.figure["data"] if "retraining step" in str(trace.get("hovertext"))]) == 4
 
 
 def test_days_with_an_open_finding_are_shaded() -> None:
@@ -463,3 +475,13 @@ def test_days_with_an_open_finding_are_shaded() -> None:
     assert chart is not None
     shaded = [shape for shape in chart.figure["layout"]["shapes"] if shape["type"] == "rect"]
     assert [(shape["x0"], shape["x1"]) for shape in shaded] == [(DAYS[-10].isoformat(), DAYS[-1].isoformat())]
+
+
+def test_words_of_a_decision_are_no_template_and_keep_their_quotes() -> None:
+    mark = DecisionMark(DAYS[50], 'because "%{x}" <b>', Verdict.RETRAIN)
+    chart = timeline(history(), LIGHT, versions={}, decisions=[mark])
+    assert chart is not None
+    (trace,) = [trace for trace in chart.figure["data"] if "because" in str(trace.get("hovertext"))]
+
+    assert trace["hovertemplate"] == "%{hovertext}<extra></extra>"
+    assert trace["hovertext"][0].startswith('because "%{x}" &lt;b&gt;<br>')

@@ -11,6 +11,11 @@ def test_every_term_of_the_documentation_has_a_meaning() -> None:
     assert all(terms.values())
 
 
+def test_no_term_is_listed_twice() -> None:
+    listed = [line.split("|")[1].strip() for line in glossary.FILE.read_text().splitlines() if line.startswith("|")]
+    assert len(listed) == len(set(listed)) == len(glossary.terms()) + glossary.HEAD_LINES
+
+
 def test_help_says_what_a_term_means_and_leads_to_all_of_them() -> None:
     said = glossary.meaning("tier", "basis")
     assert "**Tier**: how much harm a wrong model does" in said

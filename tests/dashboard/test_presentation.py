@@ -103,3 +103,7 @@ def test_same_evidence_has_no_changes() -> None:
 def test_advantage_below_the_naive_forecast_is_none(share: float, shown: str) -> None:
     assert portfolio_table.kept(share) == shown
     assert portfolio_table.kept(share, is_estimate=True) == f"{shown} est."
+
+
+def test_text_that_turns_the_direction_of_what_follows_reads_in_its_own_order() -> None:
+    assert presentation.one_line("safe\u202eelbissim\u202c \u2067x\u2069 שלום") == "safeelbissim x שלום"

@@ -93,7 +93,20 @@ def test_models_of_others_are_left_out_for_an_owner(drawer: AppTest, registry: R
     page.session_state["acting_as"] = "ada@example.org"
     page = choose(page.run(), Action.SUSPEND)
 
-    assert ["may propose for Not hers" in warning.value for warning in page.warning] == [True]
+    (warning,) = page.warning
+    assert "Not hers: Only the owner or an approver" in warning.value
+    assert "may propose for it" in warning.value
+
+
+def test_one_reason_for_many_models_is_said_once(registry: Registry) -> None:
+    others = [builders.Built(f"not-hers-{number}", owner="max@example.org") for number in range(7)]
+    builders.add_models(registry, *others)
+    page = opened(*(model.id for model in others), "sme-default")
+    page.session_state["acting_as"] = "ada@example.org"
+    (warning,) = choose(page.run(), Action.SUSPEND).warning
+
+    assert "and 2 more: Only the owner" in warning.value
+    assert "They are left out" in warning.value
 
 
 def test_one_model_suggests_its_verdict_and_says_who_decides(registry: Registry) -> None:

@@ -164,3 +164,22 @@ def test_late_rows_are_taken_in_by_the_next_run(home: Home, tmp_path: Path) -> N
 def test_a_day_is_complete_when_it_ended_some_hours_ago_in_the_models_zone(zone: str, now: datetime, day: date) -> None:
     model = Model(id="m", name="M", task=Task.BINARY, timezone=zone)
     assert newest_complete_day(model, now=now, settle_hours=3) == day
+
+
+def test_a_new_day_of_many_models_takes_few_statements_and_the_same_day_again_stores_nothing(tmp_path: Path) -> None:
+    models = 24
+    home = Home(tmp_path)
+    cards = [model_card(id=f"m{number:02}", name=f"M {number}") for number in range(models)]
+    rows = predictions(days=10, rows_a_day=40)
+    home.imports(*(model_folder(tmp_path / card["id"], rows=rows, card=card) for card in cards))
+    home.assesses(on=FIRST + 7 * DAY)
+    said: list[str] = []
+    for engine in (home.registry.engine, home.registry.writer):
+        sa.event.listen(engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+    assert home.assesses(on=FIRST + 8 * DAY).assessments == models
+    assert len(said) / models < 12
+    assert sum(each.startswith("INSERT INTO profiles") for each in said) < models / 4
+    said.clear()
+    assert home.assesses(on=FIRST + 8 * DAY).assessments == 0
+    assert not [each for each in said if each.startswith("INSERT") and "assess_" not in each]
+    home.registry.close()

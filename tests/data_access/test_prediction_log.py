@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
@@ -7,8 +8,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
-from data_access.card_values import model_value
+from data_access.card_values import log_mapping, model_value
+from data_access.default_store import Batch, DefaultStore, Index
+from data_access.log_connections import LogConnections
 from data_access.prediction_log import SqlPredictionLog
 from monitoring.errors import LogUnreadableError
 from monitoring.ports import LabelledRows, LogRows, PredictionLog, ReferenceOrigin
@@ -505,3 +509,62 @@ def test_model_without_labels_has_no_pairs(url: str) -> None:
     log = with_log(url, log_rows({}))
     assert len(all_pairs(log).day) == 0
     assert model_value(card_of(labels=None)).has_probability
+
+
+def test_models_whose_logs_look_alike_share_statements_and_each_reads_its_own_table(url: str) -> None:
+    """Statements are put together once for all of them: names, filters, features and times are those of each."""
+    names = ["log", 'l"og', "log;"]
+    for at, name in enumerate(names):
+        said: dict[str, Any] = {"age": float(at), f"own {at}": at + 0.5, "owner": "its"}
+        make_table(url, name, log_rows(said, said | {"owner": f"o{at}"}, said | {"id": 0, "ts": NOON + at * DAY}))
+        make_table(url, f"labels {name}", [{"id": 1, "label": at % 2, "label_ts": NOON + (at + 1) * DAY}])
+    connections = LogConnections({"warehouse": url})
+    for at, name in enumerate(names):
+        labels = {"prediction_id": "id", "label": "label", "label_timestamp": "label_ts", "table": f"labels {name}"}
+        card = card_of(
+            name=name,
+            log={"connection": "warehouse", "table": name, "where": {"owner": f"o{at}"}},
+            labels=labels,
+            features={"age": "numeric", f"own {at}": "numeric"},
+        )
+        log = SqlPredictionLog(connections, model_value(card), log_mapping(card))
+        assert log.extent() == (TODAY, TODAY + (at + 1) * DAY)
+        assert log.day_counts(first=TODAY, last=TODAY + 9 * DAY) == {TODAY: (1, 0), TODAY + (at + 1) * DAY: (0, 1)}
+        assert log.days_replaced(first=TODAY, last=TODAY + 9 * DAY) == set()
+        rows, pairs = all_rows(log), all_pairs(log)
+        assert {feature: values.tolist() for feature, values in rows.features.items()} == {
+            "age": [float(at)],
+            f"own {at}": [at + 0.5],
+        }
+        assert (pairs.label.tolist(), pairs.arrival.tolist()) == ([float(at % 2)], [TODAY + (at + 1) * DAY])
+    assert len(connections.statements) == (0 if url.startswith("postgres") else 1)
+    connections.close()
+
+
+def test_of_equal_labels_the_last_one_counts_also_through_the_indexes_of_the_default_store(tmp_path: Path) -> None:
+    with DefaultStore(f"sqlite:///{tmp_path / 'predictions.db'}") as store, store.writing() as writer:
+        stamp = int(NOON.timestamp()) * 1_000_000
+        columns: dict[str, list[Any]] = {
+            "id": ["0", "0", "1"],
+            "label": ["1", "0", "1"],
+            "label_ts": [stamp, stamp, stamp],
+        }
+        kinds: dict[str, Any] = {"id": sa.Text(), "label": sa.Text(), "label_ts": sa.BigInteger()}
+        indexed = (Index(("id", "label_ts")), Index(("label_ts",)), Index(("label_ts",), with_value="label"))
+        writer.add("labels", Batch(columns, kinds, known_by=("id", "label", "label_ts"), indexed=indexed))
+        rows: dict[str, list[Any]] = {"id": ["0", "1"], "ts": [stamp, stamp], "p": [0.2, 0.8]}
+        writer.add("log", Batch(rows, kinds | {"ts": sa.BigInteger(), "p": sa.Double()}, known_by=("id",)))
+    log = open_mapped(
+        f"sqlite:///{tmp_path / 'predictions.db'}",
+        card_of(
+            columns={"timestamp": "ts", "prediction_id": "id", "probability": "p", "time_unit": "us"},
+            features={"age": "numeric"},
+        ),
+    )
+    pairs = all_pairs(log)
+    assert sorted(zip(pairs.score.tolist(), pairs.label.tolist(), strict=True)) == [(0.2, 0.0), (0.8, 1.0)]
+    with log.reader.log.engine.connect() as connection:
+        query = "SELECT count(*) FROM labels WHERE label IS NOT NULL AND label_ts >= 0 AND label_ts < 9"
+        (plan,) = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
+    names = Index(("label_ts",), with_value="label").words
+    assert hashlib.sha256(f"labels {names}".encode()).hexdigest()[:16] in plan[3]

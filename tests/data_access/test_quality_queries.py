@@ -1,3 +1,4 @@
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from data_access.judged_versions import judged_versions
 from data_access.quality_queries import quality_days, quality_facts
 from data_access.registry import Registry
+from monitoring import decide_policy
 from tests import builders
 from tests.builders import Built
 from tests.dashboard.model_builders import LAST, judged_model
@@ -75,3 +77,28 @@ def test_a_model_never_judged_or_an_unknown_feature_has_no_rows(registry: Regist
 
     assert quality_facts(judged_versions(registry, "new", known_on=LAST), LAST).empty
     assert quality_days(judged_versions(registry, "m", known_on=LAST), "nothing").empty
+
+
+def test_thresholds_are_those_of_the_policy_in_force_on_the_day(registry: Registry) -> None:
+    judged_model(registry)
+    builders.add_people(registry)
+    day, now = LAST - timedelta(days=10), builders.NOW
+    values = {"1": {"null_rise": 0.2}, "2": {}, "3": {}}
+    proposed = decide_policy.propose_policy(
+        registry,
+        values=values,
+        based_on=1,
+        reason="Empty fields are ordinary here.",
+        wanted_from=None,
+        by="marie@example.org",
+        on=day,
+        now=now,
+    )
+    for person in ("max@example.org", "rosa@example.org"):
+        decide_policy.approve_policy(registry, proposed.number, comment="Seen.", by=person, on=day, now=now)
+
+    shown = [
+        quality_facts(judged_versions(registry, "m", known_on=on), on)["nulls_threshold"].iloc[0] for on in (day, LAST)
+    ]
+
+    assert shown == [0.05, 0.2]

@@ -1,8 +1,9 @@
 """A portfolio in which everything that can be named is named to harm: models, people, teams, features, values, reasons."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ import sqlalchemy as sa
 
 from data_access.assess_portfolio import assess_portfolio
 from data_access.model_import import import_folders
-from data_access.tables import AssessmentRow, FindingRow, ModelRow, PersonRow
+from data_access.registry import Registry
+from data_access.tables import AssessmentRow, FindingRow, ModelRow, PersonRow, ShiftDayRow, ShiftProgressRow, ShiftRow
 from monitoring import decide
 from monitoring.assessment import Verdict
 from monitoring.lifecycle import Action
@@ -75,8 +77,22 @@ def hostile_portfolio(home: Path) -> Portfolio:
             on=last,
             now=now,
         )
+    add_shift(registry, last=last, now=now)
     registry.close()
     return Portfolio(home, last.isoformat())
+
+
+def add_shift(registry: Registry, *, last: date, now: datetime) -> None:
+    """Keep a shift of a hostile source that is open on each of the last five days."""
+    began = last - timedelta(days=4)
+    shift: dict[str, Any] = {"began": began, "kind": "world", "grouping": "source", "source": TEXTS[0], "cleared": []}
+    shift |= {"k": 4, "n": 9, "base": 0.04, "log10_p": -20.0, "models": [f"m{at}" for at in range(4)]}
+    with registry.write() as session:
+        for at in range(5):
+            day = ShiftDayRow(day=began + timedelta(days=at), known_on=began + timedelta(days=at), recorded_at=now)
+            day.shifts = [ShiftRow(**shift)]
+            session.merge(day)
+        session.execute(sa.update(ShiftProgressRow).values(searched_to=last))
 
 
 def hostile_model(folder: Path) -> Path:

@@ -40,9 +40,9 @@ def press(page: Page, name: str) -> None:
 
 
 def judge(page: Page, outcome: str) -> None:
-    page.get_by_role("radio", name=outcome, exact=True).or_(
-        page.get_by_role("button", name=outcome, exact=True)
-    ).first.click()
+    choice = page.get_by_role("radio", name=outcome, exact=True)
+    choice.click()
+    expect(choice).to_be_checked(timeout=PATIENCE)
     page.get_by_placeholder("Reason, kept with the decision").fill(JUDGED)
     press(page, "Judge outcome")
 

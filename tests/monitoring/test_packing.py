@@ -52,7 +52,7 @@ def days_again(given_days: DayProfiles, base: Reference) -> DayProfiles:
 
 def labels_again(labels: LabelProfiles, base: Reference) -> LabelProfiles:
     arrivals = [
-        (day.astype(object), pack_labels(labels, np.flatnonzero(labels.arrival == day)))
+        (day.astype(object), pack_labels(base.label_layout, labels, np.flatnonzero(labels.arrival == day)))
         for day in np.unique(labels.arrival)
     ]
     return unpack_labels(base.label_layout, arrivals)

@@ -66,7 +66,7 @@ def shifted(since: int) -> history_builders.Predictions:
         ("Data quality", "No open finding"),
         ("Versions", "Judged against 2025"),
         ("Decisions", "Nothing has been decided about this model."),
-        ("Deep dive", "The file holds values of your log: treat it as confidential."),
+        ("Deep dive", "It holds values of your log: treat it as confidential."),
     ],
 )
 def test_tab_of_a_link_opens_with_its_content(people: Registry, open_page: Open, tab: str, says: str) -> None:
@@ -347,7 +347,7 @@ def test_the_metric_of_a_link_is_shown(people: Registry, open_page: Open) -> Non
     page = open_page("model", model="m", tab="Performance", metric="recall")
     other = open_page("model", model="m", tab="Performance", metric="nonsense")
 
-    assert re.search(r"\*\*recall \d+\\\.\d %", texts(page))
+    assert re.search(r"\*\*Recall \d+\\\.\d %", texts(page))
     assert "cases that came true" in texts(page)
     assert "**AUC " in texts(other)
 
