@@ -26,7 +26,7 @@ from benchmarks import uis
 from benchmarks.home import FIRST_DAY, Home, Size, imported
 from benchmarks.measure_pages import copy_model
 from benchmarks.measuring import Claim, Measured, print_table, short
-from benchmarks.people import crowd
+from benchmarks.people import Crowd, crowd
 from data_access.portfolio_queries import MOST_ROWS, SPARKLINE_DAYS
 
 if TYPE_CHECKING:
@@ -161,13 +161,19 @@ def ratios(visits: dict[str, Visit], mine: str, theirs: str) -> list[Claim]:
     return found
 
 
-def at_once(ui: Ui, *, people: int, think_seconds: float, choices: int) -> list[Claim]:
+def at_once(ui: Ui, *, people: int, think_seconds: float, choices: int, alike: bool) -> list[Claim]:
     """Measure so many people at once against one, on the same server; what one costs is known before the others come."""
-    crowd(ui.address, 1, think_seconds=0, choices=2, memory=lambda: ui.megabytes)
-    one = crowd(ui.address, 1, think_seconds=0.2, choices=max(choices, 6), memory=lambda: ui.megabytes)
-    many = crowd(ui.address, people, think_seconds=think_seconds, choices=choices, memory=lambda: ui.megabytes)
+
+    def come(numbers: range, think: float, choosing: int) -> Crowd:
+        return crowd(
+            ui.address, numbers, think_seconds=think, choices=choosing, alike=alike, memory=lambda: ui.megabytes
+        )
+
+    come(range(people, people + 1), 0, choices)
+    one = come(range(people + 1, people + 2), 0.2, choices)
+    many = come(range(people), think_seconds, choices)
     note = f"{1_000 * many.rerun:,.0f} ms against {1_000 * one.rerun:,.0f} ms; {think_seconds:g} s between choices"
-    name = f"{ui.name}, {people} people at once"
+    name = f"{ui.name}, {people} people at once, {'same filters' if alike else 'each another question'}"
     return [
         Claim(f"{name}: median wait / one person's", many.rerun / one.rerun, "x", 5, 3, note=note),
         Claim(f"{name}: memory of a session", many.session_megabytes, " MB", 5),
@@ -217,7 +223,8 @@ def measure(
                     225,
                     note="second visit, websocket included",
                 ),
-                *at_once(ui, people=people, think_seconds=think_seconds, choices=choices),
+                *at_once(ui, people=people, think_seconds=think_seconds, choices=choices, alike=True),
+                *at_once(ui, people=people, think_seconds=think_seconds, choices=choices, alike=False),
             )
     return found
 

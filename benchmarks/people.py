@@ -39,31 +39,39 @@ class Crowd:
         return statistics.median(self.reruns)
 
 
-def crowd(server: str, people: int, *, think_seconds: float, choices: int, memory: Callable[[], float]) -> Crowd:
+def crowd(
+    server: str, people: range, *, think_seconds: float, choices: int, alike: bool, memory: Callable[[], float]
+) -> Crowd:
     """Let so many people open the portfolio at once and choose filters, each with time to think in between.
 
     Args:
         server: the address of the pages.
-        people: sessions open at the same time.
+        people: a number for each session open at the same time; up to 32 differ in what they ask for.
         think_seconds: mean pause before a choice; it differs from person to person, the same way in every run.
         choices: of each person, after the first page.
+        alike: they choose among the same filters, so that an answer may be there already; else each asks for something of their own.
         memory: gives the server's memory in MB, asked before anybody comes and before anybody leaves.
     """
-    return asyncio.run(_crowd(server, people, think_seconds=think_seconds, choices=choices, memory=memory))
+    return asyncio.run(_crowd(server, people, think_seconds=think_seconds, choices=choices, alike=alike, memory=memory))
 
 
-async def _crowd(server: str, people: int, *, think_seconds: float, choices: int, memory: Callable[[], float]) -> Crowd:
+async def _crowd(
+    server: str, people: range, *, think_seconds: float, choices: int, alike: bool, memory: Callable[[], float]
+) -> Crowd:
     before = memory()
     async with AsyncExitStack() as stack:
-        sessions = [await stack.enter_async_context(_session(server)) for _ in range(people)]
+        sessions = [await stack.enter_async_context(_session(server)) for _ in people]
         waited = await asyncio.gather(
-            *(_person(session, at, think_seconds, choices) for at, session in enumerate(sessions))
+            *(
+                _person(session, at, think_seconds, choices, alike=alike)
+                for at, session in zip(people, sessions, strict=True)
+            )
         )
         after = memory()
     return Crowd(
         first=[first for first, _ in waited],
         reruns=[seconds for _, reruns in waited for seconds in reruns],
-        session_megabytes=(after - before) / people,
+        session_megabytes=(after - before) / len(people),
     )
 
 
@@ -73,23 +81,23 @@ def _session(server: str) -> connect:
 
 
 async def _person(
-    session: ClientConnection, number: int, think_seconds: float, choices: int
+    session: ClientConnection, number: int, think_seconds: float, choices: int, *, alike: bool
 ) -> tuple[float, list[float]]:
     first, reruns = await _run(session, {}), []
     for choice in range(choices):
         await asyncio.sleep(think_seconds * (0.5 + (number * 7 + choice * 3) % 10 / 10))
-        reruns.append(await _run(session, _chosen(number, choice)))
+        reruns.append(await _run(session, _chosen(number, choice, alike=alike)))
     return first, reruns
 
 
-def _chosen(number: int, choice: int) -> dict[str, str]:
-    """Return a filter that finds as much for everybody and that nobody else asks for: no answer is there already.
+def _chosen(number: int, choice: int, *, alike: bool) -> dict[str, str]:
+    """Return a filter; unless they choose alike one that nobody else asks for and that finds as much as everybody's.
 
-    >>> _chosen(5, 0)
+    >>> _chosen(5, 0, alike=False)
     {'tier': '2', 'q': 'MoDel'}
     """
     spelled = "".join(letter.upper() if number >> at & 1 else letter for at, letter in enumerate("model"))
-    return FILTERS[(number + choice) % len(FILTERS)] | {"q": spelled}
+    return FILTERS[(number + choice) % len(FILTERS)] | ({} if alike else {"q": spelled})
 
 
 async def _run(session: ClientConnection, address: dict[str, str]) -> float:
