@@ -165,7 +165,7 @@ class AfterApprovalContract:
         approve(office, decision, by=DANA)
         assert [row.decision_id for row in triggers(office)] == [decision.id]
 
-    @pytest.mark.parametrize("action", set(Action) - {Action.RETRAIN})
+    @pytest.mark.parametrize("action", [action for action in Action if action is not Action.RETRAIN])
     def test_nothing_but_a_retraining_is_handed_over(self, office: Registry, action: Action) -> None:
         approved(office, action=action)
         assert triggers(office) == []
