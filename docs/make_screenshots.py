@@ -1,23 +1,45 @@
-"""Make the pictures of the README from a running demo, in an installed Chromium.
+"""Make the pictures of the README and of the tour from a running demo, in an installed Chromium.
 
-Start the demo on a day on which much is going on, then run this; proposals are made if they are not there:
+Start the demo on a day on which much is going on, with the simulated portfolio beside it, and wait until that is made. Then run
+this; what people decide in the pictures is decided if it has not been:
 
     MODELFOLIO_HOME=/tmp/pictures modelfolio demo --at 2021-09-20 --port 8600
     python docs/make_screenshots.py http://127.0.0.1:8600
 """
 
+import io
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Literal
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
-MODEL = "model?model=ewr-air-time"
-DRIFT = "model?model=ewr-late-preflight&tab=Drift"
 OWNER, APPROVER = "Ada Berg (owner)", "Emmy Sato (approver)"
+PREFLIGHT = "model?model=ewr-late-preflight"
+PICTURES = {
+    "portfolio": ("", OWNER),
+    "model": (PREFLIGHT, OWNER),
+    "performance": (f"{PREFLIGHT}&tab=Performance", OWNER),
+    "drift": (f"{PREFLIGHT}&tab=Drift", OWNER),
+    "data-quality": ("model?model=jfk-late-feed&tab=Data+quality", OWNER),
+    "versions": ("model?model=ewr-air-time&tab=Versions", OWNER),
+    "approvals": ("approvals", APPROVER),
+    "retraining": ("retraining", OWNER),
+    "policies": ("policies", APPROVER),
+    "audit": ("audit", APPROVER),
+    "glossary": ("glossary", OWNER),
+    "shifts": ("shifts?portfolio=simulated", None),
+    "portfolio-simulated": ("?portfolio=simulated", None),
+}
+"""What is pictured, in both sizes and both modes: the path, and whom one acts as."""
+SIZES = {"1440": (1440, 900), "1280": (1280, 720)}
+MODES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+COLOURS = 128
 PROPOSALS = {
     ("jfk-late-feed", "Mary Lindqvist (owner)", "fixing the data"): (
         "Three of five departures come without their delay since 6 September; the feed's supplier is told."
@@ -29,8 +51,10 @@ PROPOSALS = {
         "It learnt from winter headwinds: forecasts are a quarter of an hour too long. Train it on April to August."
     ),
 }
-"""The model, who proposes, what, and why; the first is approved."""
-PATIENCE = 30_000
+"""The model, who proposes, what, and why."""
+APPROVED = {1: "Agreed; tell me when the feed is whole again.", 3: "Agreed; the summer is in the data now."}
+"""Which of them, in this order, are approved, and the comment."""
+PATIENCE = 60_000
 
 
 def visit(page: Page, address: str, *, acting_as: str | None = None) -> None:
@@ -54,26 +78,38 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(1_200)  # the fonts, the grid and the charts draw themselves
 
 
-def propose(page: Page, address: str, *, model: str, who: str, noun: str, reason: str) -> bool:
-    """Propose an action unless it is proposed already; return whether it was done now."""
+def propose(page: Page, address: str, *, model: str, who: str, noun: str, reason: str) -> None:
+    """Propose an action unless it is proposed already."""
     visit(page, f"{address}/model?model={model}", acting_as=who)
     button = page.get_by_role("button", name=f"Propose {noun}")
     if not button.count():
-        return False
+        return
     button.click()
     drawer = page.get_by_role("dialog")
     drawer.get_by_label("Reason").fill(reason)
     drawer.get_by_role("button", name=f"Propose {noun}").click()
     page.get_by_text(f"Proposed {noun} for").wait_for(timeout=PATIENCE)
-    return True
 
 
-def approve_first(page: Page, address: str) -> None:
-    """Approve the only proposal there is."""
-    visit(page, f"{address}/approvals", acting_as=APPROVER)
-    page.get_by_placeholder("Comment, kept with the decision").fill("Agreed; tell me when the feed is whole again.")
+def approve(page: Page, address: str, *, decision: int, comment: str) -> None:
+    """Approve a proposal unless it is approved already."""
+    visit(page, f"{address}/approvals?decision={decision}", acting_as=APPROVER)
+    box = page.get_by_placeholder("Comment, kept with the decision")
+    if not box.count():
+        return
+    box.fill(comment)
     page.get_by_role("button", name="Approve").click()
     page.get_by_text("Approved.", exact=True).wait_for(timeout=PATIENCE)
+
+
+def decide(page: Page, address: str) -> None:
+    """Propose and approve what the pictures show, and wait until the approved retraining is done."""
+    for (model, who, noun), reason in PROPOSALS.items():
+        propose(page, address, model=model, who=who, noun=noun, reason=reason)
+    for decision, comment in APPROVED.items():
+        approve(page, address, decision=decision, comment=comment)
+    visit(page, f"{address}/retraining", acting_as=OWNER)
+    page.get_by_text(re.compile("succeeded|settling", re.IGNORECASE)).first.wait_for(timeout=6 * PATIENCE)
 
 
 def opened(browser: Browser, *, width: int, height: int, mode: Literal["dark", "light"] = "light") -> Page:
@@ -82,9 +118,10 @@ def opened(browser: Browser, *, width: int, height: int, mode: Literal["dark", "
 
 
 def take(page: Page, name: str) -> None:
-    """Keep what the window shows."""
+    """Keep what the window shows, in few colours: a picture of a page needs no more."""
     page.evaluate("document.activeElement?.blur()")
-    page.screenshot(path=IMAGES / f"{name}.png")
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
 
 
 def main(address: str) -> None:
@@ -94,26 +131,13 @@ def main(address: str) -> None:
     with sync_playwright() as playwright:
         flags = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        page = opened(browser, width=1440, height=900)
-        for at, ((model, who, noun), reason) in enumerate(PROPOSALS.items()):
-            if propose(page, address, model=model, who=who, noun=noun, reason=reason) and not at:
-                approve_first(page, address)
-        for name, path in {"portfolio": "", "model": MODEL, "drift": DRIFT}.items():
-            visit(page, f"{address}/{path}", acting_as=OWNER)
-            if path == DRIFT:
-                page.locator(".st-key-m_map").scroll_into_view_if_needed()
-                settle(page)
-            take(page, name)
-        visit(page, f"{address}/approvals", acting_as=APPROVER)
-        take(page, "approvals")
-        visit(page, f"{address}/audit", acting_as=APPROVER)
-        page.get_by_role("button", name="Verify").click()
-        page.get_by_text("events verified").wait_for(timeout=PATIENCE)
-        settle(page)
-        take(page, "audit")
-        dark = opened(browser, width=1280, height=720, mode="dark")
-        visit(dark, f"{address}/", acting_as=OWNER)
-        take(dark, "portfolio-dark")
+        decide(opened(browser, width=1440, height=900), address)
+        for size, (width, height) in SIZES.items():
+            for mode in MODES:
+                page = opened(browser, width=width, height=height, mode=mode)
+                for name, (path, who) in PICTURES.items():
+                    visit(page, f"{address}/{path}", acting_as=who)
+                    take(page, f"{name}-{mode}-{size}")
         browser.close()
 
 
