@@ -39,7 +39,6 @@ PICTURES = {
 """What is pictured, in both sizes and both modes: the path, and whom one acts as."""
 SIZES = {"1440": (1440, 900), "1280": (1280, 720)}
 MODES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-COLOURS = 128
 PROPOSALS = {
     ("jfk-late-feed", "Mary Lindqvist (owner)", "fixing the data"): (
         "Three of five departures come without their delay since 6 September; the feed's supplier is told."
@@ -118,10 +117,10 @@ def opened(browser: Browser, *, width: int, height: int, mode: Literal["dark", "
 
 
 def take(page: Page, name: str) -> None:
-    """Keep what the window shows, in few colours: a picture of a page needs no more."""
+    """Keep what the window shows, every colour as it is."""
     page.evaluate("document.activeElement?.blur()")
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
+    picture.save(IMAGES / f"{name}.webp", lossless=True, quality=100, method=6)
 
 
 def main(address: str) -> None:

@@ -57,7 +57,7 @@ def test_a_day_that_did_not_change_is_not_read_again() -> None:
 
 
 def test_stored_bytes_are_those_of_whole_tables() -> None:
-    found = measure_storage.measure(Size(models=2, features=6, rows=60, days=13, reference_rows=600))
+    found = measure_storage.measure(Size(models=6, features=12, rows=60, days=13, reference_rows=600))
     assert value(found, "profiles of a model-day, labels on one day") > 0
     assert value(found, "assessments of a model-day, labels over 30 days") > 0
 

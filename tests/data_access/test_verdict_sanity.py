@@ -212,8 +212,10 @@ def test_without_labels_a_lasting_drift_asks_for_labels_and_claims_no_loss(home:
     assert home.spells("unlabelled-drifting")[:2] == [("keep", FIRST), ("watch", on(25))]
     asked = next(row for row in assessments(home, "unlabelled-drifting") if row.verdict == "retrain")
     assert asked.day >= on(25 + 6)
-    assert asked.sentence.startswith("Its inputs have moved far (D 0.37) and no labels tell what it costs.")
-    assert " First get a labelled sample of about 1,878 rows." in asked.sentence
+    assert asked.sentence.startswith(
+        "Its inputs have moved far (drift score 0.37, watched from 0.10) and no labels tell what it costs."
+    )
+    assert " First get a labelled sample: 1,000 rows" in asked.sentence
 
 
 def test_without_any_labels_only_the_inputs_are_watched(home: Home) -> None:

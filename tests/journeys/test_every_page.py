@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Response
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.journeys.pages import MENU, model_tabs
-from tests.journeys.steps import settle, visit
+from tests.journeys.steps import PATIENCE, settle, visit
 from tests.serving import serving
 
 pytestmark = pytest.mark.browser
 MODEL = "/model?model=ewr-air-time"
 MISSING = "/model?model=no-such-model"
 SIZES = ((1440, 900), (1280, 720))
+FITS = """width => ["html", "[data-testid=stMain]", ".st-key-page"].every(
+    part => (document.querySelector(part)?.scrollWidth ?? 0) <= width)"""
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +36,10 @@ def assert_fits(page: Page) -> None:
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         settle(page)
-        widest: int = page.evaluate("""() => Math.max(...["html", "[data-testid=stMain]", ".st-key-page"].map(
-            part => document.querySelector(part)?.scrollWidth ?? 0))""")
-        assert widest <= width, f"{page.url} at {width}"
+        try:  # tables follow a new width a moment later
+            page.wait_for_function(FITS, arg=width, timeout=PATIENCE)
+        except PlaywrightTimeout:
+            pytest.fail(f"{page.url} is wider than a window of {width}")
 
 
 @pytest.mark.parametrize("path", [*MENU, MISSING])

@@ -133,7 +133,7 @@ def test_link_to_a_tab_opens_that_tab_in_a_fresh_browser(address: str, page: Pag
 
 def test_click_in_the_drift_map_shows_that_feature_on_that_day(address: str, page: Page) -> None:
     visit(page, f"{address}{MODEL}&tab=Drift")
-    plot = page.locator(".st-key-m_map .js-plotly-plot")
+    plot = page.locator("[class*=st-key-m_map] .js-plotly-plot")
     plot.scroll_into_view_if_needed()
     points = plot.locator(".scatterlayer .point")
     points.first.wait_for(timeout=PATIENCE)
