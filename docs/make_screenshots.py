@@ -9,7 +9,6 @@ this; what people decide in the pictures is decided if it has not been:
 
 import io
 import os
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -93,11 +92,11 @@ def propose(page: Page, address: str, *, model: str, who: str, noun: str, reason
 def approve(page: Page, address: str, *, decision: int, comment: str) -> None:
     """Approve a proposal unless it is approved already."""
     visit(page, f"{address}/approvals?decision={decision}", acting_as=APPROVER)
-    box = page.get_by_placeholder("Comment, kept with the decision")
-    if not box.count():
+    button = page.get_by_role("button", name="Approve")
+    if not button.count():
         return
-    box.fill(comment)
-    page.get_by_role("button", name="Approve").click()
+    page.get_by_placeholder("Comment, kept with the decision").fill(comment)
+    button.click()
     page.get_by_text("Approved.", exact=True).wait_for(timeout=PATIENCE)
 
 
@@ -108,7 +107,7 @@ def decide(page: Page, address: str) -> None:
     for decision, comment in APPROVED.items():
         approve(page, address, decision=decision, comment=comment)
     visit(page, f"{address}/retraining", acting_as=OWNER)
-    page.get_by_text(re.compile("succeeded|settling", re.IGNORECASE)).first.wait_for(timeout=6 * PATIENCE)
+    page.get_by_text("succeeded, version v2").wait_for(timeout=6 * PATIENCE)
 
 
 def opened(browser: Browser, *, width: int, height: int, mode: Literal["dark", "light"] = "light") -> Page:

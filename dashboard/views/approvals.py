@@ -57,13 +57,14 @@ def heading(waiting: pd.DataFrame) -> str:
 
 
 def queue(waiting: pd.DataFrame, asked: int | None) -> int:
-    """Show the queue and return the decision that is open on the right."""
+    """Show the queue and return the decision that is open on the right: the one asked for, whether it waits or not."""
     mine = waiting[waiting["is_mine"].astype(bool)]
+    is_elsewhere = asked is not None and asked not in set(mine["decision_id"])
     counts = {"mine": len(mine), "all": len(waiting)}
     whose = st.segmented_control(
         "Whose",
         ["mine", "all"],
-        default="mine" if counts["mine"] else "all",
+        default="mine" if counts["mine"] and not is_elsewhere else "all",
         format_func=lambda which: f"{which.capitalize()} **{counts[which]}**",
         key=f"ap_whose_{session.actor_email()}",
         required=True,
@@ -72,6 +73,7 @@ def queue(waiting: pd.DataFrame, asked: int | None) -> int:
     )
     shown = (mine if whose == "mine" and not mine.empty else waiting).reset_index(drop=True)
     ids = [int(number) for number in shown["decision_id"]]
+    waits = asked is None or asked in ids
     at = ids.index(asked) if asked in ids else 0
     event = st.dataframe(
         tables.approval_queue(shown, today=session.today(), colours=colours()),
@@ -80,13 +82,15 @@ def queue(waiting: pd.DataFrame, asked: int | None) -> int:
         row_height=tables.ROW_HEIGHT,
         height=tables.height(len(ids), most=9),
         on_select="rerun",
-        selection_mode="single-row-required",
-        selection_default={"selection": {"rows": [at], "columns": [], "cells": []}},
-        key=tables.table_key("ap_queue", [str(number) for number in ids]),
+        selection_mode="single-row-required" if waits else "single-row",
+        selection_default={"selection": {"rows": [at] if waits else [], "columns": [], "cells": []}},
+        key=tables.table_key("ap_queue" if waits else "ap_queue_beside", [str(number) for number in ids]),
         alt="Proposals that wait for a decision, mine first, overdue first.",
     )
     rows = event.selection.rows
-    return ids[rows[0]] if rows else ids[at]
+    if rows:
+        return ids[rows[0]]
+    return ids[at] if asked is None or waits else asked
 
 
 def decided_lately() -> None:

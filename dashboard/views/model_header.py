@@ -174,11 +174,11 @@ def open_decisions(view: ModelView) -> None:
     for decision in view.decisions:
         if not decision.state.is_open:
             continue
-        what = f"{ACTION_NOUNS[decision.action.value].capitalize()} is {decision.state.words}"
+        what = f"{ACTION_NOUNS[decision.action.value].capitalize()}: {decision.state.words}"
         line, link = st.columns([6, 1], vertical_alignment="center")
         by = escape_markdown(session.person_name(decision.proposed_by))
         line.markdown(
-            f"**{what}** {quiet(f'by {by} on {short_date(decision.proposed_on)}: {escape_markdown(decision.reason, longest=140)}')}"
+            f"**{what}** {quiet(f'proposed by {by} on {short_date(decision.proposed_on)}: {escape_markdown(decision.reason, longest=140)}')}"
         )
         link.container(horizontal=True, horizontal_alignment="right").page_link(
             "views/approvals.py",

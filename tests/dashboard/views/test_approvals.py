@@ -160,6 +160,19 @@ def test_link_opens_that_proposal(registry: Registry, open_page: Open, churn: De
     assert "Mule account" in page.subheader[0].value
 
 
+def test_link_to_a_decided_proposal_shows_that_one_and_not_another_that_waits(
+    registry: Registry, open_page: Open, churn: Decision
+) -> None:
+    propose(registry, "mule-account", Action.FIX_DATA)
+    press(open_page("approvals", acting_as="marie@example.org", decision=str(churn.id)), "Approve", comment="Agreed.")
+
+    page = open_page("approvals", acting_as="marie@example.org", decision=str(churn.id))
+
+    assert "Card churn" in page.subheader[0].value
+    assert not labels(page)
+    assert page.query_params["decision"] == str(churn.id)
+
+
 @pytest.mark.parametrize("decision", ["999", "no number", "9" * 40])
 def test_link_to_nothing_is_no_error(registry: Registry, open_page: Open, decision: str) -> None:
     assert open_page("approvals", decision=decision).title[0].value == "Nothing waits for a decision"

@@ -277,7 +277,7 @@ def test_open_decision_is_shown_instead_of_offered_again(people: Registry, open_
     overview = open_page("model", model="m", acting_as="ada@example.org")
     decisions = open_page("model", model="m", tab="Decisions")
 
-    assert "Retraining is proposed" in texts(overview)
+    assert "Retraining: proposed" in texts(overview)
     assert overview.button(key="propose").label == "Propose"
     assert "It lost too much in April" in texts(decisions)
     assert decision_queries.of_model(people, "m", on=LAST) == (decision_queries.decision(people, decision.id),)
