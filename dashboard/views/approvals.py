@@ -360,12 +360,19 @@ def asked_in_url() -> int | None:
     return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else None
 
 
+def is_somebody_else() -> bool:
+    """Whether the visitor acts as another person than a moment ago: what waits for that one comes first again."""
+    before = st.session_state.get("ap_person", session.actor_email())
+    st.session_state["ap_person"] = session.actor_email()
+    return bool(before != session.actor_email())
+
+
 def page() -> None:
     opened = session.registry()
     waiting = decision_queries.waiting(opened, person=session.actor_email(), on=session.today())
     st.title(heading(waiting), anchor=False, help=glossary.meaning("decision"))
     show_notice()
-    asked = asked_in_url()
+    asked = None if is_somebody_else() else asked_in_url()
     left, right = st.columns([1, 2.75], gap="medium")
     chosen: int | None = asked
     with left:

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -86,3 +87,12 @@ def colour_of(text: Locator) -> list[int]:
 def channels(colour: str) -> list[int]:
     """Return a hex colour as red, green and blue."""
     return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+
+
+def eventually(page: Page, holds: Callable[[], bool]) -> bool:
+    """Return whether something holds within half a minute: tables for screen readers follow what is drawn a moment later."""
+    for _ in range(PATIENCE // 500):
+        if holds():
+            return True
+        page.wait_for_timeout(500)
+    return holds()

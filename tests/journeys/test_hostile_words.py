@@ -12,7 +12,7 @@ from dashboard.presentation import FORMULA_STARTS
 from tests.hostile import MARK, TEXTS
 from tests.journeys.hostile_portfolio import MODEL, REASON, Portfolio, hostile_portfolio
 from tests.journeys.pages import MENU, model_tabs
-from tests.journeys.steps import PATIENCE, act_as, rows, settle, visit
+from tests.journeys.steps import PATIENCE, act_as, eventually, rows, settle, visit
 from tests.serving import serving
 
 pytestmark = pytest.mark.browser
@@ -124,14 +124,13 @@ def test_proposal_approval_and_record_say_them_as_they_are(address: str, page: P
 
     visit(page, f"{address}/approvals")
     act_as(page, "Marie Novak (approver)")
-    for text in TEXTS[:4]:
-        assert beginning(text) in {plain(row["Model"])[:24] for row in rows(page)}
-    assert "and more" in words_of(page)
+    models = {beginning(text) for text in TEXTS[:4]}
+    assert eventually(page, lambda: models <= {plain(row["Model"])[:24] for row in rows(page)})
+    assert eventually(page, lambda: "and more" in words_of(page))
     assert_nothing_ran(page)
 
     visit(page, f"{address}/audit")
-    reasons = {plain(row["Why"])[:30] for row in rows(page)}
-    assert plain(REASON)[:30] in reasons
+    assert eventually(page, lambda: plain(REASON)[:30] in {plain(row["Why"])[:30] for row in rows(page)})
     assert_nothing_ran(page)
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.steps import PATIENCE, act_as, rows, settle, succeed, visit
+from tests.journeys.steps import PATIENCE, act_as, eventually, rows, settle, succeed, visit
 from tests.serving import serving
 
 pytestmark = pytest.mark.browser
 TRAINING_PATIENCE = 180_000
-MOST_WAITS = 60
 REASON = "Squared error has doubled since July."
 JUDGED = "The error is a third of what it was."
 TOKEN = "a token of these journeys"
@@ -75,12 +74,9 @@ def test_approved_retraining_trains_before_ones_eyes_and_its_outcome_is_judged(
     # The days of the new version are judged meanwhile.
     expect(page.get_by_text("In service, paired")).to_be_visible(timeout=TRAINING_PATIENCE)
     settle(page)
-    shown, waits = rows(page)[0], 0
-    while not shown["Change, points [90 %]"] and waits < MOST_WAITS:  # the list follows what is said below it
-        page.wait_for_timeout(500)
-        shown, waits = rows(page)[0], waits + 1
-    assert (shown["Version"], shown["Where it is"]) == ("v1 → v2", "Trained, outcome to judge")
-    assert shown["Change, points [90 %]"].startswith("+")
+    assert eventually(page, lambda: [row["Where it is"] for row in rows(page)] == ["Trained, outcome to judge"])
+    assert eventually(page, lambda: rows(page)[0]["Change, points [90 %]"].startswith("+"))
+    assert rows(page)[0]["Version"] == "v1 → v2"
 
     judge(page, "Fixed")
     expect(page.get_by_text("Noted. Somebody else confirms it.")).to_be_visible(timeout=PATIENCE)
