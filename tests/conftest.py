@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -12,6 +13,14 @@ from tests.postgres import PostgresServer, running_postgres
 
 pytest_plugins = ["tests.experimental_engines", "tests.sample_portfolio"]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """Keep the main module: an ``AppTest`` leaves its script in the place of it, and every process spawned later would run that."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")

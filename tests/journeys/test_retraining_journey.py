@@ -69,8 +69,9 @@ def test_approved_retraining_trains_before_ones_eyes_and_its_outcome_is_judged(
     assert page.get_by_role("button", name="Judge outcome").count() == 0
     expect(page.get_by_text("is settling").first).to_be_visible(timeout=PATIENCE)
 
-    press(page, "Next week")
-    press(page, "Next week")
+    for day in ("Sat 24 Jul 2021", "Sat 31 Jul 2021"):
+        press(page, "Next week")
+        expect(page.get_by_text(f"Today is {day}")).to_be_visible(timeout=PATIENCE)
     # The days of the new version are judged meanwhile.
     expect(page.get_by_text("In service, paired")).to_be_visible(timeout=TRAINING_PATIENCE)
     settle(page)
