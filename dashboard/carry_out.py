@@ -116,7 +116,7 @@ def bar(decision: Decision) -> None:
             said, fields, buttons = st.columns([1.25, 1.9, 1.1], vertical_alignment="center")
             said.markdown(f"**{what}**  \n:small[{waiting}]")
             with fields.container(horizontal=True, vertical_alignment="center"):
-                _fields(decision, moves)
+                _fields(moves)
             with buttons.container(horizontal=True, horizontal_alignment="right"):
                 for at, move in enumerate(moves):
                     st.form_submit_button(
@@ -128,7 +128,7 @@ def bar(decision: Decision) -> None:
                     )
 
 
-def _fields(decision: Decision, moves: list[Move]) -> None:
+def _fields(moves: list[Move]) -> None:
     """Show what the moves need to know beside a reason; nothing that is a judgement is preselected."""
     if Move.START in moves:
         known = [person.email for person in people.everyone(session.registry())]
@@ -166,7 +166,6 @@ def _fields(decision: Decision, moves: list[Move]) -> None:
     st.text_input(
         "Reason", placeholder=f"Reason, kept with the decision{needed}", label_visibility="collapsed", key="co_reason"
     )
-    del decision
 
 
 def _make(decision_id: int, move: Move, by: str) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from data_access import audit_trail
 from data_access.decision_records import RegistryDecisions
 from data_access.tables import AuditEventRow, DecisionRow
-from monitoring.errors import UnknownPersonError
+from monitoring.authority import known_actor
 from monitoring.lifecycle import Move, State
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def waiting(registry: Database, *, person: str | None, on: date) -> pd.DataFrame
     with registry.read() as session:
         records = RegistryDecisions(session)
         everyone = records.everyone()
-        actor = _known(records, person)
+        actor = known_actor(records, person)
         sentences: dict[object, str] = {}
 
         def who_is_needed(decision: Decision) -> str:
@@ -94,7 +94,7 @@ def waiting_count(registry: Database, *, person: str | None, on: date) -> int:
         return 0
     with registry.read() as session:
         records = RegistryDecisions(session)
-        actor = _known(records, person)
+        actor = known_actor(records, person)
         proposed = _as_of(records, on, DecisionRow.state == State.PROPOSED.value)
         return sum(_may_answer(decision, actor) for decision in proposed)
 
@@ -171,13 +171,6 @@ def audit_choices(registry: Database) -> AuditChoices:
 def _as_of(records: RegistryDecisions, on: date, *conditions: sa.ColumnElement[bool]) -> tuple[Decision, ...]:
     """Return decisions that had been proposed by ``on``: what is later is invisible."""
     return records.decisions(DecisionRow.proposed_on <= on, *conditions)
-
-
-def _known(records: RegistryDecisions, email: str | None) -> Actor | None:
-    try:
-        return records.actor(email) if email else None
-    except UnknownPersonError:
-        return None
 
 
 def _may_answer(decision: Decision, actor: Actor | None) -> bool:

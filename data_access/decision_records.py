@@ -9,16 +9,15 @@ import sqlalchemy as sa
 
 from data_access import audit_trail, people
 from data_access.after_approval import AfterApproval, carry_through
+from data_access.answer_rows import answer_columns, answer_of
 from data_access.tables import ApprovalRow, AssessmentRow, DecisionRow, FindingRow, ModelRow
 from monitoring.assessment import Assessment, Basis, Finding, FindingKind, Measures, Verdict
 from monitoring.authority import Subject
 from monitoring.decision import Decision
 from monitoring.errors import OpenDecisionExistsError, StaleDecisionError, UnknownDecisionError, UnknownModelError
 from monitoring.evidence import NEVER_ASSESSED, Evidence, snapshot
-from monitoring.lifecycle import Action, Move, State
+from monitoring.lifecycle import Action, State
 from monitoring.outcome import Judgement, Review
-from monitoring.people import Role
-from monitoring.quorum import Approval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from monitoring.audit import AuditEvent
     from monitoring.people import Actor
+    from monitoring.quorum import Approval
 
 
 class RegistryDecisions(AfterApproval):
@@ -81,7 +81,7 @@ class RegistryDecisions(AfterApproval):
         for answer in self.session.scalars(
             sa.select(ApprovalRow).where(ApprovalRow.decision_id.in_(chosen)).order_by(ApprovalRow.id)
         ):
-            answers.setdefault(answer.decision_id, []).append(_approval(answer))
+            answers.setdefault(answer.decision_id, []).append(answer_of(answer, evidence_hash=answer.evidence_hash))
         return tuple(_decision(row, model, answers.get(row.id, [])) for row, model in rows)
 
     def ended_acceptances(self, *, on: date) -> tuple[Decision, ...]:
@@ -143,7 +143,9 @@ class RegistryDecisions(AfterApproval):
         if len(updated) != 1:
             raise StaleDecisionError("Another person decided this at the same moment. Nothing was sent twice.")
         for answer in moved.approvals[len(before.approvals) :]:
-            self.session.add(_approval_row(moved.id, answer))
+            self.session.add(
+                ApprovalRow(decision_id=moved.id, evidence_hash=answer.evidence_hash, **answer_columns(answer))
+            )
         self.session.flush()
         carry_through(self.session, moved, event, before=before)
         audit_trail.append_event(self.session, event)
@@ -222,31 +224,6 @@ def _followed(moved: Decision) -> dict[str, Any]:
             "outcome_confirmed_by": review.confirmed_by,
         }
     return values
-
-
-def _approval(row: ApprovalRow) -> Approval:
-    return Approval(
-        person=row.person,
-        roles=frozenset(Role(role) for role in row.role.split(",") if role),
-        answer=Move(row.answer),
-        comment=row.comment,
-        evidence_hash=row.evidence_hash,
-        answered_on=row.answered_on,
-        answered_at=row.answered_at,
-    )
-
-
-def _approval_row(decision_id: int, answer: Approval) -> ApprovalRow:
-    return ApprovalRow(
-        decision_id=decision_id,
-        person=answer.person,
-        role=",".join(sorted(role.value for role in answer.roles)),
-        answer=answer.answer.value,
-        comment=answer.comment,
-        evidence_hash=answer.evidence_hash,
-        answered_on=answer.answered_on,
-        answered_at=answer.answered_at,
-    )
 
 
 def _assessment(row: AssessmentRow, findings: Iterable[FindingRow]) -> Assessment:

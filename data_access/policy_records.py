@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from data_access import audit_trail, people
+from data_access.answer_rows import answer_columns, answer_of
 from data_access.tables import PolicyAnswerRow, PolicyRow
 from monitoring.errors import StaleDecisionError, UnknownPolicyError
-from monitoring.lifecycle import Move, State
-from monitoring.people import Role
+from monitoring.lifecycle import State
 from monitoring.policy import Policy
 from monitoring.policy_version import FIRST_VERSION, TIERS, PolicyHistory, PolicyVersion
-from monitoring.quorum import Approval
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from monitoring.audit import AuditEvent
     from monitoring.people import Actor
     from monitoring.policy_version import Values
+    from monitoring.quorum import Approval
 
 
 class RegistryPolicies:
@@ -55,7 +55,7 @@ class RegistryPolicies:
         for answer in self.session.scalars(
             sa.select(PolicyAnswerRow).where(PolicyAnswerRow.number.in_(chosen)).order_by(PolicyAnswerRow.id)
         ):
-            answers.setdefault(answer.number, []).append(_approval(answer))
+            answers.setdefault(answer.number, []).append(answer_of(answer, evidence_hash=answer.content_hash))
         return tuple(_version(row, answers.get(row.number, [])) for row in rows)
 
     def history(self) -> PolicyHistory:
@@ -107,7 +107,9 @@ class RegistryPolicies:
         if len(updated) != 1:
             raise StaleDecisionError("Another person decided this at the same moment. Nothing was changed twice.")
         for answer in moved.approvals[len(before.approvals) :]:
-            self.session.add(_answer_row(moved.number, answer))
+            self.session.add(
+                PolicyAnswerRow(number=moved.number, content_hash=answer.evidence_hash, **answer_columns(answer))
+            )
         self.session.flush()
         audit_trail.append_event(self.session, event)
 
@@ -140,29 +142,4 @@ def _version(row: PolicyRow, answers: list[Approval]) -> PolicyVersion:
         decided_on=row.decided_on,
         decided_at=row.decided_at,
         approvals=tuple(answers),
-    )
-
-
-def _approval(row: PolicyAnswerRow) -> Approval:
-    return Approval(
-        person=row.person,
-        roles=frozenset(Role(role) for role in row.role.split(",") if role),
-        answer=Move(row.answer),
-        comment=row.comment,
-        evidence_hash=row.content_hash,
-        answered_on=row.answered_on,
-        answered_at=row.answered_at,
-    )
-
-
-def _answer_row(number: int, answer: Approval) -> PolicyAnswerRow:
-    return PolicyAnswerRow(
-        number=number,
-        person=answer.person,
-        role=",".join(sorted(role.value for role in answer.roles)),
-        answer=answer.answer.value,
-        comment=answer.comment,
-        content_hash=answer.evidence_hash,
-        answered_on=answer.answered_on,
-        answered_at=answer.answered_at,
     )

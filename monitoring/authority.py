@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from monitoring.errors import NotAuthorisedError
+from monitoring.errors import NotAuthorisedError, UnknownPersonError
 from monitoring.lifecycle import MACHINES, Action, AllowedMove, Capacity, Move, allowed_move
-from monitoring.people import Actor, Role
+from monitoring.people import Actor, People, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,14 @@ class Subject:
 def machine(capacity: Capacity) -> Actor:
     """Return the actor for something that acts by itself: the clock, the trigger worker, a policy."""
     return Actor(email=capacity.value, name=capacity.value)
+
+
+def known_actor(people: People, email: str | None) -> Actor | None:
+    """Return the person; nothing for somebody who is not signed in, unknown or inactive."""
+    try:
+        return people.actor(email) if email else None
+    except UnknownPersonError:
+        return None
 
 
 def capacity_for(allowed: AllowedMove, capacities: frozenset[Capacity], *, model: str) -> Capacity:

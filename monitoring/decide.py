@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from monitoring.authority import known_actor
 from monitoring.decision import Decision
-from monitoring.errors import EvidenceChangedError, InvalidProposalError, NotAuthorisedError, UnknownPersonError
+from monitoring.errors import EvidenceChangedError, InvalidProposalError, NotAuthorisedError
 from monitoring.evidence import Evidence, evidence_changes
 from monitoring.lifecycle import Action, Move
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from monitoring.audit import AuditEvent
-    from monitoring.people import Actor
     from monitoring.ports import DecisionRecords, DecisionRegistry
 
 MOST_MODELS_AT_ONCE = 200
@@ -151,7 +151,7 @@ def review(registry: DecisionRegistry, decision_id: int, *, by: str | None, on: 
     with registry.looking() as records:
         decision = records.decision(decision_id)
         present = records.evidence(decision.subject.model_id, on=on)
-        actor = _known(records, by)
+        actor = known_actor(records, by)
         return Review(
             decision=decision,
             present=present,
@@ -164,20 +164,13 @@ def review(registry: DecisionRegistry, decision_id: int, *, by: str | None, on: 
 def why_not_propose(registry: DecisionRegistry, *, model_id: str, by: str | None) -> str | None:
     """Return nothing when this person may propose for the model, else the sentence to show in place of the form."""
     with registry.looking() as records:
-        actor = _known(records, by)
+        actor = known_actor(records, by)
         if actor is None:
             return "Only people the registry knows may propose something."
         try:
             records.subject(model_id).check_proposer(actor)
         except NotAuthorisedError as refusal:
             return str(refusal)
-        return None
-
-
-def _known(records: DecisionRecords, email: str | None) -> Actor | None:
-    try:
-        return records.actor(email) if email else None
-    except UnknownPersonError:
         return None
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitoring.errors import NotAuthorisedError, StaleDecisionError, UnknownPersonError
+from monitoring.authority import known_actor
+from monitoring.errors import NotAuthorisedError, StaleDecisionError
 from monitoring.lifecycle import Move
-from monitoring.policy_version import PolicyVersion, check_policy_proposer
+from monitoring.policy_version import PolicyVersion, check_policy_proposer, outdated_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,11 +61,8 @@ def propose_policy(
     """
     with registry.deciding_policies() as records:
         newest = records.history().newest
-        if newest.number != based_on:
-            raise StaleDecisionError(
-                f"Version {newest.number} was approved since this was drafted from version {based_on}: "
-                "draft it again from there."
-            )
+        if outdated := outdated_words(based_on, newest.number):
+            raise StaleDecisionError(outdated)
         version, event = PolicyVersion.propose(
             values,
             number=records.next_number(),
@@ -123,7 +121,7 @@ def review_policy(registry: PolicyRegistry, number: int, *, by: str | None) -> P
     with registry.looking_at_policies() as records:
         version, newest = records.version(number), records.history().newest
         base = records.version(version.based_on or 1)
-        actor = _known(records, by)
+        actor = known_actor(records, by)
         may = {answer for answer in ANSWERS if actor and version.may(answer, actor)}
         why_not = version.outdated(newest)
         if why_not:
@@ -136,7 +134,7 @@ def review_policy(registry: PolicyRegistry, number: int, *, by: str | None) -> P
 def why_not_propose_policy(registry: PolicyRegistry, *, by: str | None) -> str | None:
     """Return nothing when this person may propose a policy, else the sentence to show in place of the form."""
     with registry.looking_at_policies() as records:
-        actor = _known(records, by)
+        actor = known_actor(records, by)
         try:
             check_policy_proposer(actor) if actor else None
         except NotAuthorisedError as refusal:
@@ -152,13 +150,6 @@ def _why_not(version: PolicyVersion, actor: Actor | None) -> str:
     except (NotAuthorisedError, StaleDecisionError) as refusal:
         return str(refusal)
     return ""
-
-
-def _known(records: PolicyRecords, email: str | None) -> Actor | None:
-    try:
-        return records.actor(email) if email else None
-    except UnknownPersonError:
-        return None
 
 
 def _stored(records: PolicyRecords, moved: PolicyVersion, event: AuditEvent, *, before: PolicyVersion) -> PolicyVersion:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 COMMAND_LINE = "command line"
 
@@ -53,3 +54,13 @@ class Actor:
 def normal_email(email: str) -> str:
     """Return the e-mail address as the registry keeps it: without spaces around it, in lower case."""
     return email.strip().lower()
+
+
+class People(Protocol):
+    """The people the registry knows, inside one transaction."""
+
+    def actor(self, email: str) -> Actor:
+        """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
+
+    def everyone(self) -> tuple[Actor, ...]:
+        """Return every active person."""

@@ -211,12 +211,7 @@ class PolicyVersion(Proposal):
 
     def outdated(self, newest: Self) -> str:
         """Return in one sentence why this cannot be approved beside what was approved since; nothing if it can."""
-        if self.based_on == newest.number:
-            return ""
-        return (
-            f"Version {newest.number} was approved since this was drafted from version {self.based_on}: "
-            "draft it again from there."
-        )
+        return outdated_words(self.based_on, newest.number)
 
     def decided(self, state: State, actor: Actor, *, on: date, now: datetime) -> Self:
         """Return the version in the state it ends its way in, and who brought it there."""
@@ -315,6 +310,13 @@ def check_policy_drafter(actor: Actor) -> None:
     roles = (Role.APPROVER, Role.INDEPENDENT_REVIEWER)
     if actor.is_auditor or not any(actor.holds(role, team=None) for role in roles):
         raise NotAuthorisedError("Only an approver or an independent reviewer for every team may draft a policy.")
+
+
+def outdated_words(based_on: int | None, newest: int) -> str:
+    """Return why what was drafted from one version cannot follow the newest; nothing if that is the one it was drafted from."""
+    if based_on == newest:
+        return ""
+    return f"Version {newest} was approved since this was drafted from version {based_on}: draft it again from there."
 
 
 def policies_of(values: Mapping[str, Mapping[str, float]], *, version: str) -> tuple[Policy, Policy, Policy]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from monitoring.people import People
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from monitoring.decision import Decision
     from monitoring.evidence import Evidence
     from monitoring.lifecycle import Action, State
-    from monitoring.people import Actor
     from monitoring.policy_version import PolicyHistory, PolicyVersion
     from monitoring.retraining import TrainingReport
 
@@ -162,14 +163,8 @@ class PredictionLog(Protocol):
         """Return a text that changes when the version's reference would (its table and fingerprint, or its period)."""
 
 
-class DecisionRecords(Protocol):
+class DecisionRecords(People, Protocol):
     """People, models and decisions inside one transaction: all of it is stored or nothing."""
-
-    def actor(self, email: str) -> Actor:
-        """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
-
-    def everyone(self) -> tuple[Actor, ...]:
-        """Return every active person."""
 
     def subject(self, model_id: str) -> Subject:
         """Return who answers for the model, as the registry knows it now."""
@@ -224,14 +219,8 @@ class DecisionRegistry(Protocol):
         """Give the records for reading only."""
 
 
-class PolicyRecords(Protocol):
+class PolicyRecords(People, Protocol):
     """People and versions of the policy inside one transaction: all of it is stored or nothing."""
-
-    def actor(self, email: str) -> Actor:
-        """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
-
-    def everyone(self) -> tuple[Actor, ...]:
-        """Return every active person."""
 
     def version(self, number: int) -> PolicyVersion:
         """Return a version with its answers; UnknownPolicyError when there is none."""
