@@ -203,6 +203,20 @@ def interval_area(days: Sequence[Any], low: Sequence[float], high: Sequence[floa
     return shape | {"x": xs + xs[::-1], "y": [*high, *list(low)[::-1]]} | style
 
 
+def drawn_line(days: Sequence[Any], values: Sequence[float], colour: str, *, words: Sequence[str]) -> dict[str, Any]:
+    """Return a line with words for each of its days; a single day is a point."""
+    return {
+        "type": "scatter",
+        "mode": "lines" if len(values) > 1 else "markers",
+        "x": [iso(day) for day in days],
+        "y": list(values),
+        "line": {"color": colour, "width": 2.2},
+        "marker": {"color": colour, "size": 7},
+        "hovertext": list(words),
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+
+
 def translucent(colour: str, opacity: float) -> str:
     """Return a hex colour with an opacity, as plotly reads it."""
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))

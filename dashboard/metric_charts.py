@@ -15,6 +15,7 @@ from dashboard.charts import (
     DayMark,
     MarginWords,
     beside_levels,
+    drawn_line,
     interval_area,
     iso,
     layout,
@@ -105,7 +106,6 @@ def metric(
 
 
 def _metric_traces(part: pd.DataFrame, colours: Palette, *, words: MetricWords, factor: float) -> list[dict[str, Any]]:
-    xs = [iso(day) for day in part["labelled_to"]]
     traces: list[dict[str, Any]] = []
     known = part[part["low"].notna() & part["high"].notna()]
     if len(known) > 1:
@@ -116,27 +116,15 @@ def _metric_traces(part: pd.DataFrame, colours: Palette, *, words: MetricWords, 
             {
                 "type": "scatter",
                 "mode": "lines",
-                "x": xs,
+                "x": [iso(day) for day in part["labelled_to"]],
                 "y": [round(factor * float(x), 4) for x in part["reference"]],
                 "line": {"color": colours.muted, "width": 1.2, "dash": "dash"},
                 "hoverinfo": "skip",
             }
         )
-    traces.append(
-        {
-            "type": "scatter",
-            "mode": "lines" if len(part) > 1 else "markers",
-            "x": xs,
-            "y": [round(factor * float(x), 4) for x in part["value"]],
-            "line": {"color": colours.accent, "width": 2.2},
-            "marker": {"color": colours.accent, "size": 7},
-            "hovertext": [
-                f"{words.name} {words.interval(row)} on {row['cases']:,} {words.cases}"
-                for row in part.to_dict("records")
-            ],
-            "hovertemplate": "%{hovertext}<extra></extra>",
-        }
-    )
+    values = [round(factor * float(x), 4) for x in part["value"]]
+    said = [f"{words.name} {words.interval(row)} on {row['cases']:,} {words.cases}" for row in part.to_dict("records")]
+    traces.append(drawn_line(list(part["labelled_to"]), values, colours.accent, words=said))
     return traces
 
 

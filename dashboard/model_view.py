@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import session
+from dashboard import model_session
 from dashboard.charts import CONFIG, Chart, Checked, shown_days
 from dashboard.performance_chart import PerformanceMarks, Yardstick, skill_yardstick, yardstick_of
 from data_access import performance_queries
@@ -52,7 +52,9 @@ class ModelView:
     @cached_property
     def judged(self) -> JudgedVersions:
         """Its versions as the assessment judged them, from stored profiles; asked for only where a tab needs them."""
-        return session.judged(self.facts.id, known_on=self.assessment.known_on if self.assessment else self.known_on)
+        return model_session.judged(
+            self.facts.id, known_on=self.assessment.known_on if self.assessment else self.known_on
+        )
 
     @cached_property
     def recent(self) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from dashboard.charts import (
     DayMark,
     MarginWords,
     beside_levels,
+    drawn_line,
     horizontal,
     interval_area,
     iso,
@@ -229,19 +230,12 @@ def _realised(part: pd.DataFrame, colours: Palette, yardstick: Yardstick) -> Ite
         days = list(known["newest_labelled_day"])
         ends = [[yardstick.level(x) for x in known[name]] for name in ("effect_low", "effect_high")]
         yield interval_area(days, ends[0], ends[1], fillcolor=colours.interval)
-    yield {
-        "type": "scatter",
-        "mode": "lines" if len(part) > 1 else "markers",
-        "x": [iso(day) for day in part["newest_labelled_day"]],
-        "y": [yardstick.level(x) for x in part["effect"]],
-        "line": {"color": colours.accent, "width": 2.2},
-        "marker": {"color": colours.accent, "size": 7},
-        "hovertext": [
-            f"{yardstick.interval(row['effect'], row['effect_low'], row['effect_high'])}, {plural(row['labels_28'], 'label')}"
-            for row in part.to_dict("records")
-        ],
-        "hovertemplate": "%{hovertext}<extra></extra>",
-    }
+    values = [yardstick.level(x) for x in part["effect"]]
+    said = [
+        f"{yardstick.interval(row['effect'], row['effect_low'], row['effect_high'])}, {plural(row['labels_28'], 'label')}"
+        for row in part.to_dict("records")
+    ]
+    yield drawn_line(list(part["newest_labelled_day"]), values, colours.accent, words=said)
 
 
 def _estimated(estimated: pd.DataFrame, colours: Palette, yardstick: Yardstick) -> Iterator[dict[str, Any]]:
@@ -253,16 +247,13 @@ def _estimated(estimated: pd.DataFrame, colours: Palette, yardstick: Yardstick) 
         yield interval_area(
             list(known["day"]), ends[0], ends[1], fillcolor=translucent(colours.accent, 0.02), fillpattern=hatch
         )
-    yield {
-        "type": "scatter",
-        "mode": "lines" if len(estimated) > 1 else "markers",
-        "x": [iso(day) for day in estimated["day"]],
-        "y": [yardstick.level(x) for x in estimated["estimated_effect"]],
+    levels = [yardstick.level(x) for x in estimated["estimated_effect"]]
+    said = [f"{yardstick.words(x)}, estimated" for x in estimated["estimated_effect"]]
+    dotted = {
         "line": {"color": colours.accent, "width": 2, "dash": "dot"},
         "marker": {"color": colours.accent, "size": 7, "symbol": "circle-open"},
-        "hovertext": [f"{yardstick.words(x)}, estimated" for x in estimated["estimated_effect"]],
-        "hovertemplate": "%{hovertext}<extra></extra>",
     }
+    yield drawn_line(list(estimated["day"]), levels, colours.accent, words=said) | dotted
 
 
 def _range(

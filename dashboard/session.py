@@ -17,8 +17,6 @@ from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, Settings, load_settings
 from data_access import (
     decision_queries,
-    model_queries,
-    model_timeline,
     people,
     policy_queries,
     portfolio_queries,
@@ -26,20 +24,13 @@ from data_access import (
     shift_queries,
 )
 from data_access.demo_clock import demo_clock
-from data_access.judged_versions import judged_versions
 from data_access.policy_records import policy_history
 from monitoring.errors import UnknownPersonError
 from monitoring.people import Actor, Role
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from data_access.judged_versions import JudgedVersions
-    from data_access.model_queries import ModelFacts
-    from data_access.model_timeline import DecisionMove, ShiftSpell
     from data_access.registry import Registry
     from data_access.retraining_queries import Retraining
-    from monitoring.assessment import Assessment
     from monitoring.decision import Decision
     from monitoring.policy_version import PolicyVersion
     from monitoring.portfolio_shift import Shift
@@ -313,66 +304,3 @@ def _policy(key: tuple[str, int], _registry: Registry, *, day: date) -> PolicyVe
 def lowest_retrain_level() -> float:
     """Return the proof that a retraining needs in the tier that needs least of it, by the policy in force today."""
     return min(policy.cusum_retrain for policy in _policy(key(), registry(), day=today()).policies)
-
-
-# One model
-
-
-@st.cache_data(ttl=CACHED_SECONDS, max_entries=100, show_spinner=False)
-def _model(
-    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date
-) -> tuple[ModelFacts, Assessment | None, pd.DataFrame]:
-    del key
-    return (
-        model_queries.facts(_registry, model_id, known_on=known_on),
-        model_queries.assessment(_registry, model_id, known_on=known_on),
-        model_queries.history(_registry, model_id, known_on=known_on),
-    )
-
-
-def model(model_id: str, *, known_on: date) -> tuple[ModelFacts, Assessment | None, pd.DataFrame]:
-    """Return what is known of the model, its newest assessment and every assessed day, as known on a day."""
-    return _model(key(), registry(), model_id=model_id, known_on=known_on)
-
-
-@st.cache_data(ttl=CACHED_SECONDS, max_entries=30, show_spinner=False)
-def _feature_days(
-    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date, first: date
-) -> pd.DataFrame:
-    del key
-    return model_queries.feature_days(_registry, model_id, known_on=known_on, first=first)
-
-
-def feature_days(model_id: str, *, known_on: date, first: date) -> pd.DataFrame:
-    """Return the drift and the missing values of every feature on every day from ``first`` on."""
-    return _feature_days(key(), registry(), model_id=model_id, known_on=known_on, first=first)
-
-
-@st.cache_data(ttl=CACHED_SECONDS, max_entries=100, show_spinner=False)
-def _model_events(
-    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date
-) -> tuple[tuple[Decision, ...], tuple[DecisionMove, ...], tuple[ShiftSpell, ...]]:
-    del key
-    return (
-        decision_queries.of_model(_registry, model_id, on=known_on),
-        model_timeline.decision_moves(_registry, model_id, on=known_on),
-        model_timeline.shift_spells(_registry, model_id, known_on=known_on),
-    )
-
-
-def model_events(
-    model_id: str, *, known_on: date
-) -> tuple[tuple[Decision, ...], tuple[DecisionMove, ...], tuple[ShiftSpell, ...]]:
-    """Return a model's decisions, every move of them, and the portfolio shifts it was part of, as known on a day."""
-    return _model_events(key(), registry(), model_id=model_id, known_on=known_on)
-
-
-@st.cache_resource(ttl=CACHED_SECONDS, max_entries=30, show_spinner=False)
-def _judged(key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date) -> JudgedVersions:
-    del key
-    return judged_versions(_registry, model_id, known_on=known_on)
-
-
-def judged(model_id: str, *, known_on: date) -> JudgedVersions:
-    """Return a model's versions as they were judged, put together from stored profiles; nobody may change it."""
-    return _judged(key(), registry(), model_id=model_id, known_on=known_on)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import carry_out, charts, glossary, performance_chart, session, tables
+from dashboard import carry_out, charts, glossary, model_session, performance_chart, session, tables
 from dashboard.model_view import tolerance
 from dashboard.presentation import (
     ACTION_VERDICTS,
@@ -235,7 +235,7 @@ def proposal(decision: Decision, review: Review) -> None:
 def show_performance(decision: Decision, snapshot: dict[str, Any]) -> None:
     """Show the advantage kept over the last months, so that the argument can be seen."""
     today = session.today()
-    _, assessment, history = session.model(decision.subject.model_id, known_on=today)
+    _, assessment, history = model_session.model(decision.subject.model_id, known_on=today)
     if assessment is None:
         return
     history = history[history["day"] > today - timedelta(days=CHART_DAYS)]
@@ -248,7 +248,7 @@ def show_performance(decision: Decision, snapshot: dict[str, Any]) -> None:
         verdict=ACTION_VERDICTS[decision.action.value],
         last_labelled=date.fromisoformat(newest) if newest else None,
     )
-    judged = session.judged(decision.subject.model_id, known_on=assessment.known_on)
+    judged = model_session.judged(decision.subject.model_id, known_on=assessment.known_on)
     policies = [segment.policy for segment in judged.segments] or [DEFAULT_POLICY]
     yardstick = performance_chart.yardstick_of(assessment, policies[-1])
     chart = performance_chart.performance(history, colours(), marks=marks, yardstick=yardstick, height=CHART_HEIGHT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import glossary, session
+from dashboard import glossary, model_session, session
 from dashboard.model_view import ModelView
 from dashboard.presentation import escape_markdown
 from dashboard.views import (
@@ -47,11 +47,11 @@ def page() -> None:
     model_id, today = st.query_params.get("model", ""), session.today()
     known_on = model_header.asked_day(today)
     try:
-        facts, assessment, history = session.model(model_id, known_on=known_on)
+        facts, assessment, history = model_session.model(model_id, known_on=known_on)
     except UnknownModelError:
         no_model(model_id)
         return
-    decisions, moves, shifts = session.model_events(model_id, known_on=known_on)
+    decisions, moves, shifts = model_session.events(model_id, known_on=known_on)
     view = ModelView(facts, assessment, history, decisions, moves, shifts, known_on, colours())
     show_notice()
     name, buttons = st.columns([1, 1.6], vertical_alignment="center")

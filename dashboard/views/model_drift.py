@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import charts, drift_charts, glossary, session
+from dashboard import charts, drift_charts, glossary, model_session
 from dashboard.model_view import MAP_DAYS, show_chart
 from dashboard.presentation import escape_markdown, importance, is_missing, number, one_line, plural, short_date
 from dashboard.widgets import quiet, remember_in_url, small
@@ -30,7 +30,7 @@ def show(view: ModelView) -> None:
     if assessment is None or not assessment.details.get("features"):
         st.markdown("No feature has been compared with a reference yet.")
         return
-    days = session.feature_days(
+    days = model_session.feature_days(
         view.facts.id, known_on=view.known_on, first=assessment.day - timedelta(days=MAP_DAYS - 1)
     )
     day, features = shown_day(days, assessment)

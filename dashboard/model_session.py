@@ -1,0 +1,83 @@
+"""What the pages about one model show, cached like everything in ``dashboard.session``: by the registry's revision and the day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import session
+from data_access import decision_queries, model_queries, model_timeline
+from data_access.judged_versions import judged_versions
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pandas as pd
+
+    from data_access.judged_versions import JudgedVersions
+    from data_access.model_queries import ModelFacts
+    from data_access.model_timeline import DecisionMove, ShiftSpell
+    from data_access.registry import Registry
+    from monitoring.assessment import Assessment
+    from monitoring.decision import Decision
+
+
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=100, show_spinner=False)
+def _model(
+    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date
+) -> tuple[ModelFacts, Assessment | None, pd.DataFrame]:
+    del key
+    return (
+        model_queries.facts(_registry, model_id, known_on=known_on),
+        model_queries.assessment(_registry, model_id, known_on=known_on),
+        model_queries.history(_registry, model_id, known_on=known_on),
+    )
+
+
+def model(model_id: str, *, known_on: date) -> tuple[ModelFacts, Assessment | None, pd.DataFrame]:
+    """Return what is known of the model, its newest assessment and every assessed day, as known on a day."""
+    return _model(session.key(), session.registry(), model_id=model_id, known_on=known_on)
+
+
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=30, show_spinner=False)
+def _feature_days(
+    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date, first: date
+) -> pd.DataFrame:
+    del key
+    return model_queries.feature_days(_registry, model_id, known_on=known_on, first=first)
+
+
+def feature_days(model_id: str, *, known_on: date, first: date) -> pd.DataFrame:
+    """Return the drift and the missing values of every feature on every day from ``first`` on."""
+    return _feature_days(session.key(), session.registry(), model_id=model_id, known_on=known_on, first=first)
+
+
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=100, show_spinner=False)
+def _events(
+    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date
+) -> tuple[tuple[Decision, ...], tuple[DecisionMove, ...], tuple[ShiftSpell, ...]]:
+    del key
+    return (
+        decision_queries.of_model(_registry, model_id, on=known_on),
+        model_timeline.decision_moves(_registry, model_id, on=known_on),
+        model_timeline.shift_spells(_registry, model_id, known_on=known_on),
+    )
+
+
+def events(
+    model_id: str, *, known_on: date
+) -> tuple[tuple[Decision, ...], tuple[DecisionMove, ...], tuple[ShiftSpell, ...]]:
+    """Return a model's decisions, every move of them, and the portfolio shifts it was part of, as known on a day."""
+    return _events(session.key(), session.registry(), model_id=model_id, known_on=known_on)
+
+
+@st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=30, show_spinner=False)
+def _judged(key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date) -> JudgedVersions:
+    del key
+    return judged_versions(_registry, model_id, known_on=known_on)
+
+
+def judged(model_id: str, *, known_on: date) -> JudgedVersions:
+    """Return a model's versions as they were judged, put together from stored profiles; nobody may change it."""
+    return _judged(session.key(), session.registry(), model_id=model_id, known_on=known_on)
