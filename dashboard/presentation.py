@@ -267,7 +267,7 @@ def evidence_comparison(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     if old.get("day") != new.get("day") and old.get("day") and new.get("day"):
         then, now = (short_date(date.fromisoformat(str(snapshot["day"]))) for snapshot in (old, new))
         changed.append(f"Assessed: {then} → **{now}**")
-    return changed + [escape_markdown(said) for said in plan_changes(old.get("plan"), new.get("plan"))]
+    return [escape_markdown(said) for said in plan_changes(old.get("plan"), new.get("plan"))] + changed
 
 
 def _verdict_word(snapshot: dict[str, Any]) -> str:

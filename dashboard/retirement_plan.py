@@ -124,9 +124,10 @@ def show(decision: Decision) -> None:
         title.markdown(f"**Retirement plan** {quiet(lacking)}", help=glossary.meaning("retirement plan"))
         with controls.container(horizontal=True, horizontal_alignment="right"):
             _controls(decision, plan)
-        left, right = st.columns(2, gap="medium")
-        left.markdown("\n".join(f"- {quiet(name)} {value or gap}" for name, value in _settled(decision, plan)))
-        right.markdown("\n".join(_told(plan, gap)))
+        instead, kept, told = st.columns(3, gap="medium")
+        for column, settled in ((instead, _settled(decision, plan)), (kept, _kept(plan))):
+            column.markdown("\n".join(f"- {quiet(name)} {value or gap}" for name, value in settled))
+        told.markdown("\n".join(_told(plan, gap)))
 
 
 def _settled(decision: Decision, plan: RetirementPlan) -> list[tuple[str, str]]:
@@ -136,8 +137,14 @@ def _settled(decision: Decision, plan: RetirementPlan) -> list[tuple[str, str]]:
     if decision.sunset_on and plan.sunset_on and decision.sunset_on != plan.sunset_on:
         last_day += f", approved for {short_date(plan.sunset_on)} {plan.sunset_on.year}"
     instead = f"nothing: {plan.why_no_replacement}" if plan.why_no_replacement else other
-    said = [("Replaced by", instead), ("Last day of service", last_day)]
-    said += [(f"{capital(words)} archived at", getattr(plan, name) or "") for name, words in ARCHIVED.items()]
+    return _escaped([("Replaced by", instead), ("Last day of service", last_day)])
+
+
+def _kept(plan: RetirementPlan) -> list[tuple[str, str]]:
+    return _escaped([(f"{capital(words)} archived at", getattr(plan, name) or "") for name, words in ARCHIVED.items()])
+
+
+def _escaped(said: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(name, escape_markdown(value, longest=160) if value else "") for name, value in said]
 
 

@@ -50,13 +50,18 @@ class Zombie:
         return self.asked[-1][0]
 
     @property
-    def sentence(self) -> str:
-        """What a chairperson reads aloud."""
+    def counted(self) -> str:
+        """How much it is scored, since when: what a sentence about it says after a colon."""
         since = (
             f"since its last day of service, {day_text(self.sunset_on)}" if self.sunset_on else "since it was retired"
         )
         many = f"{plural(self.rows, 'prediction')} on {plural(len(self.asked), 'day')}"
-        return f"It is retired and still scored: {many} {since}, the newest on {day_text(self.last)}."
+        return f"{many} {since}, the newest on {day_text(self.last)}"
+
+    @property
+    def sentence(self) -> str:
+        """What a chairperson reads aloud."""
+        return f"It is retired and still scored: {self.counted}."
 
     @property
     def short(self) -> str:

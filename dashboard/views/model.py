@@ -15,6 +15,7 @@ from dashboard.views import (
     model_header,
     model_overview,
     model_performance,
+    model_service,
     model_versions,
 )
 from dashboard.widgets import colours, empty, show_notice
@@ -52,6 +53,7 @@ def page() -> None:
         no_model(model_id)
         return
     decisions, moves, shifts = model_session.events(model_id, known_on=known_on)
+    facts = model_service.as_known(facts, decisions, known_on=known_on)
     view = ModelView(facts, assessment, history, decisions, moves, shifts, known_on, colours())
     show_notice()
     name, buttons = st.columns([1, 1.6], vertical_alignment="center")

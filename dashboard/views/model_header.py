@@ -133,7 +133,10 @@ def headline(assessment: Assessment | None, facts: ModelFacts) -> str:
     label = VERDICT_LABELS[assessment.verdict]
     head = f"**{label.text}.**"
     coloured = f":{label.colour}[{head}]" if label.colour else head
-    return f"{coloured} {escape_markdown(assessment.sentence, longest=LONGEST_SENTENCE)}"
+    said = escape_markdown(assessment.sentence, longest=LONGEST_SENTENCE)
+    if facts.service_state is ServiceState.RETIRED:
+        return f"**Retired.** Its last verdict was {label.markdown}: {said}"
+    return f"{coloured} {said}"
 
 
 def rests_on(view: ModelView) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard import model_session, session
-from dashboard.presentation import SERVICE_WORDS, escape_markdown, joined, long_date, short_date
+from dashboard.presentation import escape_markdown, joined, long_date, plural, short_date
 from dashboard.widgets import small
 from monitoring.lifecycle import Action, State
 from monitoring.portfolio import ServiceState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from dashboard.model_view import ModelView
+    from data_access.model_queries import ModelFacts
     from monitoring.decision import Decision
     from monitoring.zombie import Zombie
 
@@ -40,15 +43,32 @@ def show(view: ModelView) -> None:
         )
 
 
+def as_known(facts: ModelFacts, decisions: Sequence[Decision], *, known_on: date) -> ModelFacts:
+    """Return the facts with the service state of a day: whatever took the model out of service later had not."""
+    last = _newest(decisions, facts.service_state)
+    if (
+        facts.service_state is ServiceState.IN_SERVICE
+        or last is None
+        or last.state_on is None
+        or last.state_on <= known_on
+    ):
+        return facts
+    return replace(facts, service_state=ServiceState.IN_SERVICE)
+
+
 def _taken_out_by(view: ModelView) -> Decision | None:
-    """Return the newest decision by which the model is, or was, taken out of service."""
+    """Return the newest decision by which the model is taken out of service."""
+    return _newest(view.decisions, view.facts.service_state)
+
+
+def _newest(decisions: Sequence[Decision], state: ServiceState) -> Decision | None:
     wanted = {
         ServiceState.SUSPENDED: (Action.SUSPEND, {State.SUSPENDED}),
         ServiceState.RETIRED: (Action.RETIRE, {State.CLOSED}),
         ServiceState.IN_SERVICE: (Action.RETIRE, {State.ANNOUNCED, State.DUE}),
     }
-    action, states = wanted[view.facts.service_state]
-    found = [each for each in view.decisions if each.action is action and each.state in states]
+    action, states = wanted[state]
+    found = [each for each in decisions if each.action is action and each.state in states]
     return found[0] if found else None
 
 
@@ -66,18 +86,21 @@ def _zombie_words(zombie: Zombie, decision: Decision | None) -> str:
 
 def _service_words(view: ModelView, decision: Decision | None, *, quiet_to: date | None) -> list[str]:
     state = view.facts.service_state
-    watched = {
-        ServiceState.SUSPENDED: "It is judged as long as it is scored.",
-        ServiceState.RETIRED: "It is watched for traffic, not judged."
-        if view.facts.has_log
-        else "It has no log to watch.",
-    }[state]
+    since = f" since {long_date(decision.state_on)}" if decision and decision.state_on else ""
+    if state is ServiceState.SUSPENDED:
+        rows = view.assessment.measures.rows_7 if view.assessment else 0
+        scored = (
+            f"It had {plural(rows, 'prediction')} in the last 7 days, judged as before."
+            if rows
+            else "It is not scored."
+        )
+        return [f"**Suspended{since}** until a decision to reinstate it. {scored}"]
+    watched = "It is watched for traffic, not judged." if view.facts.has_log else "It has no log to watch."
     if decision is None:
-        return [f"**{SERVICE_WORDS[state]}.** {watched}"]
-    since = f" since {long_date(decision.state_on)}" if decision.state_on else ""
+        return [f"**Retired.** {watched}"]
     approvers = [escape_markdown(session.person_name(person)) for person in decision.approvers]
     by = f", approved by {joined(approvers)}" if approvers else ""
-    lines = [f"**{SERVICE_WORDS[state]}{since}**{by}: {escape_markdown(decision.reason, longest=300)} {watched}"]
+    lines = [f"**Retired{since}**{by}: {escape_markdown(decision.reason, longest=300)} {watched}"]
     if decision.plan is not None:
         lines.append(small(_what_is_left(decision, quiet_to=quiet_to)))
     return lines

@@ -62,7 +62,7 @@ def coverage(standing: Standing) -> str:
         reasons = [f"{count:,} {reason}" for reason, count in standing.not_judged.items()]
         parts.append(f"{unknown:,} not judged: {', '.join(reasons)}.")
     elif standing.serving:
-        parts.append("Every model is judged.")
+        parts.append("Every model in service is judged." if standing.retired else "Every model is judged.")
     if estimated := standing.estimated[Verdict.KEEP]:
         parts.append(f"Of those performing well, {estimated:,} on estimates.")
     if estimated := standing.estimated[Verdict.RETRAIN]:
@@ -111,7 +111,7 @@ def zombie_card(zombies: Sequence[Zombie]) -> None:
     more = f" {plural(len(zombies) - 1, 'other')} beside it." if zombies[1:] else ""
     with st.container(border=True, key="zombies", horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            f"**{are}** {which}: {escape_markdown(first.sentence)}{more}",
+            f"**{are}** {which}: {escape_markdown(first.counted)}.{more}",
             width="stretch",
             help=glossary.meaning("zombie"),
         )
