@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import carry_out, charts, glossary, model_session, performance_chart, retirement_plan, session, tables
+from dashboard import (
+    carry_out,
+    charts,
+    glossary,
+    leaving,
+    model_session,
+    performance_chart,
+    retirement_plan,
+    session,
+    tables,
+)
 from dashboard.model_view import tolerance
 from dashboard.presentation import (
     ACTION_VERDICTS,
@@ -386,6 +396,7 @@ def page() -> None:
             chosen = queue(waiting, asked)
         policies_waiting()
         to_carry_out()
+        leaving.show()
         decided_lately()
     if chosen is None:
         return

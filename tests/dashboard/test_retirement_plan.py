@@ -145,6 +145,9 @@ def test_a_zombie_is_loud_on_its_page_and_in_the_portfolio(registry: Registry, o
     earlier = open_page("model", model="invoice-match", as_known_on=(TODAY - timedelta(days=20)).isoformat())
     assert not earlier.error
 
+    approvals = open_page("approvals", acting_as=MARIE)
+    assert approvals.button(key="ap_zombie_invoice-match").label == "Invoice match, still scored: 1,204 predictions"
+
     page = open_page(lens="zombie")
     assert "**1 retired model is still scored.** Invoice match: 1,204 predictions" in texts(page)
     assert list(page.dataframe[0].value["Model"]) == ["Invoice match"]
@@ -157,3 +160,16 @@ def test_a_retired_model_can_only_be_reinstated(registry: Registry) -> None:
     submit(page, REASON)
     (decision,) = decision_queries.of_model(registry, "old-scorecard", on=TODAY)
     assert decision.action is Action.REINSTATE
+
+
+def test_many_models_are_retired_with_one_plan_and_each_ones_consumers(registry: Registry) -> None:
+    with registry.write() as session:
+        card = {"consumers": [{"name": "Collections", "contact": "collect@example.org"}]}
+        session.execute(sa.update(ModelRow).where(ModelRow.id == "sme-default").values(card=card))
+    page = opened("sme-default", "card-churn")
+    page.segmented_control(key="propose_action").set_value("retire").run()
+    page.text_input(key="propose_plan_why").input("A rule does it from now on.")
+    submit(page, REASON)
+    for model_id, consumers in (("sme-default", (Notified("Collections", "collect@example.org"),)), ("card-churn", ())):
+        (decision,) = decision_queries.of_model(registry, model_id, on=TODAY)
+        assert decision.plan == RetirementPlan(why_no_replacement="A rule does it from now on.", consumers=consumers)
