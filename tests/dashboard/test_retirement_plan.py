@@ -8,12 +8,15 @@ import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from dashboard.retirement_plan import consumers_of, consumers_text
+from dashboard.views.model_service import as_known
 from data_access import decision_queries
+from data_access.model_queries import ModelFacts
 from data_access.registry import Registry
 from data_access.tables import LogDayRow, ModelRow
 from monitoring import carry_out, decide, follow_up
 from monitoring.decision import Decision
-from monitoring.lifecycle import Action
+from monitoring.lifecycle import Action, State
+from monitoring.portfolio import ServiceState
 from monitoring.retirement import Notified, RetirementPlan
 from tests import builders
 from tests.builders import TODAY
@@ -152,6 +155,15 @@ def test_a_zombie_is_loud_on_its_page_and_in_the_portfolio(registry: Registry, o
     assert "**1 retired model is still scored.** Invoice match: 1,204 predictions" in texts(page)
     assert list(page.dataframe[0].value["Model"]) == ["Invoice match"]
     assert page.dataframe[0].value["Why"][0].startswith("Retired, still scored: 1,204 predictions, newest 3 Nov")
+
+
+def test_looking_back_a_model_serves_until_the_day_it_was_retired(registry: Registry) -> None:
+    closed = replace(due(registry), state=State.CLOSED, state_on=TODAY)
+    facts = ModelFacts("invoice-match", "Invoice match", "binary", service_state=ServiceState.RETIRED)
+    assert as_known(facts, [closed], known_on=TODAY) == facts
+    before = as_known(facts, [closed], known_on=TODAY - timedelta(days=1))
+    assert before.service_state is ServiceState.IN_SERVICE
+    assert as_known(facts, [], known_on=TODAY) == facts
 
 
 def test_a_retired_model_can_only_be_reinstated(registry: Registry) -> None:
