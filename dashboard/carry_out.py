@@ -69,6 +69,8 @@ def waits_for(decision: Decision) -> str:
             who = session.person_name(review.proposed_by)
             return f"{who} says: {review.judgement.words}. Somebody else who is the owner or an approver confirms it, or says otherwise."
         return "The owner or an approver judges the outcome, somebody else confirms it."
+    if decision.state is State.DUE:
+        return _due_words(decision, name)
     said = {
         (Action.RETRAIN, State.APPROVED): "It waits to be handed over to the pipeline.",
         (Action.RETRAIN, State.TRIGGERED): "It is with the pipeline, which has not reported yet.",
@@ -81,15 +83,17 @@ def waits_for(decision: Decision) -> str:
         (Action.SUSPEND, State.SUSPENDED): "The model is out of service until a decision to reinstate it.",
         (Action.RETIRE, State.APPROVED): f"{name} announces it with its last day.",
         (Action.RETIRE, State.ANNOUNCED): f"Its last day is {_day(decision)}.",
-        (Action.RETIRE, State.DUE): (
-            f"Its last day was {_day(decision)}. It closes after 28 days without a row in the log."
-            if session.has_readable_log(decision.subject.model_id)
-            else f"Nobody can look at its log: {name.lower()} says, with a reason, that it is out of service."
-        ),
         (Action.REINSTATE, State.APPROVED): f"{name} puts the model back into service and says so.",
         (Action.ACCEPT, State.APPROVED): f"It stays as it is until {_day(decision)}.",
     }
     return said.get((decision.action, decision.state), f"Nothing more follows: it is {decision.state.words}.")
+
+
+def _due_words(decision: Decision, who: str) -> str:
+    past = f"Its last day was {_day(decision)}."
+    if session.has_readable_log(decision.subject.model_id):
+        return f"{past} It closes after 28 days without a row in the log."
+    return f"{past} Nobody can look at its log: {who.lower()} says, with a reason, that it is out of service."
 
 
 def _day(decision: Decision) -> str:
@@ -105,7 +109,7 @@ def moves_of(decision: Decision) -> list[Move]:
     may = decision.moves(person)
     if decision.settles_on is not None and session.today() < decision.settles_on:
         may -= {Move.REVIEW_OUTCOME}
-    if decision.action is Action.RETIRE and session.has_readable_log(decision.subject.model_id):
+    if decision.state is State.DUE and session.has_readable_log(decision.subject.model_id):
         may -= {Move.CONFIRM_OUT_OF_SERVICE}
     return [move for move in LABELS if move in may]
 
