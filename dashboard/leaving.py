@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import portfolio_session, session, tables
-from dashboard.presentation import escape_markdown, plural, short_date
+from dashboard import model_session, portfolio_session, session, tables
+from dashboard.presentation import ACTION_NOUNS, escape_markdown, long_date, plural, short_date
 from dashboard.widgets import quiet
 from data_access import retirement_queries
+from monitoring.lifecycle import Action, State
 
 if TYPE_CHECKING:
     from datetime import date
 
     from data_access.registry import Registry
+    from monitoring.decision import Decision
 
 MOST_LISTED = 4
 
@@ -51,3 +53,21 @@ def show() -> None:
     more = max(0, len(zombies) - MOST_LISTED) + max(0, len(due) - MOST_LISTED)
     if more:
         st.markdown(quiet(f"and {more} more"))
+
+
+def undone(decision: Decision) -> None:
+    """Show what a reinstatement undoes and why that was decided, and whether the model is scored all the same."""
+    model_id, today = decision.subject.model_id, session.today()
+    decisions, _, _ = model_session.events(model_id, known_on=today)
+    over = {State.REJECTED, State.WITHDRAWN, State.PROPOSED}
+    for each in decisions:
+        if each.action in {Action.SUSPEND, Action.RETIRE} and each.state not in over:
+            what = ACTION_NOUNS[each.action.value]
+            since = f" since {long_date(each.state_on)}" if each.state_on else ""
+            st.markdown(
+                f"Undoes decision {each.id}: {what}, {each.state.words}{since}. “{escape_markdown(each.reason, longest=300)}”"
+            )
+            break
+    zombie, _ = model_session.zombie(model_id, known_on=today)
+    if zombie is not None:
+        st.markdown(escape_markdown(zombie.sentence))

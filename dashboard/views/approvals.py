@@ -229,6 +229,8 @@ def proposal(decision: Decision, review: Review) -> None:
         )
     if decision.action is Action.RETIRE:
         retirement_plan.show(decision)
+    elif decision.action is Action.REINSTATE:
+        leaving.undone(decision)
     speaks_for, against = arguments(decision, snapshot)
     left, middle, right = st.columns(3, gap="medium")
     with left:

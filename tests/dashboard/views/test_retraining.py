@@ -230,7 +230,9 @@ def test_suspended_model_is_reinstated_by_a_decision_of_its_own(registry: Regist
     assert "until a decision to reinstate it" in texts(page)
 
     back = approved(registry, action=Action.REINSTATE)
-    press(open_page("approvals", acting_as=ANN, decision=str(back.id)), "Serves again")
+    page = open_page("approvals", acting_as=ANN, decision=str(back.id))
+    assert f"Undoes decision {suspension.id}: suspension, suspended since Sun 22 Nov 2026" in texts(page)
+    press(page, "Serves again")
 
     assert state(registry, suspension) is state(registry, back) is State.CLOSED
     with registry.read() as session:
