@@ -13,7 +13,6 @@ from data_access import audit_trail, decision_queries, portfolio_standing, retir
 from data_access.portfolio_filter import PortfolioFilter
 from data_access.registry import Registry
 from data_access.retired_tables import WatchedDayRow, WatchRow
-from data_access.schema import upgrade
 from data_access.tables import AuditEventRow, DecisionRow, LogDayRow, ModelRow
 from monitoring import carry_out, decide, follow_up
 from monitoring.errors import (
@@ -28,6 +27,7 @@ from monitoring.errors import (
 )
 from monitoring.lifecycle import Action, State
 from monitoring.retirement import Notified, RetirementPlan
+from tests.fresh import fresh_registry
 from tests.registry_contract import (
     ADA,
     BEN,
@@ -115,7 +115,7 @@ class RetirementContract:
     @pytest.fixture
     def office(self, address: str) -> Iterator[Registry]:
         """The assessed models ``m`` and ``next`` of tier 2 that Ada owns, and ``harm`` of tier 1."""
-        upgrade(address)
+        fresh_registry(address)
         registry = Registry.open(address, audit_key=KEY)
         add_everybody(registry)
         for model_id, tier in (("m", 2), ("next", 2), ("harm", 1)):
