@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     registry_url: SecretStr | None = None
     log_url: SecretStr | None = None
     audit_key: SecretStr | None = None
+    anchor_file: Path | None = None
     settle_hours: float = 3.0
     lease_seconds: float = Field(default=60.0, ge=1)
     overdue_minutes: float = Field(default=30.0, gt=0)
