@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Unpack
 
 import sqlalchemy as sa
 
-from data_access.audit_links import EVENT_FIELDS, links
+from data_access.audit_links import links
 from data_access.audit_trail import AuditFilter, head_of, matching
 from data_access.tables import AuditEventRow
-from monitoring.audit import canonical_json, instant
+from monitoring.audit import EVENT_FIELDS, canonical_json, instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,11 +60,19 @@ def export_zip(registry: Database, *, now: datetime, **chosen: Unpack[AuditFilte
     asked = {name: str(value) for name, value in chosen.items() if value is not None}
     conditions = matching(**chosen)
     packed = io.BytesIO()
-    with registry.read() as session, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
-        with _text_in(archive, "audit.jsonl") as out:
-            out.writelines(json_line(link) for link in links(session, *conditions))
+    with (
+        registry.read() as session,
+        TemporaryFile("w+", encoding="utf-8", newline="") as for_reading,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        table = _headed(for_reading)
+        with _text_in(archive, "audit.jsonl") as for_checking:
+            for link in links(session, *conditions):
+                for_checking.write(json_line(link))
+                table.writerow(_csv_row(link))
+        for_reading.seek(0)
         with _text_in(archive, "audit.csv") as out:
-            _write_csv(out, links(session, *conditions))
+            shutil.copyfileobj(for_reading, out)
         head = head_of(session)
         about = {
             "rows": session.scalar(sa.select(sa.func.count()).select_from(AuditEventRow).where(*conditions)),
@@ -81,7 +91,7 @@ def export_zip(registry: Database, *, now: datetime, **chosen: Unpack[AuditFilte
 def csv_text(rows: Iterable[ChainedEvent]) -> str:
     """Return rows as CSV with a heading."""
     out = io.StringIO()
-    _write_csv(out, rows)
+    _headed(out).writerows(_csv_row(link) for link in rows)
     return out.getvalue()
 
 
@@ -96,13 +106,17 @@ def _text_in(archive: zipfile.ZipFile, name: str) -> Iterator[IO[str]]:
         yield out
 
 
-def _write_csv(out: IO[str], rows: Iterable[ChainedEvent]) -> None:
-    table: Any = csv.writer(out, lineterminator="\n")
+def _headed(out: IO[str]) -> Any:
+    """Return a writer of CSV that has written its heading."""
+    table = csv.writer(out, lineterminator="\n")
     table.writerow(["sequence", *EVENT_FIELDS, "previous_hash", "hash", "mac", "content"])
-    for link in rows:
-        content = link.content()
-        cells = [_cell(content[name]) for name in EVENT_FIELDS]
-        table.writerow([link.sequence, *cells, link.previous_hash, link.hash, link.mac, canonical_json(content)])
+    return table
+
+
+def _csv_row(link: ChainedEvent) -> list[object]:
+    content = link.content()
+    cells = [_cell(content[name]) for name in EVENT_FIELDS]
+    return [link.sequence, *cells, link.previous_hash, link.hash, link.mac, canonical_json(content)]
 
 
 def _cell(value: object) -> str:

@@ -7,14 +7,13 @@ read as text, and must be, letter by letter, what the program writes.
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from data_access.tables import AuditEventRow
-from monitoring.audit import AuditEvent, ChainedEvent
+from monitoring.audit import EVENT_FIELDS, AuditEvent, ChainedEvent
 from monitoring.errors import AuditChainError
 
 if TYPE_CHECKING:
@@ -23,10 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 ROWS_AT_ONCE = 1_000
-EVENT_FIELDS = tuple(field.name for field in fields(AuditEvent))
 JSON_FIELDS = ("before", "after")
 TIME_FIELDS = ("at", "recorded_at")
-SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
 
 def links(session: Session, *conditions: sa.ColumnElement[bool]) -> Iterator[ChainedEvent]:
@@ -97,6 +94,6 @@ def _exact_json(text: str | None) -> Any:
 
 def _exact_time(text: str) -> datetime:
     value = datetime.fromisoformat(text)
-    if value.strftime(SQLITE_TIME) != text:
+    if value.isoformat(" ", "microseconds") != text:
         raise ValueError(text)
     return value.replace(tzinfo=UTC)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Unpack
 import pandas as pd
 import sqlalchemy as sa
 
-from data_access.audit_links import EVENT_FIELDS
 from data_access.audit_trail import AuditFilter, matching
 from data_access.tables import AuditEventRow
+from monitoring.audit import EVENT_FIELDS
 
 if TYPE_CHECKING:
     from data_access.database import Database

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import sqlalchemy as sa
 
 from data_access.audit_guards import missing_guards
-from data_access.audit_links import EVENT_FIELDS, links
+from data_access.audit_links import links
 from data_access.decision_check import check_decisions
 from data_access.policy_check import check_policies
 from data_access.tables import AuditEventRow, AuditHeadRow
 from monitoring.anchor import Anchor, Anchors
-from monitoring.audit import FIRST_PREVIOUS_HASH, AuditEvent, chained, check_link
+from monitoring.audit import EVENT_FIELDS, FIRST_PREVIOUS_HASH, AuditEvent, chained, check_link
 from monitoring.errors import AuditChainError
 
 if TYPE_CHECKING:
