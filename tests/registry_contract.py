@@ -183,17 +183,21 @@ def answer_at_once(
     registry, answers = Registry.open(address, audit_key=KEY), []
     for decision_id in decision_ids:
         barrier.wait(timeout=60)
-        try:
-            if by == CLEO:
-                decide.reject(registry, decision_id, comment="No.", by=by, on=DAY, now=NOW)
-            else:
-                decide.approve(registry, decision_id, comment="", seen_evidence=seen, by=by, on=DAY, now=NOW)
-        except StaleDecisionError:
-            answers.append("too late")
-        else:
-            answers.append("decided")
+        answers.append(answer_one(registry, decision_id, by=by, seen=seen))
     registry.close()
     return answers
+
+
+def answer_one(registry: Registry, decision_id: int, *, by: str, seen: str) -> str:
+    """Approve, or as Cleo reject, and return whether that decided it."""
+    try:
+        if by == CLEO:
+            decide.reject(registry, decision_id, comment="No.", by=by, on=DAY, now=NOW)
+        else:
+            decide.approve(registry, decision_id, comment="", seen_evidence=seen, by=by, on=DAY, now=NOW)
+    except StaleDecisionError:
+        return "too late"
+    return "decided"
 
 
 def answer_in_process(race: tuple[str, list[int], str, str], barrier: Barrier, answers: Any) -> None:

@@ -13,13 +13,16 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
+from dashboard import session
 from dashboard.front_door import PERSON_HEADER, VOUCHER, FrontDoor, TrustedProxy, vouched_person
 from dashboard.server import options
 from dashboard.settings import Settings, load_settings
 from data_access import people
+from data_access.registry import Registry
 from monitoring.errors import SettingsError
 from monitoring.people import COMMAND_LINE
 from tests import builders
+from tests.dashboard.conftest import Open
 from tests.serving import serving
 
 EMAIL, SECRET_HEADER, SECRET = "X-Forwarded-Email", "X-Modelfolio-Proxy", "a secret of sixteen"
@@ -161,6 +164,22 @@ def test_settings_that_would_let_anybody_in_are_refused(
 def test_behind_a_proxy_the_host_is_the_proxys() -> None:
     assert options(address="127.0.0.1", port=1, behind_proxy=True)["server.allowedHosts"] == []
     assert options(address="127.0.0.1", port=1)["server.allowedHosts"] != []
+
+
+@pytest.mark.parametrize(("setting", "may_read"), [("refuse", False), ("viewer", True)])
+def test_whom_the_registry_does_not_know_reads_only_where_the_settings_say_so(
+    registry: Registry, open_page: Open, monkeypatch: pytest.MonkeyPatch, setting: str, *, may_read: bool
+) -> None:
+    variables = {"PROXY_HEADER": EMAIL, "PROXY_SECRET": SECRET, "DEMO_SIGN_IN": "0", "UNKNOWN_PEOPLE": setting}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"MODELFOLIO_{name}", value)
+    monkeypatch.setattr(session, "signed_in_email", lambda: "eve@example.org")
+    page = open_page("audit")
+    assert (len(page.title) == 1) is may_read
+    said = page.info if may_read else page.error
+    assert "not known here" in said[0].value
+    monkeypatch.setattr(session, "signed_in_email", lambda: None)
+    assert "did not say who you are" in open_page("audit").error[0].value
 
 
 # The real server
