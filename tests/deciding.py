@@ -8,14 +8,14 @@ from itertools import count
 
 from data_access.registry import Registry
 from monitoring import decide
-from monitoring.errors import ModelfolioError
+from monitoring.errors import OpenDecisionExistsError, UnknownModelError
 from tests.registry_contract import BEN, CLEO, DAY, KEY, NOW, approve, propose
 
 MODEL = "kill-{}"
 
 
 def decide_from(address: str, first: int) -> None:
-    """Propose for each model from this number on, then approve two of three and reject the third; tell each answer when it is stored."""
+    """Propose for each model from this number on until there are no more, then approve two of three and reject the third; tell each answer when it is stored."""
     registry = Registry.open(address, audit_key=KEY)
     for number in count(first):
         try:
@@ -27,8 +27,10 @@ def decide_from(address: str, first: int) -> None:
             else:
                 decide.reject(registry, decision.id, comment="No.", by=CLEO, on=DAY, now=NOW)
                 tell("reject", number, decision.id)
-        except ModelfolioError as refused:  # an earlier process proposed it, and was killed before it could say so
-            tell(type(refused).__name__, number, 0)
+        except UnknownModelError:  # there are no more
+            return
+        except OpenDecisionExistsError:  # an earlier process proposed it, and was killed before it could say so
+            tell("skip", number, 0)
 
 
 def tell(move: str, number: int, decision_id: int) -> None:
