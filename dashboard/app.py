@@ -179,8 +179,8 @@ def sign_in_hint() -> None:
         )
     else:
         st.info(
-            "You are not signed in: you can read everything and change nothing. Sign-in comes from a proxy in front of this "
-            "server, or start it with `MODELFOLIO_DEMO_SIGN_IN=1` to try it out on this machine."
+            "You are not signed in: you can read everything and change nothing. Set `MODELFOLIO_PROXY_HEADER` to let a proxy sign "
+            "people in, or start it with `MODELFOLIO_DEMO_SIGN_IN=1` to try it out on this machine."
         )
 
 
@@ -188,6 +188,9 @@ def main() -> None:
     """Show the page that was asked for."""
     frame()
     session.choose_portfolio()
+    if why := session.why_nothing_is_shown():
+        st.error(escape_markdown(why))
+        return
     try:
         page = st.navigation(pages(), position="top")
     except ModelfolioError as error:

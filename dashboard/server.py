@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from dashboard.deep_dive.kept import PARTS, SERVED_POLICY, report_of_token
+from dashboard.front_door import FrontDoor, TrustedProxy, believe_no_forwarded_address
 from dashboard.opening import open_registry
 from dashboard.palette import theme
 from dashboard.report_route import PATH, report_back
@@ -135,8 +136,12 @@ def deep_dive(request: Request) -> Response:
     return FileResponse(kept.page(part), media_type="text/html", headers=headers)
 
 
-def options(*, address: str, port: int) -> dict[str, object]:
-    """Return Streamlit's configuration: nothing is left to a file that another folder would not have."""
+def options(*, address: str, port: int, behind_proxy: bool = False) -> dict[str, object]:
+    """Return Streamlit's configuration: nothing is left to a file that another folder would not have.
+
+    Behind a proxy that signs people in the host is the proxy's, and whoever comes past it is refused at the front door.
+    """
+    only_this_machine = address in LOOPBACK and not behind_proxy
     return {
         "server.address": address,
         "server.port": port,
@@ -144,7 +149,7 @@ def options(*, address: str, port: int) -> dict[str, object]:
         "server.fileWatcherType": "none",
         "server.runOnSave": False,
         "server.enableAgentApi": False,
-        "server.allowedHosts": list(LOOPBACK) if address in LOOPBACK else [],
+        "server.allowedHosts": list(LOOPBACK) if only_this_machine else [],
         "browser.serverAddress": "127.0.0.1" if address in LOOPBACK else address,
         "browser.gatherUsageStats": False,
         "client.allowedOrigins": [],
@@ -163,6 +168,8 @@ def options(*, address: str, port: int) -> dict[str, object]:
 
 def run(*, address: str, port: int) -> None:
     """Serve the pages until the process is stopped."""
+    proxy = TrustedProxy.of(load_settings())
+    believe_no_forwarded_address()
     app = st.App(
         SCRIPT,
         routes=[
@@ -172,6 +179,6 @@ def run(*, address: str, port: int) -> None:
             Route(PATH, report_back, methods=["POST"]),
             Route(REPORTS + "{token}/{part}.html", deep_dive),
         ],
-        middleware=[Middleware(SecurityHeaders), Middleware(FirstPage)],
+        middleware=[Middleware(SecurityHeaders), Middleware(FrontDoor, proxy=proxy), Middleware(FirstPage)],
     )
-    app.run(config=options(address=address, port=port))
+    app.run(config=options(address=address, port=port, behind_proxy=proxy is not None))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import simulated
+from dashboard.front_door import NOBODY_NAMED, PERSON_HEADER, vouched_person
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, Settings, load_settings
 from data_access import (
@@ -25,7 +26,7 @@ from data_access import (
 )
 from data_access.demo_clock import demo_clock
 from data_access.policy_records import policy_history
-from monitoring.errors import UnknownPersonError
+from monitoring.errors import InactivePersonError, UnknownPersonError
 from monitoring.people import Actor, Role
 
 if TYPE_CHECKING:
@@ -179,9 +180,28 @@ def demo_people() -> tuple[Actor, ...]:
 
 
 def signed_in_email() -> str | None:
-    """Return the e-mail address the sign-in in front of the pages vouches for."""
-    email = st.user.get("email") if st.user.get("is_logged_in") else None
-    return str(email).lower() if email else None
+    """Return the e-mail address that the proxy in front of the pages vouches for, as the front door has let it in."""
+    return vouched_person(st.context.headers.get(PERSON_HEADER))
+
+
+def why_nothing_is_shown() -> str:
+    """Return why this visitor sees no page, as one sentence; nothing for everybody who may read.
+
+    Only where a proxy signs people in: who is not among the people of the registry is refused unless the settings make them viewers.
+    """
+    if configured().proxy_header is None:
+        return ""
+    email = signed_in_email()
+    if email is None:
+        return NOBODY_NAMED
+    try:
+        people.find(registry(), email)
+    except InactivePersonError as error:
+        return str(error)
+    except UnknownPersonError:
+        if configured().unknown_people == "refuse":
+            return f"{email} is not known here: an administrator adds you with `modelfolio people add`."
+    return ""
 
 
 def actor() -> Actor | None:

@@ -6,16 +6,23 @@ import os
 import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 from pydantic_settings import SettingsError as UnreadableSettingError
 
 from data_access.trigger_targets import TriggerTarget
 from monitoring.errors import SettingsError
 
 PREFIX = "MODELFOLIO_"
+HEADER_NAME = r"^[A-Za-z0-9-]+$"
 UNREADABLE = re.compile(r'field "(\w+)"')
 CONNECTION = re.compile(r"MODELFOLIO_CONNECTION_(\w+)", re.IGNORECASE)
 
@@ -29,15 +36,27 @@ class Settings(BaseSettings):
     registry_url: SecretStr | None = None
     log_url: SecretStr | None = None
     audit_key: SecretStr | None = None
+    anchor_file: Path | None = None
     settle_hours: float = 3.0
     lease_seconds: float = Field(default=60.0, ge=1)
     overdue_minutes: float = Field(default=30.0, gt=0)
     as_of: date | None = None
     demo_sign_in: bool = False
+    proxy_header: str | None = Field(default=None, pattern=HEADER_NAME)
+    proxy_secret: SecretStr | None = Field(default=None, min_length=16)
+    proxy_secret_header: str = Field(default="X-Modelfolio-Proxy", pattern=HEADER_NAME)
+    proxy_addresses: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    unknown_people: Literal["refuse", "viewer"] = "refuse"
     trigger_targets: tuple[TriggerTarget, ...] = ()
     trigger_silence_hours: float = Field(default=3.0, gt=0)
     report_token: SecretStr | None = Field(default=None, min_length=16)
     connections: dict[str, SecretStr] = Field(default_factory=dict)
+
+    @field_validator("proxy_addresses", mode="before")
+    @classmethod
+    def split_at_commas(cls, value: Any) -> Any:
+        """Take "10.0.0.5, 10.1.0.0/16" as two."""
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(
@@ -95,5 +114,25 @@ def load_settings() -> Settings:
         raise SettingsError(f"setting {PREFIX}{name}: it is a list or a table, to be written as JSON") from None
     if len({target.name for target in settings.trigger_targets}) < len(settings.trigger_targets):
         raise SettingsError(f"setting {PREFIX}TRIGGER_TARGETS: two targets have the same name")
+    _check_sign_in(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     return settings
+
+
+def _check_sign_in(settings: Settings) -> None:
+    """Refuse a sign-in that anybody could forge, and two at once."""
+    proves_itself = settings.proxy_secret is not None or bool(settings.proxy_addresses)
+    if settings.proxy_header is None:
+        if proves_itself:
+            raise SettingsError(
+                f"setting {PREFIX}PROXY_HEADER: it is missing, so the proxy says nowhere who somebody is"
+            )
+        return
+    if not proves_itself:
+        raise SettingsError(
+            f"setting {PREFIX}PROXY_HEADER: anybody could send this header; set {PREFIX}PROXY_SECRET, {PREFIX}PROXY_ADDRESSES or both"
+        )
+    if settings.demo_sign_in:
+        raise SettingsError(
+            f"setting {PREFIX}DEMO_SIGN_IN: in the demo anybody acts as anybody; it and {PREFIX}PROXY_HEADER exclude each other"
+        )

@@ -109,7 +109,13 @@ class Wanted:
 def simulated_settings(settings: Settings) -> Settings:
     """Return the settings of the simulated portfolio: the same, with a home, a registry and a log store of its own."""
     return settings.model_copy(
-        update={"home": settings.home / FOLDER, "registry_url": None, "log_url": None, "connections": {}}
+        update={
+            "home": settings.home / FOLDER,
+            "registry_url": None,
+            "log_url": None,
+            "connections": {},
+            "anchor_file": None,
+        }
     )
 
 

@@ -1,44 +1,41 @@
-"""The audit trail in the registry: appended to in the caller's transaction, verified, exported."""
+"""The audit trail in the registry: appended to in the caller's transaction, verified, its head told."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import sqlalchemy as sa
 
 from data_access.audit_guards import missing_guards
+from data_access.audit_links import links
 from data_access.decision_check import check_decisions
 from data_access.policy_check import check_policies
 from data_access.tables import AuditEventRow, AuditHeadRow
-from monitoring.audit import FIRST_PREVIOUS_HASH, AuditEvent, ChainedEvent, canonical_json, chained, check_link
+from monitoring.anchor import Anchor, Anchors
+from monitoring.audit import EVENT_FIELDS, FIRST_PREVIOUS_HASH, AuditEvent, chained, check_link
 from monitoring.errors import AuditChainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from sqlalchemy.orm import Session
 
     from data_access.database import Database
 
-ROWS_AT_ONCE = 1_000
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-EVENT_FIELDS = tuple(field.name for field in fields(AuditEvent))
-
-Rows = sa.Select[AuditEventRow]
-
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A trail that verified; the head is what to write down elsewhere, so that a cut tail is noticed later."""
+    """A trail that verified; the head is what to write down elsewhere, so that a cut tail is noticed later.
+
+    ``anchors`` is how many heads written down earlier were compared with it.
+    """
 
     rows: int
     head_sequence: int
     head_hash: str
+    anchors: int = 0
 
 
 def append(
@@ -91,30 +88,53 @@ def append_event(session: Session, event: AuditEvent) -> None:
     session.execute(sa.update(AuditHeadRow).values(sequence=link.sequence, hash=link.hash))
 
 
-def verify(registry: Database, *, anchor: tuple[int, str] | None = None) -> Verification:
+def verify(registry: Database, *, anchors: Iterable[Anchor] = ()) -> Verification:
     """Check every row, the head, decisions and policies against the trail, and the database's guards.
 
     Args:
-        anchor: a head written down earlier outside the database; it must still be part of the trail.
+        registry: whose trail.
+        anchors: heads written down earlier outside the database; each must still be part of the trail.
 
     Raises:
         AuditChainError: names the first bad row.
     """
     sequence, newest_hash = 0, FIRST_PREVIOUS_HASH
+    expected = Anchors(anchors, first_previous_hash=FIRST_PREVIOUS_HASH)
     with registry.read() as session:
-        head = session.execute(sa.select(AuditHeadRow.sequence, AuditHeadRow.hash)).one_or_none()
-        for link in _links(session, matching()):
+        for link in links(session):
             check_link(link, sequence=sequence + 1, previous_hash=newest_hash, key=registry.audit_key)
             sequence, newest_hash = link.sequence, link.hash
-            if anchor and anchor[0] == sequence and anchor[1] != newest_hash:
-                raise AuditChainError(f"Audit row {sequence} is not the one written down earlier.")
-        missing = missing_guards(session.connection())
-        _check_end(sequence, newest_hash, head=head, anchor=anchor)
+            expected.meet(sequence, newest_hash)
+        _check_end(session, sequence, newest_hash)
+        expected.end(sequence)
+        if missing := missing_guards(session.connection()):
+            raise AuditChainError(f"The database no longer refuses changes to the trail: {', '.join(missing)} missing.")
         check_decisions(session)
         check_policies(session)
-    if missing:
-        raise AuditChainError(f"The database no longer refuses changes to the trail: {', '.join(missing)} missing.")
-    return Verification(rows=sequence, head_sequence=sequence, head_hash=newest_hash)
+    return Verification(rows=sequence, head_sequence=sequence, head_hash=newest_hash, anchors=expected.met)
+
+
+def anchor(registry: Database, *, now: datetime) -> Anchor:
+    """Return the head of the trail as it is to be written down elsewhere."""
+    with registry.read() as session:
+        head = head_of(session)
+    return Anchor(head.sequence, head.hash, now)
+
+
+def check_still_there(registry: Database, written: Anchor) -> None:
+    """Refuse a trail that no longer holds a head written down earlier: one look, without reading the whole chain.
+
+    Raises:
+        AuditChainError: the row is gone or another one.
+    """
+    with registry.read() as session:
+        expected = Anchors([written], first_previous_hash=FIRST_PREVIOUS_HASH)
+        found = session.execute(
+            sa.select(AuditEventRow.sequence, AuditEventRow.hash).where(AuditEventRow.sequence == written.sequence)
+        ).one_or_none()
+        if found:
+            expected.meet(found.sequence, found.hash)
+        expected.end(min(head_of(session).sequence, max(written.sequence - 1, 0)))
 
 
 class AuditFilter(TypedDict, total=False):
@@ -127,74 +147,32 @@ class AuditFilter(TypedDict, total=False):
     last: date | None
 
 
-def matching(**chosen: Unpack[AuditFilter]) -> Rows:
-    """Return the query for the rows that were chosen; all of them when nothing was."""
-    rows = sa.select(AuditEventRow)
-    for column in (AuditEventRow.model_id, AuditEventRow.actor, AuditEventRow.action):
-        if (wanted := chosen.get(column.key)) is not None:
-            rows = rows.where(column == wanted)
+def matching(**chosen: Unpack[AuditFilter]) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions that rows meet which were chosen; none when nothing was."""
+    conditions = [
+        column == wanted
+        for column in (AuditEventRow.model_id, AuditEventRow.actor, AuditEventRow.action)
+        if (wanted := chosen.get(column.key)) is not None
+    ]
     if (first := chosen.get("first")) is not None:
-        rows = rows.where(AuditEventRow.at >= datetime.combine(first, time.min, UTC))
+        conditions.append(AuditEventRow.at >= datetime.combine(first, time.min, UTC))
     if (last := chosen.get("last")) is not None:
-        rows = rows.where(AuditEventRow.at < datetime.combine(last + timedelta(days=1), time.min, UTC))
-    return rows
+        conditions.append(AuditEventRow.at < datetime.combine(last + timedelta(days=1), time.min, UTC))
+    return conditions
 
 
-def export_json(registry: Database, **chosen: Unpack[AuditFilter]) -> str:
-    """Return the rows as JSON lines; ``hash`` is the SHA-256 of its line without ``hash`` and ``mac``."""
-    with registry.read() as session:
-        lines = [
-            canonical_json(link.content() | {"hash": link.hash, "mac": link.mac})
-            for link in _links(session, matching(**chosen))
-        ]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def export_csv(registry: Database, **chosen: Unpack[AuditFilter]) -> str:
-    """Return the rows as CSV; ``content`` is the exact text whose SHA-256 is ``hash``.
-
-    A cell that a spreadsheet would take for a formula begins with an apostrophe; ``content`` is never changed.
-    """
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(["sequence", *EVENT_FIELDS, "previous_hash", "hash", "mac", "content"])
-    with registry.read() as session:
-        for link in _links(session, matching(**chosen)):
-            content = link.content()
-            cells = [_cell(content[name]) for name in EVENT_FIELDS]
-            table.writerow([link.sequence, *cells, link.previous_hash, link.hash, link.mac, canonical_json(content)])
-    return out.getvalue()
-
-
-def _check_end(
-    sequence: int, newest_hash: str, *, head: sa.Row[int, str] | None, anchor: tuple[int, str] | None
-) -> None:
-    """Refuse a trail that does not end where its head, or a head written down earlier, says."""
+def head_of(session: Session) -> sa.Row[int, str]:
+    """Return number and hash of the newest row, or raise AuditChainError."""
+    head = session.execute(sa.select(AuditHeadRow.sequence, AuditHeadRow.hash)).one_or_none()
     if head is None:
         raise AuditChainError("The head of the audit trail is missing.")
+    return head
+
+
+def _check_end(session: Session, sequence: int, newest_hash: str) -> None:
+    """Refuse a trail that does not end where its head says."""
+    head = head_of(session)
     if sequence < head.sequence:
         raise AuditChainError(f"Audit row {sequence + 1} is missing: the head of the trail is row {head.sequence}.")
     if (sequence, newest_hash) != (head.sequence, head.hash):
         raise AuditChainError(f"Audit row {sequence} is not what the head of the trail says (row {head.sequence}).")
-    if anchor and anchor[0] > sequence:
-        raise AuditChainError(f"Audit row {sequence + 1} is missing: row {anchor[0]} was written down earlier.")
-
-
-def _links(session: Session, rows: Rows) -> Iterator[ChainedEvent]:
-    """Give the rows in their order, a thousand at a time."""
-    in_order = rows.order_by(AuditEventRow.sequence).limit(ROWS_AT_ONCE)
-    some = session.scalars(in_order).all()
-    while some:
-        for row in some:
-            event = AuditEvent(**{name: getattr(row, name) for name in EVENT_FIELDS})
-            yield ChainedEvent(
-                event, sequence=row.sequence, previous_hash=row.previous_hash, hash=row.hash, mac=row.mac
-            )
-        some = session.scalars(in_order.where(AuditEventRow.sequence > some[-1].sequence)).all()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

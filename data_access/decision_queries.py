@@ -1,23 +1,20 @@
-"""Decisions and the audit trail as pages show them; nothing here writes."""
+"""Decisions as pages show them; nothing here writes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import sqlalchemy as sa
 
-from data_access import audit_trail
 from data_access.decision_records import RegistryDecisions
-from data_access.tables import AuditEventRow, DecisionRow
+from data_access.tables import DecisionRow
 from monitoring.authority import known_actor
 from monitoring.lifecycle import Move, State
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from data_access.audit_trail import AuditFilter
     from data_access.database import Database
     from monitoring.decision import Decision
     from monitoring.people import Actor
@@ -44,16 +41,6 @@ DECISION_COLUMNS = (
 )
 WAITING_COLUMNS = (*DECISION_COLUMNS, "is_mine", "is_own", "waiting_for")
 OPEN_COLUMNS = ("model_id", "decision_id", "action", "state", "due_on")
-AUDIT_COLUMNS = ("sequence", *audit_trail.EVENT_FIELDS, "hash")
-
-
-@dataclass(frozen=True, slots=True)
-class AuditChoices:
-    """The values that filters of the audit trail can take."""
-
-    actors: tuple[str, ...]
-    actions: tuple[str, ...]
-    models: tuple[str, ...]
 
 
 def waiting(registry: Database, *, person: str | None, on: date) -> pd.DataFrame:
@@ -142,30 +129,6 @@ def all_decisions(registry: Database, *, on: date, state: State | None = None) -
     with registry.read() as session:
         rows = [_row(decision, on=on) for decision in _as_of(RegistryDecisions(session), on, *chosen)]
     return pd.DataFrame(rows, columns=list(DECISION_COLUMNS))
-
-
-def audit_events(registry: Database, *, limit: int = 500, **chosen: Unpack[AuditFilter]) -> pd.DataFrame:
-    """One row per audit event, newest first, at most ``limit``.
-
-    ``sequence`` (int), ``at``, ``recorded_at`` (aware), ``actor``, ``role``, ``action``, ``subject_kind``, ``subject_id``, ``model_id``,
-    ``reason`` (str), ``before``, ``after`` (dict), ``evidence_hash``, ``hash`` (str).
-    """
-    newest = audit_trail.matching(**chosen).order_by(AuditEventRow.sequence.desc()).limit(limit)
-    with registry.read() as session:
-        rows = [tuple(getattr(row, name) for name in AUDIT_COLUMNS) for row in session.scalars(newest)]
-    return pd.DataFrame(rows, columns=list(AUDIT_COLUMNS))
-
-
-def audit_choices(registry: Database) -> AuditChoices:
-    """Return every actor, action and model the audit trail names."""
-    with registry.read() as session:
-        actors, actions, models = (
-            tuple(
-                value for value in session.scalars(sa.select(column).distinct().order_by(column)) if value is not None
-            )
-            for column in (AuditEventRow.actor, AuditEventRow.action, AuditEventRow.model_id)
-        )
-    return AuditChoices(actors=actors, actions=actions, models=models)
 
 
 def _as_of(records: RegistryDecisions, on: date, *conditions: sa.ColumnElement[bool]) -> tuple[Decision, ...]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from data_access import audit_trail
 from data_access.tables import PersonRow, RoleRow
-from monitoring.errors import InvalidPersonError, NotAuthorisedError, UnknownPersonError
+from monitoring.errors import InactivePersonError, InvalidPersonError, NotAuthorisedError, UnknownPersonError
 from monitoring.people import COMMAND_LINE, Actor, Role, RoleGrant, normal_email
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def actor(session: Session, email: str) -> Actor:
     if person is None:
         raise UnknownPersonError(f"Nobody with the address {email} is known: {ADD_HINT}.")
     if not person.is_active:
-        raise UnknownPersonError(f"{person.name} ({person.email}) may act no longer.")
+        raise InactivePersonError(f"{person.name} ({person.email}) may act no longer.")
     rows = session.scalars(sa.select(RoleRow).where(RoleRow.email == person.email).order_by(RoleRow.id))
     return _actor(person, list(rows))
 

@@ -552,9 +552,9 @@ class AuditEventRow(Table):
 
     __tablename__ = "audit_events"
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)
     recorded_at: Mapped[datetime]
-    actor: Mapped[str]
+    actor: Mapped[str] = mapped_column(index=True)
     role: Mapped[str]
     action: Mapped[str] = mapped_column(index=True)
     subject_kind: Mapped[str]

@@ -81,6 +81,10 @@ class UnknownPersonError(ModelfolioError):
     """No person with this e-mail address is known to the registry."""
 
 
+class InactivePersonError(UnknownPersonError):
+    """The registry knows this person, who may act no longer."""
+
+
 class InvalidPersonError(ModelfolioError):
     """A person cannot be added or changed like this; the text says why."""
 

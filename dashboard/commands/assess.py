@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from dashboard.anchoring import try_to_keep_anchor
 from dashboard.opening import open_registry
 from dashboard.settings import load_settings
 from data_access.assess_portfolio import Workers, assess_portfolio
@@ -113,7 +114,10 @@ def assess(
             f"{plural(run.models, 'model')} assessed, {plural(run.assessments, 'new assessment')}, "
             f"{plural(len(run.failures), 'failure')}."
         )
+        complaint = try_to_keep_anchor(registry, settings)
         if pause is None:
+            if complaint:
+                raise SystemExit(1)
             if run.failures:
                 raise ModelfolioError(
                     f"{len(run.failures)} of {run.models + len(run.failures)} models could not be assessed."

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dashboard.anchoring import anchoring
 from dashboard.opening import open_registry
 from dashboard.settings import load_settings
 from monitoring.errors import SettingsError
@@ -52,4 +53,5 @@ def serve(
     typer.echo(f"modelfolio is at http://{shown}:{port} (stop with Ctrl+C)")
     from dashboard import server  # noqa: PLC0415 - Streamlit takes seconds to import; a wrong port should not
 
-    server.run(address=address, port=port)
+    with anchoring(settings):
+        server.run(address=address, port=port)

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from data_access import audit_trail
 from data_access.audit_guards import POSTGRESQL_GUARDS, SQLITE_GUARDS
 from data_access.registry import Registry
 from data_access.schema import upgrade
-from monitoring.errors import RegistryOutOfDateError, RegistryUnavailableError, SettingsError
+from monitoring.errors import AuditChainError, RegistryOutOfDateError, RegistryUnavailableError, SettingsError
 from tests.registry_contract import KEY, RegistryContract
 
 FIRST_ROW = "SELECT * FROM audit_events WHERE sequence = 1"
@@ -31,6 +32,15 @@ class TestSqliteRegistry(RegistryContract):
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
             assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+    @pytest.mark.parametrize("column", ["at", "actor", "after", "hash", "mac"])
+    def test_a_byte_that_cannot_be_read_is_named(self, office: Registry, column: str) -> None:
+        self.without_guards(office, f"UPDATE audit_events SET \"{column}\" = CAST(x'7bff' AS TEXT) WHERE sequence = 3")
+        with pytest.raises(AuditChainError, match="Audit row 3 was changed after it was written: it cannot be read"):
+            audit_trail.verify(office)
+        self.without_guards(office, f"UPDATE audit_events SET \"{column}\" = x'7b' WHERE sequence = 3")
+        with pytest.raises(AuditChainError, match="Audit row 3 was"):
+            audit_trail.verify(office)
 
     def test_opening_makes_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(RegistryOutOfDateError, match="There is no registry yet"):

@@ -1,12 +1,14 @@
 """`modelfolio people`, `audit`, `decisions` and `db` as somebody types them."""
 
 import sys
+import zipfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from dashboard import cli
+from dashboard.anchoring import anchoring
 from dashboard.opening import open_registry
 from dashboard.settings import load_settings
 from monitoring import decide
@@ -81,13 +83,54 @@ def test_a_mistake_adds_nobody(upgraded: Shell) -> None:
 def test_the_trail_verifies_and_its_head_is_an_anchor(upgraded: Shell) -> None:
     upgraded.types("people", "add", "ada@example.org", "--name", "Ada")
     said = upgraded.types("audit", "verify")
-    assert said.startswith("1 audit rows verified. Head: 1:")
+    assert said.startswith("1 audit row verified. Head: 1:")
     head = said.split()[-1]
     upgraded.types("people", "add", "ben@example.org", "--name", "Ben")
     upgraded.types("audit", "verify", "--anchor", head)
     upgraded.types("audit", "verify", "--anchor", f"1:{'0' * 64}", exit_code=1)
     assert upgraded.error == "modelfolio: Audit row 1 is not the one written down earlier.\n"
     upgraded.types("audit", "verify", "--anchor", "the last one", exit_code=2)
+
+
+def test_heads_are_added_to_a_file_and_compared(upgraded: Shell, tmp_path: Path) -> None:
+    heads, minutes = tmp_path / "heads.txt", tmp_path / "minutes.md"
+    upgraded.types("people", "add", "ada@example.org", "--name", "Ada")
+    line = upgraded.types("audit", "anchor", "--to", str(heads))
+    upgraded.types("audit", "anchor", "--to", str(heads))  # nothing has happened since
+    upgraded.types("people", "add", "ben@example.org", "--name", "Ben")
+    upgraded.types("audit", "anchor", "--to", str(heads))
+    assert heads.read_text().startswith(line)
+    assert heads.read_text().count("\n") == 2
+    minutes.write_text(f"# Minutes\n{line}")
+    said = upgraded.types("audit", "verify", "--anchor", str(heads), "--anchor", str(minutes))
+    assert "All 3 heads written down earlier are in the trail." in said
+    minutes.write_text("# Minutes\n")
+    upgraded.types("audit", "verify", "--anchor", str(minutes), exit_code=1)
+    assert "holds no head" in upgraded.error
+    upgraded.types("audit", "anchor", "--to", str(tmp_path / "no" / "heads.txt"), exit_code=1)
+    assert upgraded.error.count("\n") == 1
+
+
+def test_a_trail_begun_anew_is_noticed_by_every_run_that_writes_its_head(
+    upgraded: Shell, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = tmp_path / "heads.txt"
+    monkeypatch.setenv("MODELFOLIO_ANCHOR_FILE", str(heads))
+    upgraded.types("people", "add", "ada@example.org", "--name", "Ada")
+    upgraded.types("assess")
+    assert heads.read_text().startswith("modelfolio audit head 1 ")
+    with anchoring(load_settings(), pause_seconds=0.01):
+        upgraded.types("people", "add", "ben@example.org", "--name", "Ben")
+    assert "modelfolio audit head 2 " in heads.read_text()
+    for file in home.glob("registry.db*"):
+        file.unlink()
+    upgraded.types("db", "upgrade")
+    upgraded.types("assess", exit_code=1)
+    assert upgraded.error.startswith("modelfolio: Audit row 1 is missing: row 2 was written down on ")
+    with anchoring(load_settings(), pause_seconds=0.01):
+        pass
+    upgraded.types("audit", "verify", exit_code=1)
+    assert heads.read_text().count("\n") == 2
 
 
 def test_another_key_does_not_verify(upgraded: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +145,8 @@ def test_the_trail_is_exported_to_a_file(upgraded: Shell, tmp_path: Path) -> Non
     upgraded.types("people", "add", "ada@example.org", "--name", "Ada")
     upgraded.types("audit", "export", "--format", "json", "--output", str(tmp_path / "trail.json"))
     assert '"subject_id":"ada@example.org"' in (tmp_path / "trail.json").read_text()
+    upgraded.types("audit", "export", "--format", "zip", "--actor", "ada", "--output", str(tmp_path / "trail.zip"))
+    assert zipfile.is_zipfile(tmp_path / "trail.zip")
     assert upgraded.types("audit", "export", "--to", "2000-01-01").count("\n") == 1
 
 
