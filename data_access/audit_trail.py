@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from data_access.audit_guards import missing_guards
 from data_access.decision_check import check_decisions
 from data_access.policy_check import check_policies
+from data_access.standing_check import check_standing_approvals
 from data_access.tables import AuditEventRow, AuditHeadRow
 from monitoring.audit import FIRST_PREVIOUS_HASH, AuditEvent, ChainedEvent, canonical_json, chained, check_link
 from monitoring.errors import AuditChainError
@@ -112,6 +113,7 @@ def verify(registry: Database, *, anchor: tuple[int, str] | None = None) -> Veri
         _check_end(sequence, newest_hash, head=head, anchor=anchor)
         check_decisions(session)
         check_policies(session)
+        check_standing_approvals(session)
     if missing:
         raise AuditChainError(f"The database no longer refuses changes to the trail: {', '.join(missing)} missing.")
     return Verification(rows=sequence, head_sequence=sequence, head_hash=newest_hash)

@@ -24,7 +24,8 @@ def check_decisions(session: Session) -> None:
     states, evidence_hashes = _told_by_the_trail(session)
     rows = session.execute(
         sa.select(
-            DecisionRow.id, DecisionRow.state, DecisionRow.evidence, DecisionRow.frozen_evidence, DecisionRow.measured
+            *(DecisionRow.id, DecisionRow.state, DecisionRow.standing_approval),
+            *(DecisionRow.evidence, DecisionRow.frozen_evidence, DecisionRow.measured),
         ).order_by(DecisionRow.id)
     ).all()
     if lost := sorted(states.keys() - {row.id for row in rows}):
@@ -32,9 +33,13 @@ def check_decisions(session: Session) -> None:
     for row in rows:
         if row.id not in states:
             raise AuditChainError(f"Decision {row.id} is in the registry, and the audit trail does not know it.")
-        if row.state != states[row.id]:
+        if row.state != states[row.id]["state"]:
             raise AuditChainError(
-                f"Decision {row.id} is {row.state} in the registry, and {states[row.id]} in the audit trail."
+                f"Decision {row.id} is {row.state} in the registry, and {states[row.id]['state']} in the audit trail."
+            )
+        if row.standing_approval != states[row.id].get("standing_approval"):
+            raise AuditChainError(
+                f"Decision {row.id} was not made under the standing approval that the registry names."
             )
         kept = {
             Move.PROPOSE: row.evidence,
@@ -46,9 +51,9 @@ def check_decisions(session: Session) -> None:
                 raise AuditChainError(f"The evidence of decision {row.id} is not what it was: {move.value}.")
 
 
-def _told_by_the_trail(session: Session) -> tuple[dict[int, str], dict[tuple[int, Move], str | None]]:
-    """Return the newest state of each decision, and the newest evidence hash of each decision and move."""
-    states: dict[int, str] = {}
+def _told_by_the_trail(session: Session) -> tuple[dict[int, dict[str, Any]], dict[tuple[int, Move], str | None]]:
+    """Return what the newest event of each decision says, and the newest evidence hash of each decision and move."""
+    states: dict[int, dict[str, Any]] = {}
     hashes: dict[tuple[int, Move], str | None] = {}
     events = session.execute(
         sa.select(AuditEventRow.subject_id, AuditEventRow.action, AuditEventRow.after, AuditEventRow.evidence_hash)
@@ -56,7 +61,7 @@ def _told_by_the_trail(session: Session) -> tuple[dict[int, str], dict[tuple[int
         .order_by(AuditEventRow.sequence)
     )
     for subject_id, action, after, evidence_hash in events:
-        told: dict[str, Any] = after or {}
-        states[int(subject_id)] = told["state"]
-        hashes[int(subject_id), Move(action)] = evidence_hash
+        states[int(subject_id)] = after or {}
+        move = Move(action)
+        hashes[int(subject_id), Move.APPROVE if move is Move.APPROVE_BY_STANDING else move] = evidence_hash
     return states, hashes

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import data_access.standing_tables  # noqa: F401 - its tables belong to the metadata
 from data_access.tables import Table
 
 context.configure(
