@@ -14,8 +14,7 @@ from data_access.tables import AssessmentRow, DecisionRow, FindingRow, ModelRow
 from monitoring.assessment import Verdict
 from monitoring.portfolio import ServiceState
 from monitoring.retraining import DAY, settling_until
-from monitoring.standing_rules import Candidate, why_not_start
-from monitoring.wording import percent
+from monitoring.standing_rules import Candidate, lost_words, why_not_start
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -99,7 +98,7 @@ def past(session: Session, envelope: Envelope, *, tier: int, on: date) -> Past:
         runs_of[model_id, month] += 1
         settles[model_id] = settling_until(day + DAY, label_delay_days=delays.get(model_id))
         effect = candidate.measure("effect")
-        lost = "" if effect is None else percent(effect)
+        lost = "" if effect is None else lost_words(effect)
         started.append(PastStart(model_id, known.model.subject.name, day.isoformat(), lost))
     in_service = sum(model.service_state is ServiceState.IN_SERVICE for model in inside.values())
     holds = (

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import sqlalchemy as sa
 
 from data_access import standing_rows
 from data_access.standing_records import RegistryStanding
 from data_access.standing_tables import StandingApprovalRow
-from data_access.tables import DecisionRow
+from data_access.tables import DecisionRow, ModelRow
 from monitoring.authority import known_actor
 from monitoring.lifecycle import Move, State
+from monitoring.standing_approval import strictest
 from monitoring.standing_rules import why_not_now, why_not_start
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from data_access.database import Database
     from monitoring.decision import Decision
     from monitoring.standing_approval import StandingApproval
+    from monitoring.standing_envelope import Envelope
 
 STANDING_COLUMNS = (
     *("number", "state", "envelope", "models", "runs_this_month", "most_runs", "expires_on"),
@@ -83,6 +86,32 @@ def decisions_since(registry: Database, *, since: date, on: date) -> tuple[Decis
         return RegistryStanding(session).decisions(
             DecisionRow.standing_approval.is_not(None), DecisionRow.decided_on >= since, DecisionRow.decided_on <= on
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an envelope that nobody has proposed yet is about: its models by id, their strictest tier, what it would have done."""
+
+    names: dict[str, str]
+    tier: int
+    past: dict[str, Any]
+
+
+def preview(registry: Database, envelope: Envelope, *, on: date) -> Preview:
+    """Return what an envelope would be about; InvalidProposalError or UnknownModelError when it cannot be proposed."""
+    with registry.read() as session:
+        records = RegistryStanding(session)
+        envelope.check(on=on)
+        inside = records.covered(envelope.scope)
+        tier = strictest(inside)
+        names = {model.subject.model_id: model.subject.name for model in inside}
+        return Preview(names, tier, records.past_of(envelope, tier=tier, on=on))
+
+
+def model_names(registry: Database) -> dict[str, str]:
+    """Return the name of every model by its id."""
+    with registry.read() as session:
+        return {row.id: row.name for row in session.execute(sa.select(ModelRow.id, ModelRow.name))}
 
 
 def waiting(registry: Database, *, person: str | None, on: date) -> tuple[StandingApproval, ...]:

@@ -102,9 +102,9 @@ class Guard:
         """The guard as it stands in a sentence."""
         worse = "above" if self.metric in LOWER_IS_BETTER else "below"
         if self.tolerance == 0:
-            return f"{self.metric} not {worse} that of the version it replaces"
+            return f"{self.metric} is not {worse} the old one's"
         how_much = f"{100 * self.tolerance:g}{' %' if self.metric in LOWER_IS_BETTER else ' points'}"
-        return f"{self.metric} at most {how_much} {worse} that of the version it replaces"
+        return f"{self.metric} is at most {how_much} {worse} the old one's"
 
     def is_broken(self, *, before: float, after: float) -> bool:
         """Whether the new version's value is worse than the guard allows."""
@@ -170,11 +170,11 @@ class Envelope:
         """Return the whole envelope in one sentence; ``names`` are those of models by id."""
         lost = f" and at least {percent(self.least_loss)} of the advantage is lost" if self.least_loss else ""
         each = f", {self.most_runs_per_model} of one model" if self.most_runs > 1 else ""
-        guards = " and ".join(guard.words for guard in self.guards)
+        guards = " and its ".join(guard.words for guard in self.guards)
         return (
             f"Retrain {self.scope.words(names)} without a person once the verdict has been Retrain on realised labels for "
-            f"{plural(self.least_days, 'day')}{lost}; at most {plural(self.most_runs, 'run')} a month{each}; with the new version's "
-            f"{guards}; until {self.expires_on.day} {self.expires_on:%b %Y}."
+            f"{plural(self.least_days, 'day')}{lost}; at most {plural(self.most_runs, 'run')} a month{each}; guard: the new "
+            f"version's {guards}; until {self.expires_on.day} {self.expires_on:%b %Y}."
         )
 
     def plain(self) -> dict[str, Any]:

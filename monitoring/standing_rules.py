@@ -16,7 +16,7 @@ from monitoring.portfolio import ServiceState
 from monitoring.portfolio_shift import ShiftKind
 from monitoring.retraining import DAYS_TO_REVIEW
 from monitoring.standing_envelope import SKILL
-from monitoring.wording import day_text, joined, number, percent, plural
+from monitoring.wording import capital, day_text, joined, number, percent, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,6 +70,8 @@ def why_not_now(standing: StandingApproval, on: date) -> str | None:
     """Return why a standing approval permits nothing on a day; nothing when it is active."""
     if standing.state is not State.APPROVED:
         return f"The standing approval is {standing.state.words}."
+    if standing.decided_on is not None and on < standing.decided_on:
+        return f"The standing approval was approved on {day_text(standing.decided_on)}."
     if on > standing.envelope.expires_on:
         return f"The standing approval expired on {day_text(standing.envelope.expires_on)}."
     return None
@@ -154,7 +156,7 @@ def _about_conditions(envelope: Envelope, candidate: Candidate) -> str | None:
         return f"The verdict has stood for {stood}; {envelope.least_days} are needed."
     effect = candidate.measure("effect")
     if envelope.least_loss and (effect is None or effect < envelope.least_loss):
-        lost = "an unknown part" if effect is None else percent(effect)
+        lost = "an unknown part" if effect is None else lost_words(effect)
         return f"It has lost {lost} of its advantage; {percent(envelope.least_loss)} is needed."
     for guard in envelope.guards:
         is_measured = guard.metric == SKILL or (
@@ -177,13 +179,22 @@ def why_start(standing: StandingApproval, candidate: Candidate, *, runs_this_mon
     """Return why a retraining starts, as its record keeps it: what holds, with the numbers, and which run of the month it is."""
     envelope, effect = standing.envelope, candidate.measure("effect")
     labels = candidate.measure("labels_28")
-    lost = "" if effect is None else f", {percent(effect)} of the advantage lost"
+    lost = "" if effect is None else f", {lost_words(effect)} of the advantage lost"
     needed = f" (at least {percent(envelope.least_loss)})" if lost and envelope.least_loss else ""
     on_labels = f" ({number(int(labels))} of the last 28 days)" if labels else ""
     return (
-        f"Standing approval {standing.id}: verdict Retrain on realised labels{on_labels} for {plural(candidate.days_in_verdict, 'day')} (at least {envelope.least_days}){lost}{needed}; no "
+        f"{capital(standing.named)}: verdict Retrain on realised labels{on_labels} for {plural(candidate.days_in_verdict, 'day')} (at least {envelope.least_days}){lost}{needed}; no "
         f"data-quality finding, no feed shift and no decision open; run {runs_this_month + 1} of {envelope.most_runs} this month."
     )
+
+
+def lost_words(effect: float) -> str:
+    """Return a share of the advantage as it stands in a sentence; more than all of it is all of it.
+
+    >>> lost_words(0.31), lost_words(7.2)
+    ('31 %', 'all')
+    """
+    return percent(effect) if effect < 1 else "all"
 
 
 # What ends it

@@ -22,6 +22,7 @@ COLUMNS = [
     "proposed_on",
     "due_on",
     "decided_by",
+    "standing_approval",
     "decided_on",
 ]
 

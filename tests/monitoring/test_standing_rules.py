@@ -212,8 +212,8 @@ def test_an_envelope_that_is_not_bounded_is_refused(different: dict[str, Any], s
 def test_an_envelope_is_one_sentence_and_plain_json_and_back() -> None:
     assert ENVELOPE.sentence({"m": "Model m"}) == (
         "Retrain Model m without a person once the verdict has been Retrain on realised labels for 3 days and at least 15 % of the "
-        "advantage is lost; at most 2 runs a month, 1 of one model; with the new version's skill at most 2 points below that of the "
-        "version it replaces; until 31 May 2026."
+        "advantage is lost; at most 2 runs a month, 1 of one model; guard: the new version's skill is at most 2 points below the "
+        "old one's; until 31 May 2026."
     )
     assert Envelope.of(ENVELOPE.plain()) == ENVELOPE
 
