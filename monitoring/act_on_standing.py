@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from monitoring.authority import machine
 from monitoring.decision import Decision
-from monitoring.errors import ModelfolioError
+from monitoring.errors import OpenDecisionExistsError, StaleDecisionError
 from monitoring.evidence import Evidence
 from monitoring.lifecycle import Action, Capacity
 from monitoring.standing_rules import guard_failure, why_not_now, why_not_start, why_start
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date, datetime
 
+    from monitoring.audit import AuditEvent
     from monitoring.standing_approval import StandingApproval
     from monitoring.standing_ports import StandingRecords, StandingRegistry
 
@@ -29,31 +31,35 @@ def act_on_standing(registry: StandingRegistry, *, on: date, now: datetime) -> t
     transaction of its own, in which everything is looked at again.
     """
     with registry.looking_at_standing() as records:
-        if not records.approved_standings():
-            return ()
-    with registry.deciding_standing() as records:
-        _end_what_is_over(records, on=on, now=now)
+        is_over = any(_ended(records, each, on=on, now=now) for each in records.approved_standings())
+    if is_over:
+        with registry.deciding_standing() as records:
+            for standing in records.approved_standings():
+                if (end := _ended(records, standing, on=on, now=now)) is not None:
+                    records.store_standing(*end, before=standing)
     with registry.looking_at_standing() as records:
-        if records.newest_day() != on:
-            return ()
-        wanted = [
-            (standing.id, candidate.model.subject.model_id)
-            for standing in records.approved_standings()
-            for candidate in records.candidates(standing, on=on)
-        ]
+        wanted = list(_permitted(records, on=on)) if records.newest_day() == on else []
     started = (_started(registry, number, model_id, on=on, now=now) for number, model_id in wanted)
     return tuple(decision for decision in started if decision is not None)
 
 
-def _end_what_is_over(records: StandingRecords, *, on: date, now: datetime) -> None:
+def _permitted(records: StandingRecords, *, on: date) -> Iterator[tuple[int, str]]:
+    """Give each standing approval with a model that it would retrain now; the runs that the first ones take are not counted yet."""
     for standing in records.approved_standings():
-        if not standing.is_active(on):
-            moved, event = standing.expire(on=on, now=now)
-        elif (because := _broken_guard(records, standing, on=on)) is not None:
-            moved, event = standing.suspend_itself(because, on=on, now=now)
-        else:
-            continue
-        records.store_standing(moved, event, before=standing)
+        runs = records.runs_in_month(standing, on=on)
+        for candidate in records.candidates(standing, on=on):
+            if why_not_start(standing.envelope, candidate, tier=standing.tier, runs_this_month=runs, on=on) is None:
+                yield standing.id, candidate.model.subject.model_id
+
+
+def _ended(
+    records: StandingRecords, standing: StandingApproval, *, on: date, now: datetime
+) -> tuple[StandingApproval, AuditEvent] | None:
+    """Return a standing approval that is over or has failed with the event that ends it; nothing while it goes on."""
+    if on > standing.envelope.expires_on:
+        return standing.expire(on=on, now=now)
+    because = _broken_guard(records, standing, on=on)
+    return standing.suspend_itself(because, on=on, now=now) if because is not None else None
 
 
 def _broken_guard(records: StandingRecords, standing: StandingApproval, *, on: date) -> str | None:
@@ -69,7 +75,7 @@ def _started(registry: StandingRegistry, number: int, model_id: str, *, on: date
     try:
         with registry.deciding_standing() as records:
             return start(records, records.standing(number), model_id, on=on, now=now)
-    except ModelfolioError:
+    except (OpenDecisionExistsError, StaleDecisionError):
         return None
 
 

@@ -474,6 +474,8 @@ class StandingContract:
             stopped = stop(office, number, by=by)
             assert (stopped.state, stopped.ended_by, stopped.ended_because) == (State.STOPPED, by, "Something is off.")
         assert act(office) == ()
+        with office.deciding_standing() as records:
+            assert acting.start(records, records.standing(1), "m", on=DAY, now=NOW) is None
         with pytest.raises(ForbiddenMoveError):
             stop(office, 1, by=BEN)
         with pytest.raises(StaleDecisionError):

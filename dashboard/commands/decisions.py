@@ -22,8 +22,8 @@ COLUMNS = [
     "proposed_on",
     "due_on",
     "decided_by",
-    "standing_approval",
     "decided_on",
+    "standing_approval",
 ]
 
 

@@ -17,8 +17,9 @@ from monitoring.lifecycle import Action, Capacity, Move, State
 from monitoring.outcome import Judgement, Review
 from monitoring.people import Actor
 from monitoring.portfolio import ServiceState
+from monitoring.standing_approval import StandingApproval
 from monitoring.standing_envelope import CoveredModel, Envelope, Guard, Scope, ScopeKind
-from monitoring.standing_rules import Candidate, Measured, failure_of, guard_failure, why_not_start
+from monitoring.standing_rules import Candidate, Measured, failure_of, guard_failure, why_not_now, why_not_start
 
 DAY = date(2026, 3, 2)
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -161,6 +162,20 @@ def test_never_more_often_than_approved() -> None:
     assert refusal(runs=1) is None
     assert refusal(runs=2) == "2 of 2 runs this month used."
     assert refusal(replace(READY, runs_this_month=1)) == "1 of 1 run of this model this month used."
+
+
+def approved(**different: Any) -> StandingApproval:
+    known = StandingApproval(1, ENVELOPE, State.APPROVED, 2, "Because.", "a", DAY, NOW, decided_on=DAY)
+    return replace(known, **different)
+
+
+def test_never_under_one_that_is_not_approved_not_yet_or_not_any_more() -> None:
+    assert why_not_now(approved(), DAY) is None
+    for state in set(State) - {State.APPROVED}:
+        assert why_not_now(approved(state=state), DAY) == f"The standing approval is {state.words}."
+    assert why_not_now(approved(), DAY - ONE) == "The standing approval was approved on 2 Mar."
+    assert why_not_now(approved(), ENVELOPE.expires_on) is None
+    assert why_not_now(approved(), ENVELOPE.expires_on + ONE) == "The standing approval expired on 31 May."
 
 
 @pytest.mark.parametrize(
