@@ -154,6 +154,8 @@ def detail(each: Listed, review: StandingReview) -> None:
             ended = f"{STATES[standing.state]} on {short_date(standing.ended_on)}"
             by_person = f" {who}" if standing.state is State.STOPPED else ""
             st.markdown(f":red[▲ {ended}{by_person}: {escape_markdown(standing.ended_because, longest=320)}]")
+        if each.lapsed:
+            st.markdown(f":orange[◆ It starts nothing: {escape_markdown(each.lapsed)}]")
         st.markdown(escape_markdown(standing.envelope.sentence(each.names), longest=900))
         left, right = st.columns([1, 1.35], gap="medium")
         with left:

@@ -42,12 +42,16 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A standing approval as a page lists it: the month's runs, the models held back today, everything decided under it."""
+    """A standing approval as a page lists it: the month's runs, the models held back today, everything decided under it.
+
+    ``lapsed`` says that those who approved it could not do so today: then it starts nothing.
+    """
 
     standing: StandingApproval
     runs_this_month: int
     held: tuple[Held, ...]
     decisions: tuple[Decision, ...]
+    lapsed: str | None = None
 
     @property
     def names(self) -> dict[str, str]:
@@ -66,13 +70,16 @@ def listed(registry: Database, *, on: date) -> tuple[Listed, ...]:
 def _listed(records: RegistryStanding, standing: StandingApproval, *, on: date) -> Listed:
     runs = records.runs_in_month(standing, on=on)
     held = []
+    lapsed = standing.lapsed(records.everyone()) if standing.state is State.APPROVED else None
     if why_not_now(standing, on) is None:
         for candidate in records.candidates(standing, on=on):
-            because = why_not_start(standing.envelope, candidate, tier=standing.tier, runs_this_month=runs, on=on)
+            because = lapsed or why_not_start(
+                standing.envelope, candidate, tier=standing.tier, runs_this_month=runs, on=on
+            )
             subject = candidate.model.subject
             held.append(Held(subject.model_id, subject.name, because or "It starts with the next run of assess."))
     decisions = records.decisions(DecisionRow.standing_approval == standing.id, DecisionRow.decided_on <= on)
-    return Listed(standing, runs, tuple(held), decisions)
+    return Listed(standing, runs, tuple(held), decisions, lapsed)
 
 
 def decisions_since(registry: Database, *, since: date, on: date) -> tuple[Decision, ...]:

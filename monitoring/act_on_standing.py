@@ -46,6 +46,8 @@ def act_on_standing(registry: StandingRegistry, *, on: date, now: datetime) -> t
 def _permitted(records: StandingRecords, *, on: date) -> Iterator[tuple[int, str]]:
     """Give each standing approval with a model that it would retrain now; the runs that the first ones take are not counted yet."""
     for standing in records.approved_standings():
+        if standing.lapsed(records.everyone()) is not None:
+            continue
         runs = records.runs_in_month(standing, on=on)
         for candidate in records.candidates(standing, on=on):
             if why_not_start(standing.envelope, candidate, tier=standing.tier, runs_this_month=runs, on=on) is None:
@@ -88,6 +90,8 @@ def start(
     """
     model = next((each for each in standing.covered if each.subject.model_id == model_id), None)
     if model is None or records.newest_day() != on or why_not_now(standing, on) is not None:
+        return None
+    if standing.lapsed(records.everyone()) is not None:
         return None
     candidate, runs = records.candidate(model, on=on), records.runs_in_month(standing, on=on)
     if why_not_start(standing.envelope, candidate, tier=standing.tier, runs_this_month=runs, on=on) is not None:

@@ -13,11 +13,13 @@ from monitoring.evidence import Evidence
 from monitoring.lifecycle import AllowedMove, Capacity, Move, State, allowed_standing_move
 from monitoring.people import Role
 from monitoring.proposal import Proposal, answered, checked_reason, role_words
-from monitoring.quorum import Approval, quorum
+from monitoring.quorum import Approval, quorum, seats_filled
 from monitoring.standing_envelope import CoveredModel, Envelope, ScopeKind
 from monitoring.wording import capital
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from monitoring.people import Actor
 
 STRICTEST_TIER = 1
@@ -113,6 +115,18 @@ class StandingApproval(Proposal):
     def is_active(self, on: date) -> bool:
         """Whether it permits anything on this day."""
         return self.state is State.APPROVED and on <= self.envelope.expires_on
+
+    def lapsed(self, people: Iterable[Actor]) -> str | None:
+        """Return why nobody answers for it any more; nothing while those who approved it could approve it today.
+
+        Args:
+            people: everybody the registry knows, with the roles they hold now.
+        """
+        seats = quorum(self.tier)
+        held = {person.email: self.approving_roles(person) for person in people if person.email in self.approvers}
+        if seats_filled(seats, held) == len(seats):
+            return None
+        return f"Whoever approved it no longer holds the role for {self.within}."
 
     def allowed(self, move: Move) -> AllowedMove:
         """Return the row of the table of moves; ForbiddenMoveError when there is none."""

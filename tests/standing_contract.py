@@ -391,6 +391,16 @@ class StandingContract:
         stand_in_the_way(office, "team", "m")
         assert (act(office), held(office)) == ((), {})
 
+    def test_it_never_acts_once_those_who_approved_it_could_not_any_more(self, office: Registry) -> None:
+        active(office)
+        people.revoke(office, email=CLEO, role=Role.APPROVER, by=COMMAND_LINE, now=NOW)
+        assert act(office) == ()
+        with office.deciding_standing() as records:
+            assert acting.start(records, records.standing(1), "m", on=DAY, now=NOW) is None
+        assert held(office) == {"m": "Whoever approved it no longer holds the role for all of these models."}
+        people.grant(office, email=CLEO, role=Role.APPROVER, by=COMMAND_LINE, now=NOW)
+        assert len(act(office)) == 1
+
     def test_it_never_acts_beside_an_open_decision_of_people(self, office: Registry) -> None:
         active(office)
         waiting = propose(office)
