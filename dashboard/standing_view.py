@@ -150,12 +150,9 @@ def detail(each: Listed, review: StandingReview) -> None:
     with st.container(border=True, gap="xsmall"):
         st.subheader(f"Standing approval {standing.id}: {state_words(each).lower()}", anchor=False)
         if standing.ended_because:
-            who = f"by {escape_markdown(session.person_name(standing.ended_by or ''))}" if standing.ended_by else ""
-            ended = f"{STATES[standing.state]} on {short_date(standing.ended_on)}"
-            by_person = f" {who}" if standing.state is State.STOPPED else ""
-            st.markdown(f":red[▲ {ended}{by_person}: {escape_markdown(standing.ended_because, longest=320)}]")
+            st.markdown(ending(each))
         if each.lapsed:
-            st.markdown(f":orange[◆ It starts nothing: {escape_markdown(each.lapsed)}]")
+            st.markdown(f":orange[It starts nothing: {escape_markdown(each.lapsed)}]")
         st.markdown(escape_markdown(standing.envelope.sentence(each.names), longest=900))
         left, right = st.columns([1, 1.35], gap="medium")
         with left:
@@ -170,6 +167,16 @@ def detail(each: Listed, review: StandingReview) -> None:
                 if standing.past:
                     with st.expander("What it would have done before it was approved"):
                         past(standing.past, "As the approver saw it")
+
+
+def ending(each: Listed) -> str:
+    """Return as markdown how it ended; only what went wrong is coloured."""
+    standing = each.standing
+    by = standing.ended_by if standing.state is State.STOPPED else None
+    who = f" by {escape_markdown(session.person_name(by))}" if by else ""
+    because = escape_markdown(standing.ended_because, longest=320)
+    said = f"{STATES[standing.state]} on {short_date(standing.ended_on)}{who}: {because}"
+    return f":red[{said}]" if standing.state is State.SUSPENDED else said
 
 
 def people(each: Listed) -> None:

@@ -132,6 +132,6 @@ def test_model_is_retrained_without_a_person_under_what_people_have_approved(
     assert eventually(page, lambda: ",standing approval 2 by emmy@example.org," in succeed(home, "decisions", "list"))
     visit(page, f"{address}/retraining")
     expect(page.get_by_text("approved by standing approval 2 by Emmy Sato")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("LGA: air time, linear").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="LGA: air time, linear")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("link", name="Open the standing approval").click()
     expect(page.get_by_text("1 of 2 runs this month used")).to_be_visible(timeout=PATIENCE)
