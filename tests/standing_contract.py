@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from data_access import audit_trail, decision_queries, people, standing_queries
 from data_access.registry import Registry
-from data_access.schema import upgrade
 from data_access.standing_tables import StandingApprovalRow, StandingRunRow
 from data_access.tables import (
     AssessmentRow,
@@ -47,6 +46,7 @@ from monitoring.outcome import Judgement
 from monitoring.people import COMMAND_LINE, Role
 from monitoring.retraining import Report, TrainingReport
 from monitoring.standing_envelope import Envelope, Guard, Scope, ScopeKind
+from tests.fresh import fresh_registry
 from tests.registry_contract import (
     ADA,
     BEN,
@@ -194,7 +194,7 @@ class StandingContract:
     @pytest.fixture
     def office(self, address: str) -> Iterator[Registry]:
         """A registry with people and the model ``m`` of tier 2 that Ada owns, to be retrained on realised labels."""
-        upgrade(address)
+        fresh_registry(address)
         registry = Registry.open(address, audit_key=KEY)
         add_everybody(registry)
         for email in (AUDREY, TEAMLEAD):
