@@ -230,7 +230,7 @@ class Decision(Proposal):
 
         Args:
             named: the standing approval and who approved it, as it stands on every page: "standing approval 3 by ada@example.org".
-            comment: why its conditions hold.
+            comment: why its conditions hold, for the record; the proposal's reason says it to whoever reads the answers.
             evidence: the assessment that they hold on.
             on: the product's day.
             now: the machine's time.
@@ -244,7 +244,7 @@ class Decision(Proposal):
             Move.APPROVE,
             actor=Actor(named, named),
             roles=frozenset(),
-            comment=comment,
+            comment="",
             evidence_hash=evidence.hash,
             on=on,
             now=now,
