@@ -54,6 +54,7 @@ def frame() -> None:
 def pages() -> dict[str, list[st.Page]]:
     """Return the menu; the model page is reached from a model, not from the menu."""
     waiting, policies = session.waiting_count(), session.waiting_policies()
+    standing = len(session.waiting_standing())
     return {
         "": [
             st.Page(VIEWS / "portfolio.py", title="Portfolio", url_path="portfolio", default=True),
@@ -61,7 +62,11 @@ def pages() -> dict[str, list[st.Page]]:
             st.Page(
                 VIEWS / "approvals.py", title=f"Approvals ({waiting})" if waiting else "Approvals", url_path="approvals"
             ),
-            st.Page(VIEWS / "retraining.py", title="Retraining", url_path="retraining"),
+            st.Page(
+                VIEWS / "retraining.py",
+                title=f"Retraining ({standing})" if standing else "Retraining",
+                url_path="retraining",
+            ),
             *(
                 [st.Page(MODEL_PAGE, title="Model", url_path="model", visibility="hidden")]
                 if MODEL_PAGE.exists()

@@ -23,15 +23,20 @@ from data_access import (
     portfolio_queries,
     retraining_queries,
     shift_queries,
+    standing_queries,
 )
 from data_access.demo_clock import demo_clock
 from data_access.policy_records import policy_history
+from monitoring import decide_standing
 from monitoring.errors import InactivePersonError, UnknownPersonError
+from monitoring.lifecycle import Capacity
 from monitoring.people import Actor, Role
 
 if TYPE_CHECKING:
     from data_access.registry import Registry
     from data_access.retraining_queries import Retraining
+    from data_access.standing_queries import Listed
+    from monitoring.decide_standing import StandingReview
     from monitoring.decision import Decision
     from monitoring.policy_version import PolicyVersion
     from monitoring.portfolio_shift import Shift
@@ -231,8 +236,14 @@ def _names(key: tuple[str, int], _registry: Registry) -> dict[str, str]:
 
 
 def person_name(email: str) -> str:
-    """Return a person's name; the address of somebody who is not known, and a policy's name, stay as they are."""
-    return _names(key(), registry()).get(email) or email
+    """Return a person's name; the address of somebody who is not known, and a policy's name, stay as they are.
+
+    In the name of a standing approval, "standing approval 3 by ada@example.org", those who approved it are named.
+    """
+    known = _names(key(), registry())
+    if email not in known and email.startswith(Capacity.STANDING_APPROVAL.value):
+        return " ".join(known.get(word, word) for word in email.split(" "))
+    return known.get(email) or email
 
 
 def may_export_audit() -> bool:
@@ -312,6 +323,41 @@ def _retrainings(key: tuple[str, int], _registry: Registry, *, day: date) -> tup
 def retrainings() -> tuple[Retraining, ...]:
     """Return the retrainings that were approved by today, the newest first."""
     return _retrainings(key(), registry(), day=today())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _standing_approvals(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Listed, ...]:
+    del key
+    return standing_queries.listed(_registry, on=day)
+
+
+def standing_approvals() -> tuple[Listed, ...]:
+    """Return the standing approvals proposed by today, newest first, each with what it does and holds back today."""
+    return _standing_approvals(key(), registry(), day=today())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
+def _standing_review(
+    key: tuple[str, int], _registry: Registry, *, number: int, person: str | None, day: date
+) -> StandingReview:
+    del key
+    return decide_standing.review_standing(_registry, number, by=person, on=day)
+
+
+def standing_review(number: int) -> StandingReview:
+    """Return what the acting person must see before answering a standing approval."""
+    return _standing_review(key(), registry(), number=number, person=actor_email(), day=today())
+
+
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
+def _waiting_standing(key: tuple[str, int], _registry: Registry, *, person: str | None, day: date) -> tuple[int, ...]:
+    del key
+    return tuple(each.id for each in standing_queries.waiting(_registry, person=person, on=day))
+
+
+def waiting_standing() -> tuple[int, ...]:
+    """Return the numbers of the proposed standing approvals that wait for the acting person."""
+    return _waiting_standing(key(), registry(), person=actor_email(), day=today())
 
 
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=100, show_spinner=False)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 ROW_HEIGHT = 32
 HEADER_HEIGHT = 32
 GENERATION = "table_generation"
+NUMBERED = {"policy": "policy version ", "standing approval": "standing approval "}
+"""What an audit event is about where the number alone would say nothing."""
 MODEL_PAGE = Path(__file__).parent / "views" / "model.py"
 SHIFTS_PAGE = Path(__file__).parent / "views" / "shifts.py"
 
@@ -98,7 +100,7 @@ def audit_table(events: pd.DataFrame) -> pd.DataFrame:
             "Role": [words(role) for role in events["role"]],
             "What": [words(action) for action in events["action"]],
             "About": events["model_id"].fillna(
-                events["subject_id"].where(events["subject_kind"] != "policy", "policy version " + events["subject_id"])
+                events["subject_kind"].map(NUMBERED).fillna("") + events["subject_id"].astype(str)
             ),
             "Why": events["reason"].fillna(""),
         }

@@ -1,4 +1,4 @@
-"""One person's answer to a proposal as a row: of a decision or of a version of the policy."""
+"""One person's answer to a proposal as a row: of a decision, a version of the policy or a standing approval."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from monitoring.proposal import role_words
 from monitoring.quorum import Approval
 
 if TYPE_CHECKING:
+    from data_access.standing_tables import StandingAnswerRow
     from data_access.tables import ApprovalRow, PolicyAnswerRow
 
 
-def answer_of(row: ApprovalRow | PolicyAnswerRow, *, evidence_hash: str | None) -> Approval:
+def answer_of(row: ApprovalRow | PolicyAnswerRow | StandingAnswerRow, *, evidence_hash: str | None) -> Approval:
     """Return the answer of a row; what it rested on has a column of its own in each table."""
     return Approval(
         person=row.person,
@@ -27,7 +28,7 @@ def answer_of(row: ApprovalRow | PolicyAnswerRow, *, evidence_hash: str | None) 
 
 
 def answer_columns(answer: Approval) -> dict[str, Any]:
-    """Return the columns that both tables have, without what the answer rested on."""
+    """Return the columns that all of these tables have, without what the answer rested on."""
     return {
         "person": answer.person,
         "role": role_words(answer.roles),

@@ -17,6 +17,7 @@ from data_access.assessment_store import RegistryAssessments
 from data_access.demo_clock import demo_clock
 from data_access.tables import AssessRunRow
 from monitoring import follow_up
+from monitoring.act_on_standing import act_on_standing
 from monitoring.errors import UnknownModelError
 from monitoring.portfolio import ServiceState
 
@@ -71,7 +72,9 @@ def assess_portfolio(
     report: Callable[[int, int, str], None] | None = None,
     workers: Workers = DEFAULT_WORKERS,
 ) -> AssessRun:
-    """Assess all models with a log, or ``only`` one, watch retired ones, let acceptances expire, and leave one audit event.
+    """Assess all models with a log, or ``only`` one, and leave one audit event.
+
+    With it retired models are watched, acceptances expire, and standing approvals act.
 
     A day is judged once it is complete in the zone of every model: a portfolio shift needs them all. Whoever asks for the
     same at the same time shares the work, and gets the same answer.
@@ -110,6 +113,9 @@ def assess_portfolio(
         work.close()
     _watch_retired(registry, models, connections=connections, last=run.asked.last, now=now, settle_hours=settle_hours)
     _close(registry, board, run)
+    if first is None and only is None and asked.last == complete:
+        # The verdicts of the newest complete day of the whole portfolio: a replay, a backfill or one model start no retraining.
+        act_on_standing(registry, on=_day_brought_about(registry, run), now=datetime.now(UTC))
     return _told(registry, run)
 
 
@@ -190,9 +196,7 @@ def _close(registry: Registry, board: JobBoard, run: Run) -> None:
     with registry.read() as session:
         models, _, _ = board.outcome(session, run)
     RegistryAssessments(registry).clear_failures(models)
-    clock = demo_clock(registry)
-    # Before the demo's clock, the days it has not reached yet bring nothing about.
-    follow_up.whatever_is_due(registry, on=min(run.asked.last, clock[0]) if clock else run.asked.last, now=run.started)
+    follow_up.whatever_is_due(registry, on=_day_brought_about(registry, run), now=run.started)
     with registry.write() as session:
         if not board.close(session, run):
             return
@@ -217,6 +221,12 @@ def _close(registry: Registry, board: JobBoard, run: Run) -> None:
             subject_id="portfolio",
             after=after,
         )
+
+
+def _day_brought_about(registry: Registry, run: Run) -> date:
+    """Return the day that brings something about; the days that the demo's clock has not reached yet bring nothing about."""
+    clock = demo_clock(registry)
+    return min(run.asked.last, clock[0]) if clock else run.asked.last
 
 
 def _told(registry: Registry, run: Run) -> AssessRun:

@@ -12,6 +12,7 @@ from data_access.audit_guards import missing_guards
 from data_access.audit_links import links
 from data_access.decision_check import check_decisions
 from data_access.policy_check import check_policies
+from data_access.standing_check import check_standing_approvals
 from data_access.tables import AuditEventRow, AuditHeadRow
 from monitoring.anchor import Anchor, Anchors
 from monitoring.audit import EVENT_FIELDS, FIRST_PREVIOUS_HASH, AuditEvent, chained, check_link
@@ -111,6 +112,7 @@ def verify(registry: Database, *, anchors: Iterable[Anchor] = ()) -> Verificatio
             raise AuditChainError(f"The database no longer refuses changes to the trail: {', '.join(missing)} missing.")
         check_decisions(session)
         check_policies(session)
+        check_standing_approvals(session)
     return Verification(rows=sequence, head_sequence=sequence, head_hash=newest_hash, anchors=expected.met)
 
 

@@ -24,12 +24,8 @@ def check_decisions(session: Session) -> None:
     told, evidence_hashes = _told_by_the_trail(session)
     rows = session.execute(
         sa.select(
-            DecisionRow.id,
-            DecisionRow.state,
-            DecisionRow.plan,
-            DecisionRow.evidence,
-            DecisionRow.frozen_evidence,
-            DecisionRow.measured,
+            *(DecisionRow.id, DecisionRow.state, DecisionRow.plan, DecisionRow.standing_approval),
+            *(DecisionRow.evidence, DecisionRow.frozen_evidence, DecisionRow.measured),
         ).order_by(DecisionRow.id)
     ).all()
     if lost := sorted(told.keys() - {row.id for row in rows}):
@@ -40,6 +36,10 @@ def check_decisions(session: Session) -> None:
         if row.state != told[row.id]["state"]:
             raise AuditChainError(
                 f"Decision {row.id} is {row.state} in the registry, and {told[row.id]['state']} in the audit trail."
+            )
+        if row.standing_approval != told[row.id].get("standing_approval"):
+            raise AuditChainError(
+                f"Decision {row.id} was not made under the standing approval that the registry names."
             )
         if row.plan != told[row.id].get("plan"):
             raise AuditChainError(f"The retirement plan of decision {row.id} is not what the audit trail says.")
@@ -64,5 +64,6 @@ def _told_by_the_trail(session: Session) -> tuple[dict[int, dict[str, Any]], dic
     )
     for subject_id, action, after, evidence_hash in events:
         told[int(subject_id)] = after or {}
-        hashes[int(subject_id), Move(action)] = evidence_hash
+        move = Move(action)
+        hashes[int(subject_id), Move.APPROVE if move is Move.APPROVE_BY_STANDING else move] = evidence_hash
     return told, hashes

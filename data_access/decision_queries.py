@@ -38,6 +38,7 @@ DECISION_COLUMNS = (
     "sentence",
     "decided_by",
     "decided_on",
+    "standing_approval",
 )
 WAITING_COLUMNS = (*DECISION_COLUMNS, "is_mine", "is_own", "waiting_for")
 OPEN_COLUMNS = ("model_id", "decision_id", "action", "state", "due_on")
@@ -123,12 +124,13 @@ def all_decisions(registry: Database, *, on: date, state: State | None = None) -
 
     ``decision_id`` (int), ``model_id``, ``model``, ``team``, ``owner`` (str), ``tier`` (int, at the proposal), ``action``, ``state``,
     ``reason``, ``proposed_by`` (str), ``proposed_on``, ``due_on`` (date), ``is_overdue`` (bool), ``approvals`` (int), ``verdict``,
-    ``sentence`` (str, at the proposal), ``decided_by`` (str), ``decided_on`` (date); the last two missing while it is proposed.
+    ``sentence`` (str, at the proposal), ``decided_by`` (str), ``decided_on`` (date), missing while it is proposed, ``standing_approval`` (Int64, its number; missing for
+    decisions of people).
     """
     chosen = [] if state is None else [DecisionRow.state == state.value]
     with registry.read() as session:
         rows = [_row(decision, on=on) for decision in _as_of(RegistryDecisions(session), on, *chosen)]
-    return pd.DataFrame(rows, columns=list(DECISION_COLUMNS))
+    return pd.DataFrame(rows, columns=list(DECISION_COLUMNS)).astype({"standing_approval": "Int64"})
 
 
 def _as_of(records: RegistryDecisions, on: date, *conditions: sa.ColumnElement[bool]) -> tuple[Decision, ...]:
@@ -160,4 +162,5 @@ def _row(decision: Decision, *, on: date) -> dict[str, object]:
         "sentence": decision.evidence.get("sentence"),
         "decided_by": decision.decided_by,
         "decided_on": decision.decided_on,
+        "standing_approval": decision.standing_approval,
     }

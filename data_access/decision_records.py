@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from data_access import audit_trail, people
+from data_access import audit_trail, people, standing_rows
 from data_access.after_approval import AfterApproval, carry_through
 from data_access.answer_rows import answer_columns, answer_of
 from data_access.tables import ApprovalRow, AssessmentRow, DecisionRow, FindingRow, ModelRow
@@ -127,6 +127,7 @@ class RegistryDecisions(AfterApproval):
                 evidence=proposal.evidence,
                 state_on=proposal.state_on,
                 state_at=proposal.state_at,
+                standing_approval=proposal.standing_approval,
             )
             self.session.add(row)
             self.session.flush()
@@ -161,6 +162,7 @@ class RegistryDecisions(AfterApproval):
         self.session.flush()
         carry_through(self.session, moved, event, before=before)
         audit_trail.append_event(self.session, event)
+        standing_rows.suspend_after(self.session, moved, event)
 
     def _refuse_second_open(self, proposal: Decision) -> None:
         """Say which decision is open already; the unique index behind this holds for everybody else."""
@@ -213,6 +215,7 @@ def _decision(row: DecisionRow, model: ModelRow, answers: list[Approval]) -> Dec
         settles_on=row.settles_on,
         review=_review(row),
         measured=row.measured,
+        standing_approval=row.standing_approval,
     )
 
 

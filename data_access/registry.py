@@ -11,6 +11,7 @@ from data_access.database import Database
 from data_access.decision_records import RegistryDecisions
 from data_access.engine import reading_engine, registry_url, sqlite_file, unavailable, writing_engine
 from data_access.policy_records import RegistryPolicies
+from data_access.standing_records import RegistryStanding
 from data_access.tables import AuditHeadRow
 from monitoring.errors import RegistryOutOfDateError
 
@@ -79,6 +80,19 @@ class Registry(Database):
         """Give the versions of the policy for reading only."""
         with self.read() as session:
             yield RegistryPolicies(session)
+
+    @contextmanager
+    def deciding_standing(self) -> Iterator[RegistryStanding]:
+        """Give the standing approvals beside the decisions inside one writing transaction, one at a time as in ``deciding``."""
+        with self.write() as session:
+            session.execute(sa.select(AuditHeadRow.id).with_for_update())
+            yield RegistryStanding(session)
+
+    @contextmanager
+    def looking_at_standing(self) -> Iterator[RegistryStanding]:
+        """Give the standing approvals for reading only."""
+        with self.read() as session:
+            yield RegistryStanding(session)
 
     def _refuse_other_schema(self) -> None:
         with self.engine.connect() as connection:

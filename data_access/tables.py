@@ -411,6 +411,7 @@ class DecisionRow(Table):
     outcome_on: Mapped[date | None]
     outcome_confirmed_by: Mapped[str | None]
     measured: Mapped[dict[str, Any] | None]
+    standing_approval: Mapped[int | None]
     __table_args__ = (
         sa.Index(
             "uq_decisions_open",

@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from monitoring.audit import AuditEvent
-from monitoring.authority import Subject, capacity_for
+from monitoring.authority import Subject, capacity_for, machine
 from monitoring.errors import ForbiddenMoveError, IncompleteRetirementError, InvalidProposalError
 from monitoring.lifecycle import LIFECYCLE, MACHINES, Action, AllowedMove, Capacity, Move, State, allowed_move
+from monitoring.people import Actor
 from monitoring.proposal import Proposal, answered, checked_reason, role_words
 from monitoring.quorum import Approval, quorum
 from monitoring.retirement import RetirementPlan
@@ -18,7 +19,7 @@ from monitoring.wording import joined
 if TYPE_CHECKING:
     from monitoring.evidence import Evidence
     from monitoring.outcome import Review
-    from monitoring.people import Actor, Role
+    from monitoring.people import Role
 
 DAYS_TO_ANSWER = {1: 7, 2: 14, 3: 30}
 LONGEST_ACCEPTANCE_DAYS = 365
@@ -33,7 +34,8 @@ class Decision(Proposal):
     fingerprint. Days are the product's days, times the machine's. ``tier`` is the model's at the proposal; ``subject`` is as
     the registry knows it now. ``decided_by`` is who approved (last), rejected or withdrew. ``state_on`` and ``state_at`` say since when
     it is in its state. What follows an approval: who repairs the data, when a model retires, which version a retraining gave,
-    when labels enough will have come to judge it, how people judged it and the numbers they judged by.
+    when labels enough will have come to judge it, how people judged it and the numbers they judged by. ``standing_approval`` is the
+    number of the standing approval under which the policy proposed it.
     """
 
     nothing_twice = "Nothing was sent twice."
@@ -66,6 +68,7 @@ class Decision(Proposal):
     settles_on: date | None = None
     review: Review | None = None
     measured: dict[str, Any] | None = None
+    standing_approval: int | None = None
 
     @classmethod
     def propose(
@@ -80,6 +83,7 @@ class Decision(Proposal):
         now: datetime,
         accept_until: date | None = None,
         plan: RetirementPlan | None = None,
+        standing_approval: int | None = None,
     ) -> tuple[Self, AuditEvent]:
         """Return a new decision and its audit event; the registry gives it its number. A retirement has a plan, whatever it lacks.
 
@@ -110,6 +114,7 @@ class Decision(Proposal):
             plan=plan,
             state_on=on,
             state_at=now,
+            standing_approval=standing_approval,
         )
         event = decision.audit_event(
             Move.PROPOSE, actor=actor, role=capacity.value, reason=reason, evidence_hash=evidence.hash, on=on, now=now
@@ -258,6 +263,43 @@ class Decision(Proposal):
         )
         return with_it, event
 
+    def approve_by_standing(
+        self, named: str, *, comment: str, evidence: Evidence, on: date, now: datetime
+    ) -> tuple[Self, AuditEvent]:
+        """Return the decision approved by a standing approval, its evidence frozen.
+
+        Args:
+            named: the standing approval and who approved it, as it stands on every page: "standing approval 3 by ada@example.org".
+            comment: why its conditions hold, for the record; the proposal's reason says it to whoever reads the answers.
+            evidence: the assessment that they hold on.
+            on: the product's day.
+            now: the machine's time.
+
+        Raises:
+            ForbiddenMoveError: it is no retraining that the policy proposed under a standing approval, or was answered already.
+        """
+        if self.standing_approval is None:
+            raise ForbiddenMoveError("Only what the policy proposed under a standing approval is approved by one.")
+        answer = answered(
+            Move.APPROVE,
+            actor=Actor(named, named),
+            roles=frozenset(),
+            comment="",
+            evidence_hash=evidence.hash,
+            on=on,
+            now=now,
+        )
+        frozen = replace(self, approvals=(answer,), frozen_evidence=evidence.snapshot, evidence_hash=evidence.hash)
+        moved, event = frozen.move(
+            Move.APPROVE_BY_STANDING,
+            actor=machine(Capacity.STANDING_APPROVAL),
+            reason=comment,
+            on=on,
+            now=now,
+            evidence_hash=evidence.hash,
+        )
+        return replace(moved, decided_by=named), replace(event, actor=named, before=self.summary())
+
     def reject(self, *, actor: Actor, comment: str, on: date, now: datetime) -> tuple[Self, AuditEvent]:
         """Return the decision rejected; one approver's no is enough.
 
@@ -325,7 +367,7 @@ class Decision(Proposal):
         """Return the plan of a retirement and what followed the approval, as far as there is any."""
         days = {"sunset_on": self.sunset_on, "active_from": self.active_from, "settles_on": self.settles_on}
         said: dict[str, Any] = {"assigned_to": self.assigned_to, "new_version": self.new_version}
-        said["plan"] = self.plan.plain() if self.plan else None
+        said |= {"plan": self.plan.plain() if self.plan else None, "standing_approval": self.standing_approval}
         said |= {name: day.isoformat() if day else None for name, day in days.items()}
         if self.review is not None:
             said |= {

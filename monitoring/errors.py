@@ -111,3 +111,7 @@ class UnknownPolicyError(ModelfolioError):
 
 class PreviewRunningError(ModelfolioError):
     """Another preview of a policy is being worked out."""
+
+
+class UnknownStandingApprovalError(ModelfolioError):
+    """No standing approval has this number."""

@@ -37,6 +37,7 @@ class State(StrEnum):
     DUE = "due"
     EXPIRED = "expired"
     CLOSED = "closed"
+    STOPPED = "stopped"
 
     @property
     def is_open(self) -> bool:
@@ -54,6 +55,7 @@ class Move(StrEnum):
 
     PROPOSE = "propose"
     APPROVE = "approve"
+    APPROVE_BY_STANDING = "approve_by_standing_approval"
     REJECT = "reject"
     WITHDRAW = "withdraw"
     AMEND = "amend"
@@ -77,6 +79,8 @@ class Move(StrEnum):
     TRAFFIC_GONE = "traffic_gone"
     EXPIRE = "expire"
     END_EARLY = "end_early"
+    STOP = "stop"
+    SUSPEND_ITSELF = "suspend_itself"
 
 
 class Capacity(StrEnum):
@@ -92,14 +96,15 @@ class Capacity(StrEnum):
     ASSESSMENT = "assessment"
     CLOCK = "clock"
     DECISION = "decision"
+    STANDING_APPROVAL = "standing approval"
 
     @property
     def words(self) -> str:
         """The capacity as it stands in a sentence, with its article."""
-        others = {Capacity.APPROVER: "an", Capacity.INDEPENDENT_REVIEWER: "an"} | dict.fromkeys(
-            (Capacity.POLICY, Capacity.DECISION), "a"
+        articles = {Capacity.APPROVER: "an", Capacity.INDEPENDENT_REVIEWER: "an"} | dict.fromkeys(
+            (Capacity.POLICY, Capacity.DECISION, Capacity.STANDING_APPROVAL), "a"
         )
-        article = others.get(self, "the")
+        article = articles.get(self, "the")
         return f"{article} {self.value.replace('_', ' ')}"
 
 
@@ -111,6 +116,7 @@ MACHINES = frozenset(
         Capacity.ASSESSMENT,
         Capacity.CLOCK,
         Capacity.DECISION,
+        Capacity.STANDING_APPROVAL,
     }
 )
 """What acts by itself; everything else is a person. A decision acts when another one ends it."""
@@ -153,6 +159,10 @@ LIFECYCLE: tuple[AllowedMove, ...] = (
     AllowedMove(State.PROPOSED, Move.APPROVE, State.APPROVED, (Capacity.APPROVER, Capacity.INDEPENDENT_REVIEWER)),
     AllowedMove(State.PROPOSED, Move.REJECT, State.REJECTED, _APPROVER, reason_length=1),
     AllowedMove(State.PROPOSED, Move.WITHDRAW, State.WITHDRAWN, (Capacity.PROPOSER,)),
+    # Retrain, without a person: what the policy proposed inside an envelope that people have approved.
+    AllowedMove(
+        State.PROPOSED, Move.APPROVE_BY_STANDING, State.APPROVED, (Capacity.STANDING_APPROVAL,), Action.RETRAIN
+    ),
     # Retrain: handed to the pipeline once, reported back, its outcome reviewed. The worker reports what the pipeline cannot: that
     # it could not be reached, or ended without a word.
     AllowedMove(State.APPROVED, Move.TRIGGER, State.TRIGGERED, (Capacity.TRIGGER_WORKER,), Action.RETRAIN),
@@ -202,6 +212,34 @@ LIFECYCLE: tuple[AllowedMove, ...] = (
     AllowedMove(State.APPROVED, Move.EXPIRE, State.EXPIRED, _CLOCK, Action.ACCEPT),
     AllowedMove(State.APPROVED, Move.END_EARLY, State.CLOSED, _APPROVER, Action.ACCEPT, REASON_LENGTH),
 )
+
+STANDING_LIFECYCLE: tuple[AllowedMove, ...] = (
+    # A standing approval is proposed and answered like a decision. It ends in one of these ways, and never begins again.
+    AllowedMove(
+        State.APPROVED,
+        Move.STOP,
+        State.STOPPED,
+        (Capacity.PROPOSER, Capacity.OWNER, Capacity.APPROVER),
+        reason_length=1,
+    ),
+    AllowedMove(State.APPROVED, Move.SUSPEND_ITSELF, State.SUSPENDED, (Capacity.POLICY,), reason_length=REASON_LENGTH),
+    AllowedMove(State.APPROVED, Move.EXPIRE, State.EXPIRED, _CLOCK),
+)
+
+
+def allowed_standing_move(state: State | None, move: Move) -> AllowedMove:
+    """Return the row for this move of a standing approval.
+
+    Raises:
+        ForbiddenMoveError: there is none, whoever asks.
+    """
+    for allowed in STANDING_LIFECYCLE:
+        if allowed.before is state and allowed.move is move:
+            return allowed
+    if move in {Move.PROPOSE, Move.APPROVE, Move.REJECT, Move.WITHDRAW}:
+        return allowed_move(state, move, None)
+    where = f"A standing approval that is {state.words}" if state else "A standing approval that does not exist yet"
+    raise ForbiddenMoveError(f"{where} has no move {move.value.replace('_', ' ')!r}.")
 
 
 def allowed_move(state: State | None, move: Move, action: Action | None) -> AllowedMove:

@@ -33,6 +33,7 @@ from data_access.tables import (
 from data_access.trigger_targets import TriggerTarget
 from data_access.trigger_worker import outbox_of, work_once
 from monitoring import carry_out, decide, follow_up
+from monitoring.act_on_standing import act_on_standing
 from monitoring.errors import (
     ForbiddenMoveError,
     InvalidProposalError,
@@ -567,7 +568,7 @@ class AfterApprovalContract:
         owner=st.sampled_from([ADA, ADA, None]),
         attempts=st.lists(
             st.tuples(
-                st.sampled_from([move for move in Move if move is not Move.PROPOSE]),
+                st.sampled_from(sorted({allowed.move for allowed in LIFECYCLE} - {Move.PROPOSE})),
                 st.sampled_from([*sorted(ROLES), AUDREY, *MACHINE_NAMES, "nobody@example.org"]),
                 st.integers(min_value=0, max_value=40),
             ),
@@ -626,6 +627,11 @@ def _report(report: Report) -> Any:
     return reported
 
 
+def _by_standing(registry: Registry, decision: Decision, by: str, on: date) -> None:
+    del decision, by
+    act_on_standing(registry, on=on, now=NOW)
+
+
 def _by_the_day(registry: Registry, decision: Decision, by: str, on: date) -> None:
     del decision, by
     follow_up.whatever_is_due(registry, on=on, now=NOW)
@@ -657,6 +663,7 @@ def _acknowledge(registry: Registry, decision: Decision, by: str, on: date) -> N
 
 ATTEMPTS: dict[Move, Any] = {
     Move.APPROVE: _approve,
+    Move.APPROVE_BY_STANDING: _by_standing,
     Move.REJECT: _reject,
     Move.WITHDRAW: _person(decide.withdraw),
     Move.TRIGGER: _trigger,

@@ -25,6 +25,7 @@ COLUMNS = [
     "due_on",
     "decided_by",
     "decided_on",
+    "standing_approval",
 ]
 RETIREMENT_COLUMNS = [
     "model_id",

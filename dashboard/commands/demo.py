@@ -15,6 +15,7 @@ import typer
 from dashboard.commands.assess import assess_once, progress_bar
 from dashboard.commands.serve import LOOPBACK_ADDRESS, refuse_taken_port, serve
 from dashboard.demo_people import add_people
+from dashboard.demo_standing import add_standing_approval
 from dashboard.demo_worker import start_worker
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, load_settings
@@ -99,4 +100,5 @@ def build(registry: Registry, settings: Settings) -> None:
     if run.failures:
         failed = "; ".join(f"{model}: {reason}" for model, reason in run.failures.items())
         raise ModelfolioError(f"The sample portfolio could not be assessed: {failed}")
+    add_standing_approval(registry)
     move_demo_clock(registry, day=OPENING_DAY, last_day=LAST_DAY)

@@ -130,6 +130,16 @@ def policies_waiting() -> None:
         )
 
 
+def standing_approvals_waiting() -> None:
+    """Name the standing approvals that wait for this person; they are read and answered on the Retraining page."""
+    for standing in session.waiting_standing():
+        st.page_link(
+            "views/retraining.py",
+            label=f"Standing approval {standing} waits for your answer",
+            query_params={"standing": str(standing)},
+        )
+
+
 def to_carry_out() -> None:
     """List the approved decisions on which this person has the next move."""
     mine = [decision for decision in session.approved_decisions() if carry_out.moves_of(decision)]
@@ -397,6 +407,7 @@ def page() -> None:
         else:
             chosen = queue(waiting, asked)
         policies_waiting()
+        standing_approvals_waiting()
         to_carry_out()
         leaving.show()
         decided_lately()

@@ -71,12 +71,13 @@ def one_decision(decision: Decision) -> None:
         )
         for answer in decision.approvals:
             roles = ", ".join(sorted(words(role.value).lower() for role in answer.roles))
+            roles = f" ({roles})" if roles else ""
             comment = f": {escape_markdown(answer.comment, longest=300)}" if answer.comment else ""
             said = {"approve": "approved", "reject": "rejected"}.get(
                 answer.answer.value, words(answer.answer.value).lower()
             )
             st.markdown(
-                f"- **{escape_markdown(session.person_name(answer.person))}** ({roles}) {said} on {short_date(answer.answered_on)}{comment}"
+                f"- **{escape_markdown(session.person_name(answer.person))}**{roles} {said} on {short_date(answer.answered_on)}{comment}"
             )
         if decision.decided_on is not None and decision.state.is_open:
             st.markdown(quiet(escape_markdown(carry_out.waits_for(decision))))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import carry_out, session, tables
+from dashboard import carry_out, session, standing_view, tables
 from dashboard.outcome_words import Line, difference, headline, lines, skill
 from dashboard.presentation import duration, escape_markdown, long_date, number, percent, plural, short_date
 from dashboard.widgets import empty, quiet, show_notice, small
@@ -243,6 +243,12 @@ def detail(each: Retraining) -> None:
         with st.container(horizontal=True, vertical_alignment="top"):
             st.subheader(escape_markdown(decision.subject.name, longest=80), anchor=False)
             st.page_link(tables.MODEL_PAGE, label="Open the model", query_params={"model": decision.subject.model_id})
+            if decision.standing_approval is not None:
+                st.page_link(
+                    "views/retraining.py",
+                    label="Open the standing approval",
+                    query_params={standing_view.PARAMETER: str(decision.standing_approval)},
+                )
         approvers = " and ".join(escape_markdown(session.person_name(person)) for person in decision.approvers)
         st.markdown(
             small(
@@ -318,10 +324,14 @@ def asked_in_url() -> int | None:
 
 
 def page() -> None:
+    if standing_view.PARAMETER in st.query_params:
+        standing_view.page()
+        return
     found = session.retrainings()
     if not found:
         st.title("No retraining has been approved yet", anchor=False)
         show_notice()
+        standing_view.choose_view(len(session.standing_approvals()))
         empty(
             "Approved retrainings are handed to your pipeline and stand here with what they brought.",
             "Propose one from a model's page.",
@@ -329,6 +339,7 @@ def page() -> None:
         return
     st.title(heading(found), anchor=False)
     show_notice()
+    standing_view.choose_view(len(session.standing_approvals()))
     chosen = table(found, asked_in_url())
     st.query_params["decision"] = str(chosen.decision.id)
     detail(chosen)

@@ -104,3 +104,34 @@ def test_pipeline_is_heard_by_the_real_server(address: str) -> None:
 
     assert post("wrong") == (401, {"error": "The token is missing or wrong."})
     assert post(TOKEN) == (404, {"error": "There is no decision 999."})
+
+
+def test_model_is_retrained_without_a_person_under_what_people_have_approved(
+    home: Path, address: str, page: Page
+) -> None:
+    visit(page, f"{address}/retraining?standing=all")
+    act_as(page, "Sofia Duarte (approver)")
+    press(page, "Propose a standing approval")
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_text("A tier", exact=True).click()
+    drawer.get_by_role("combobox", name="Tier").click()
+    page.get_by_role("option", name="3", exact=True).click()
+    lost = drawer.get_by_label("Advantage lost, at least (%)")
+    lost.fill("20")
+    lost.press("Tab")
+    expect(drawer.get_by_text("at least 20 % of the advantage is lost")).to_be_visible(timeout=PATIENCE)
+    drawer.get_by_label("Why").fill("Tier 3 drifts every summer.")
+    drawer.get_by_label("Why").press("Tab")
+    drawer.get_by_role("button", name="Propose it").click()
+    expect(page.get_by_text("Standing approval 2 is proposed.")).to_be_visible(timeout=PATIENCE)
+    act_as(page, "Emmy Sato (approver)")
+    press(page, "Approve")
+    expect(page.get_by_text("Approved: standing approval 2 acts")).to_be_visible(timeout=PATIENCE)
+
+    # The demo's worker acts on the clock's day; elsewhere that is `modelfolio assess`.
+    assert eventually(page, lambda: ",standing approval 2 by emmy@example.org," in succeed(home, "decisions", "list"))
+    visit(page, f"{address}/retraining")
+    expect(page.get_by_text("approved by standing approval 2 by Emmy Sato")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="LGA: air time, linear")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("link", name="Open the standing approval").click()
+    expect(page.get_by_text("1 of 2 runs this month used")).to_be_visible(timeout=PATIENCE)

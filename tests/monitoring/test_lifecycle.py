@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 
 from monitoring.errors import ForbiddenMoveError
-from monitoring.lifecycle import LIFECYCLE, Action, Move, State, allowed_move
+from monitoring.lifecycle import LIFECYCLE, STANDING_LIFECYCLE, Action, Move, State, allowed_move, allowed_standing_move
 
 # DESIGN section 5, written out by hand: action, state, move -> next state. Every other combination is refused.
 ANSWERS: dict[tuple[str | None, str], str] = {
@@ -14,6 +14,7 @@ ANSWERS: dict[tuple[str | None, str], str] = {
 }
 AFTERWARDS: dict[str, dict[tuple[str | None, str], str]] = {
     "retrain": {
+        ("proposed", "approve_by_standing_approval"): "approved",
         ("approved", "trigger"): "triggered",
         ("triggered", "report_started"): "running",
         ("triggered", "report_succeeded"): "succeeded",
@@ -79,12 +80,29 @@ def test_a_decision_is_open_until_nothing_can_follow() -> None:
         State.WITHDRAWN,
         State.EXPIRED,
         State.CLOSED,
+        State.STOPPED,
     }
 
 
 def test_every_state_can_be_reached_and_every_move_is_used() -> None:
-    assert {allowed.after for allowed in LIFECYCLE} == set(State)
-    assert {allowed.move for allowed in LIFECYCLE} == set(Move)
+    both = LIFECYCLE + STANDING_LIFECYCLE
+    assert {allowed.after for allowed in both} == set(State)
+    assert {allowed.move for allowed in both} == set(Move)
+
+
+def test_a_standing_approval_is_answered_like_a_decision_and_ends_once() -> None:
+    ends = {
+        ("approved", "stop"): "stopped",
+        ("approved", "suspend_itself"): "suspended",
+        ("approved", "expire"): "expired",
+    }
+    expected = ANSWERS | ends
+    for state, move in product([None, *State], Move):
+        if (state, move) in expected:
+            assert allowed_standing_move(state, move).after == expected[state, move]
+        else:
+            with pytest.raises(ForbiddenMoveError):
+                allowed_standing_move(state, move)
 
 
 def test_a_refused_move_says_where_the_decision_is() -> None:
