@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 from streamlit.components.v2 import manifest_scanner
 
 from tests.postgres import PostgresServer, running_postgres
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("modelfolio", deadline=None)
+settings.load_profile("modelfolio")
 
 pytest_plugins = ["tests.experimental_engines", "tests.sample_portfolio"]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")

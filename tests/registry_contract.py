@@ -828,7 +828,6 @@ class RegistryContract:
     # One registry serves all examples, each has a model of its own; the class runs once for each database.
     @settings(
         max_examples=60,
-        deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )

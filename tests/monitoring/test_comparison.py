@@ -2,7 +2,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
@@ -65,7 +65,6 @@ def test_agrees_with_row_by_row_arithmetic() -> None:
     assert found.high - found.difference == pytest.approx(student.ppf(0.95, 19) * error)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_version_is_no_better_than_itself(seed: int) -> None:
     day, label, generator = rows_of(8, 6, seed=seed)
@@ -75,7 +74,6 @@ def test_a_version_is_no_better_than_itself(seed: int) -> None:
     assert (found.difference, found.low, found.high) == (0.0, 0.0, 0.0)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), shift=st.floats(-50, 50))
 def test_swapping_the_versions_turns_the_difference_round_and_a_shift_of_labels_changes_nothing(
     seed: int, shift: float

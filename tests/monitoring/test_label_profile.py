@@ -76,7 +76,7 @@ def test_the_confusion_table_is_that_of_an_independent_implementation(task: Task
 
 
 @given(st.floats(-2, 2))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_u_and_its_square_can_be_had_for_any_c(c: float) -> None:
     live, layout = binary(days=3), reference().label_layout
     vector = count_labels(layout, live.as_labels()).vectors.sum(axis=0)
@@ -100,7 +100,7 @@ def test_labels_are_kept_by_the_day_they_arrived_and_the_day_of_their_prediction
 
 
 @given(st.lists(st.booleans(), min_size=60, max_size=60))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_counting_two_parts_and_adding_them_is_counting_all(part: list[bool]) -> None:
     rows, layout = binary(days=6, rows_a_day=10).as_labels(), reference().label_layout
     chosen = np.array(part)

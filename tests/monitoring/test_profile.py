@@ -149,7 +149,7 @@ def test_counting_two_parts_and_adding_them_is_counting_all(values: np.ndarray, 
 
 
 @given(st.integers(1, 6), st.integers(1, 6))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_adding_is_associative_and_does_not_depend_on_the_order(a: int, b: int) -> None:
     fixed = reference().layout
     one, two, three = (count_rows(fixed, binary(days=n, rows_a_day=3, seed=n).as_rows()) for n in (a, b, 4))

@@ -63,7 +63,7 @@ def changed(live: Predictions, name: str, fault: str, *, first: int, last: int, 
     st.sets(st.integers(0, DAYS - 1), max_size=8),
     st.integers(0, 3),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_checks_of_all_features_at_once_are_those_of_each_day_by_day(
     faults: list[tuple[tuple[str, str], int, int, float]],
     rows_a_day: int,

@@ -25,7 +25,7 @@ def counted_in_parts(live: Predictions, cut: int) -> Segment:
 
 
 @given(st.integers(1, 2_999))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_nothing_depends_on_how_days_are_split_into_runs(cut: int) -> None:
     live = binary(days=30, amount_shift=10, since=15)
     whole, parts = segment(live), counted_in_parts(live, cut)

@@ -81,7 +81,7 @@ def portfolio(seed: int, *, late: float) -> list[ModelSigns]:
     return rows
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000), late=st.sampled_from([0.0, 0.02, 0.2]), days_at_once=st.sampled_from([1, 3, 17]))
 def test_a_range_gives_what_daily_runs_gave(seed: int, late: float, days_at_once: int) -> None:
     rows = portfolio(seed, late=late)
