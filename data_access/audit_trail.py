@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import sqlalchemy as sa
 
 from data_access.audit_guards import missing_guards
+from data_access.challenge_check import check_challenges
 from data_access.decision_check import check_decisions
 from data_access.policy_check import check_policies
 from data_access.tables import AuditEventRow, AuditHeadRow
@@ -92,7 +93,7 @@ def append_event(session: Session, event: AuditEvent) -> None:
 
 
 def verify(registry: Database, *, anchor: tuple[int, str] | None = None) -> Verification:
-    """Check every row, the head, decisions and policies against the trail, and the database's guards.
+    """Check every row, the head, decisions, policies and challenges against the trail, and the database's guards.
 
     Args:
         anchor: a head written down earlier outside the database; it must still be part of the trail.
@@ -112,6 +113,7 @@ def verify(registry: Database, *, anchor: tuple[int, str] | None = None) -> Veri
         _check_end(sequence, newest_hash, head=head, anchor=anchor)
         check_decisions(session)
         check_policies(session)
+        check_challenges(session)
     if missing:
         raise AuditChainError(f"The database no longer refuses changes to the trail: {', '.join(missing)} missing.")
     return Verification(rows=sequence, head_sequence=sequence, head_hash=newest_hash)

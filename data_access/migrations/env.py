@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from data_access import challenge_tables  # noqa: F401 - its tables belong to what migrations make
 from data_access.tables import Table
 
 context.configure(
