@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import glossary, model_list, session
+from dashboard import challenges, glossary, model_list, session
 from dashboard.presentation import (
     ACTION_NOUNS,
     BASIS_WORDS,
@@ -169,8 +169,18 @@ def actions(view: ModelView, *, today: date) -> None:
         propose_button([view.facts.id], label=f"Propose {ACTION_NOUNS[action.value]}", primary=True)
 
 
+def challenged(view: ModelView) -> None:
+    """Say beside the verdict which findings are questioned and where that stands; every word is at the finding."""
+    for challenge in view.challenges_beside:
+        entry = challenge.answer or challenge.began
+        who = escape_markdown(session.person_name(entry.person))
+        told = f"{who} {entry.turn.said} on {short_date(entry.said_on)}: “{escape_markdown(entry.text, longest=160)}”"
+        st.markdown(f"{challenges.title(challenge)}\u2003{quiet(told)}")
+
+
 def open_decisions(view: ModelView) -> None:
-    """Show the decisions under way with the way to them."""
+    """Show the decisions under way with the way to them; the key O leads to the first."""
+    shortcut: str | None = "O"
     for decision in view.decisions:
         if not decision.state.is_open:
             continue
@@ -180,12 +190,10 @@ def open_decisions(view: ModelView) -> None:
         line.markdown(
             f"**{what}** {quiet(f'proposed by {by} on {short_date(decision.proposed_on)}: {escape_markdown(decision.reason, longest=140)}')}"
         )
-        link.container(horizontal=True, horizontal_alignment="right").page_link(
-            "views/approvals.py",
-            label="Open decision",
-            icon=":material/gavel:",
-            query_params={"decision": str(decision.id)},
-        )
+        with link.container(horizontal=True, horizontal_alignment="right"):
+            if st.button("Open decision", key=f"m_decision_{decision.id}", type="tertiary", shortcut=shortcut):
+                st.switch_page("views/approvals.py", query_params={"decision": str(decision.id)})
+        shortcut = None
 
 
 def open_shifts(view: ModelView) -> None:

@@ -72,7 +72,16 @@ def coverage(standing: Standing) -> str:
     ]
     if aside:
         parts.append(f"{joined(aside).capitalize()}.")
-    return " ".join(parts)
+    return " ".join(part for part in (*parts, overdue()) if part)
+
+
+def overdue() -> str:
+    """Return how many proposals nobody answered in time, of the whole portfolio."""
+    late, escalated = portfolio_session.overdue()
+    if not late:
+        return ""
+    strict = f", {escalated:,} of them of tier 1 and escalated to every approver" if escalated else ""
+    return f"{plural(late, 'proposal')} {'is' if late == 1 else 'are'} overdue{strict}."
 
 
 def shift_card() -> None:
@@ -99,7 +108,7 @@ def shift_card() -> None:
 
 def everything_that_passes(wanted: PortfolioFilter, order: str) -> bytes:
     """Return the CSV: every model that passes the filters, not only those on screen."""
-    return csv_bytes(portfolio_session.rows(portfolio_session.listed(wanted, order)))
+    return csv_bytes(portfolio_session.exported(portfolio_session.listed(wanted, order)))
 
 
 def as_known(standing: Standing, today: date) -> str:

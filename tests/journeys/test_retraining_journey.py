@@ -60,6 +60,8 @@ def test_approved_retraining_trains_before_ones_eyes_and_its_outcome_is_judged(
     page.get_by_role("link", name="Approvals").click()
     act_as(page, "Emmy Sato (approver)")
     page.get_by_role("button", name="Approve").click()
+    page.get_by_placeholder("Comment, kept with the decision").wait_for(timeout=PATIENCE)
+    page.get_by_role("button", name="Approve").click()
     expect(page.get_by_text("Approved.", exact=True)).to_be_visible(timeout=PATIENCE)
 
     # Nobody touches anything: the page itself shows how it goes on.
