@@ -19,6 +19,8 @@ from monitoring.lifecycle import Action, State
 DECIDED_DAYS = 7
 MOST_LISTED = 6
 LONGEST_ID = 12
+FOLLOWER = "ap_follower"
+"""The name in the session of the proposal that comes after the one that is open."""
 POLICIES_PAGE = tables.MODEL_PAGE.with_name("policies.py")
 
 
@@ -80,8 +82,13 @@ def neighbours(ids: list[int], at: int | None) -> None:
     """Show where the open proposal stands and the way to the next, with their keys."""
     where = f"{at + 1:,} of {len(ids):,}" if at is not None else f"{len(ids):,} in the list"
     st.markdown(small(where), width="stretch")
-    here = -1 if at is None else at
-    for label, to, key in (("Previous", here - 1, "K"), ("Next", here + 1, "J")):
+    if at is None:
+        # What was just answered has left the list; the way leads on from where it stood.
+        before, after = -1, ids.index(follower) if (follower := st.session_state.get(FOLLOWER)) in ids else 0
+    else:
+        before, after = at - 1, at + 1
+        st.session_state[FOLLOWER] = ids[after] if after < len(ids) else ids[before] if at else None
+    for label, to, key in (("Previous", before, "K"), ("Next", after, "J")):
         there = 0 <= to < len(ids)
         st.button(
             label,
