@@ -11,7 +11,7 @@ from dashboard import carry_out, glossary, session, tables
 from dashboard.presentation import ACTION_WORDS, escape_markdown, plural, short_date, words
 from dashboard.views import approvals_bar, approvals_many, approvals_proposal
 from dashboard.widgets import colours, empty, quiet, show_notice, small
-from data_access import challenge_queries, decision_queries, policy_queries
+from data_access import decision_queries, policy_queries
 from monitoring import decide
 from monitoring.errors import UnknownDecisionError
 from monitoring.lifecycle import Action, State
@@ -24,11 +24,15 @@ FOLLOWER = "ap_follower"
 POLICIES_PAGE = tables.MODEL_PAGE.with_name("policies.py")
 
 
-def heading(waiting: pd.DataFrame) -> str:
+def heading(waiting: pd.DataFrame, *, words_awaited: int = 0) -> str:
+    """Return what waits for this person: proposals to answer, else challenges and questions to say something to."""
     mine = waiting[waiting["is_mine"].astype(bool)]
     overdue = int(mine["is_overdue"].sum())
     if mine.empty:
         others = len(waiting)
+        if words_awaited:
+            asked = plural(words_awaited, "question or challenge", "questions or challenges")
+            return f"{asked} wait{'s' if words_awaited == 1 else ''} for your word"
         if not others:
             return "Nothing waits for a decision"
         return f"Nothing waits for you; {plural(others, 'proposal')} wait{'s' if others == 1 else ''} for others"
@@ -108,10 +112,8 @@ def show_instead(decision_id: int) -> None:
     st.query_params["decision"] = str(decision_id)
 
 
-def asked_of_me() -> None:
+def asked_of_me(mine: pd.DataFrame) -> None:
     """List the challenges and questions that wait for a word of this person."""
-    open_ones = challenge_queries.open_challenges(session.registry(), on=session.today(), person=session.actor_email())
-    mine = open_ones[open_ones["is_mine"].astype(bool)]
     if mine.empty:
         return
     st.markdown("**Waits for your word**")
@@ -185,18 +187,19 @@ def is_somebody_else() -> bool:
 def page() -> None:
     opened = session.registry()
     waiting = decision_queries.waiting(opened, person=session.actor_email(), on=session.today())
-    st.title(heading(waiting), anchor=False, help=glossary.meaning("decision"))
+    awaited = session.awaited_words()
+    st.title(heading(waiting, words_awaited=len(awaited)), anchor=False, help=glossary.meaning("decision"))
     show_notice()
     asked = None if is_somebody_else() else asked_in_url()
     left, right = st.columns([1.06, 2.7], gap="medium")
     chosen: int | None = asked
     with left:
+        asked_of_me(awaited)
         if waiting.empty:
             empty("No proposal is open.", "Propose from a model's page, or tick models in the portfolio.")
         else:
             chosen = queue(waiting, asked)
         policies_waiting()
-        asked_of_me()
         to_carry_out()
         decided_lately()
     if chosen is None:

@@ -80,7 +80,8 @@ def overdue() -> str:
     late, escalated = portfolio_session.overdue()
     if not late:
         return ""
-    strict = f", {escalated:,} of them of tier 1 and escalated to every approver" if escalated else ""
+    escalates = "of tier 1 and escalated to every approver"
+    strict = f", {escalates}" if escalated == late else f", {escalated:,} of them {escalates}" if escalated else ""
     return f"{plural(late, 'proposal')} {'is' if late == 1 else 'are'} overdue{strict}."
 
 

@@ -176,6 +176,7 @@ def test_question_is_answered_by_the_proposer_and_settled_before_the_approval(
     assert labels(asked) == {"Approve", "Reject", "Ask again", "Take back question"}
 
     owner = open_page("approvals", acting_as="ada@example.org")
+    assert owner.title[0].value == "1 question or challenge waits for your word"
     assert "Question to answer: Card churn" in {button.label for button in owner.button}
     press(owner, "Answer", comment="Yes, they lost as much.")
 
