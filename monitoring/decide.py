@@ -187,26 +187,16 @@ def withdraw(
 
 def review(registry: DecisionRegistry, decision_id: int, *, by: str | None, on: date) -> Review:
     """Return everything somebody must see before answering; ``by`` is missing for a visitor who is not signed in."""
+    return review_many(registry, [decision_id], by=by, on=on)[0]
+
+
+def review_many(
+    registry: DecisionRegistry, decision_ids: Collection[int], *, by: str | None, on: date
+) -> tuple[Review, ...]:
+    """Return everything somebody must see before answering several proposals together, in the order given."""
     with registry.looking() as records:
-        decision = records.decision(decision_id)
-        present = records.evidence(decision.subject.model_id, on=on)
-        actor = known_actor(records, by)
-        asked = AskedDecision(decision.id, decision.action, decision.proposed_by)
-        return Review(
-            decision=decision,
-            present=present,
-            changes=evidence_changes(decision.evidence, present.snapshot),
-            may=frozenset(answer for answer in ANSWERS if actor and decision.may(answer, actor)),
-            waiting_for=decision.waiting_for(records.everyone()),
-            challenges=tuple(
-                each
-                for each in records.challenges_of(decision.subject.model_id, on=on)
-                if each.is_about(decision.id, present.snapshot["findings"])
-            ),
-            may_ask=decision.state is State.PROPOSED
-            and actor is not None
-            and Challenge.could_begin(decision.subject, actor=actor, decision=asked),
-        )
+        actor, everyone = known_actor(records, by), records.everyone()
+        return tuple(_review(records, number, actor, everyone, on=on) for number in decision_ids)
 
 
 def why_not_propose(registry: DecisionRegistry, *, model_id: str, by: str | None) -> str | None:
@@ -220,6 +210,26 @@ def why_not_propose(registry: DecisionRegistry, *, model_id: str, by: str | None
         except NotAuthorisedError as refusal:
             return str(refusal)
         return None
+
+
+def _review(
+    records: DecisionRecords, decision_id: int, actor: Actor | None, everyone: Sequence[Actor], *, on: date
+) -> Review:
+    decision = records.decision(decision_id)
+    present = records.evidence(decision.subject.model_id, on=on)
+    asked = AskedDecision(decision.id, decision.action, decision.proposed_by)
+    challenges = records.challenges_of(decision.subject.model_id, on=on)
+    return Review(
+        decision=decision,
+        present=present,
+        changes=evidence_changes(decision.evidence, present.snapshot),
+        may=frozenset(answer for answer in ANSWERS if actor and decision.may(answer, actor)),
+        waiting_for=decision.waiting_for(everyone),
+        challenges=tuple(each for each in challenges if each.is_about(decision.id, present.snapshot["findings"])),
+        may_ask=decision.state is State.PROPOSED
+        and actor is not None
+        and Challenge.could_begin(decision.subject, actor=actor, decision=asked),
+    )
 
 
 def _approved(

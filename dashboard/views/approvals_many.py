@@ -25,6 +25,8 @@ from monitoring.errors import ModelfolioError
 from monitoring.lifecycle import Move, State
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from monitoring.decide import Review
@@ -78,7 +80,7 @@ def _drawer(rows: pd.DataFrame, chosen: list[int]) -> None:
     if len(kept) > MOST_MODELS_AT_ONCE:
         st.warning(f"At most {MOST_MODELS_AT_ONCE} at once; {len(kept):,} are chosen.", icon=":material/warning:")
         return
-    reviews = reviewed(tuple(kept))
+    reviews = decide.review_many(session.registry(), kept, by=session.actor_email(), on=session.today())
     _evidence(reviews)
     changed = [review for review in reviews if review.changes]
     read = True
@@ -90,13 +92,7 @@ def _drawer(rows: pd.DataFrame, chosen: list[int]) -> None:
     _form(reviews, has_read=read)
 
 
-def reviewed(decision_ids: tuple[int, ...]) -> list[Review]:
-    """Return everything to be seen before answering each of them."""
-    opened, by, on = session.registry(), session.actor_email(), session.today()
-    return [decide.review(opened, number, by=by, on=on) for number in decision_ids]
-
-
-def _evidence(reviews: list[Review]) -> None:
+def _evidence(reviews: Sequence[Review]) -> None:
     """Show of each what its verdict is now, what changed since it was proposed and what is asked about it."""
     first = reviews[0].decision
     verdicts = [Verdict(str(review.present.snapshot["verdict"])) for review in reviews]
@@ -133,7 +129,7 @@ def _line(review: Review) -> str:
     return line
 
 
-def _form(reviews: list[Review], *, has_read: bool) -> None:
+def _form(reviews: Sequence[Review], *, has_read: bool) -> None:
     may_approve = all(Move.APPROVE in review.may for review in reviews)
     may_reject = all(Move.REJECT in review.may for review in reviews)
     if not may_approve and not may_reject:
@@ -162,7 +158,7 @@ def _form(reviews: list[Review], *, has_read: bool) -> None:
         _send(reviews, comment or "", approves=approves)
 
 
-def _send(reviews: list[Review], comment: str, *, approves: bool) -> None:
+def _send(reviews: Sequence[Review], comment: str, *, approves: bool) -> None:
     opened, by, on, now = session.registry(), session.actor_email() or "", session.today(), session.now()
     try:
         if approves:

@@ -1,10 +1,19 @@
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitoring.authority import Subject
 from monitoring.challenge import TURNS, AskedDecision, Challenge, ChallengedFinding, ChallengeState, Turn
-from monitoring.errors import ForbiddenMoveError, InvalidReasonError, NotAuthorisedError, StaleDecisionError
+from monitoring.errors import (
+    ForbiddenMoveError,
+    InvalidReasonError,
+    ModelfolioError,
+    NotAuthorisedError,
+    StaleDecisionError,
+)
 from monitoring.lifecycle import Action
 from monitoring.people import Actor, Role, RoleGrant
 
@@ -176,3 +185,20 @@ def test_every_state_but_the_last_ones_leads_on_and_every_turn_is_in_the_table()
     assert {allowed.turn for allowed in TURNS} == set(Turn)
     assert {allowed.before for allowed in TURNS} == {None, ChallengeState.OPEN, ChallengeState.ANSWERED}
     assert {allowed.after for allowed in TURNS} == set(ChallengeState)
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Turn)), st.sampled_from([OWNER, APPROVER, REVIEWER, SECOND, AUDITOR]))))
+def test_whoever_says_whatever_nobody_speaks_on_both_sides_and_nothing_follows_the_end(
+    attempts: list[tuple[Turn, Actor]],
+) -> None:
+    current = challenged()
+    for turn, actor in attempts:
+        before = current
+        with suppress(ModelfolioError):
+            current = then(current, turn, actor)
+        assert current.entries[: len(before.entries)] == before.entries
+        assert before.is_open or current == before
+    answering = {entry.person for entry in current.entries if entry.turn is Turn.ANSWER}
+    assert answering <= {OWNER.email}
+    assert answering.isdisjoint(entry.person for entry in current.entries if entry.turn is not Turn.ANSWER)
+    assert AUDITOR.email not in {entry.person for entry in current.entries}
