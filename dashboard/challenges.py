@@ -116,24 +116,14 @@ def _say(challenge: Challenge) -> None:
     if not possible:
         st.markdown(quiet(escape_markdown(challenge.waits_for())))
         return
-    names = [turn.value for turn in possible]
-    picked: str | None = names[0]
-    if len(names) > 1:
-        with st.container(key=f"focus_turn_{challenge.id}"):
-            picked = st.segmented_control(
-                "What to say",
-                names,
-                format_func=lambda name: TURN_LABELS[Turn(name)],
-                key=f"say_turn_{challenge.id}",
-                width="stretch",
-                label_visibility="collapsed",
-            )
-    if picked is None:
-        st.markdown(quiet("Choose what to say."))
-        return
-    turn = Turn(picked)
-    text = _field(f"say_{challenge.id}_{turn.value}", TURN_LABELS[turn], TURN_HELP[turn])
+    turn = possible[0] if len(possible) == 1 else _chosen(possible, key=f"say_turn_{challenge.id}")
+    st.markdown(quiet(TURN_HELP[turn] if turn else "Choose what to say."))
+    label = TURN_LABELS[turn] if turn else "Send"
+    text = _field(f"say_{challenge.id}", label, "At least 10 characters", has_cursor=len(possible) == 1)
     if text is None:
+        return
+    if turn is None:
+        st.error("Choose what to say.")
         return
     try:
         ask.say(
@@ -151,6 +141,21 @@ def _say(challenge: Challenge) -> None:
         return
     notify(DONE[turn])
     st.rerun()
+
+
+def _chosen(possible: Sequence[Turn], *, key: str) -> Turn | None:
+    """Show what can be said, with the cursor there, nothing chosen, and return what is."""
+    with st.container(key=f"focus_{key}"):
+        picked: str | None = st.radio(
+            "What to say",
+            [turn.value for turn in possible],
+            index=None,
+            format_func=lambda name: TURN_LABELS[Turn(name)],
+            horizontal=True,
+            key=key,
+            label_visibility="collapsed",
+        )
+    return Turn(picked) if picked else None
 
 
 def challenge_button(assessment: Assessment, challenges: Sequence[Challenge]) -> None:

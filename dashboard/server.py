@@ -48,6 +48,7 @@ FOCUS = b"""<script>
           const field = place && place.querySelector("textarea, input, button");
           if (name === last || (place && !field)) return;
           last = name;
+          if (field && field.type === "checkbox") place.scrollIntoView({ block: "center" });
           if (field) field.focus();
         }).observe(document.body, { childList: true, subtree: true });
       });

@@ -45,7 +45,7 @@ DECISION_COLUMNS = (
     "decided_on",
     "challenges",
 )
-WAITING_COLUMNS = (*DECISION_COLUMNS, "is_mine", "is_own", "is_escalated", "waiting_for")
+WAITING_COLUMNS = (*DECISION_COLUMNS, "is_mine", "can_answer", "is_own", "is_escalated", "waiting_for")
 OVERDUE_COLUMNS = (*DECISION_COLUMNS, "days_overdue", "is_escalated", "waiting_for", "tell")
 OPEN_COLUMNS = ("model_id", "decision_id", "action", "state", "due_on")
 AUDIT_COLUMNS = ("sequence", *audit_trail.EVENT_FIELDS, "hash")
@@ -64,7 +64,7 @@ def waiting(registry: Database, *, person: str | None, on: date) -> pd.DataFrame
     """One row per proposed decision: those this person may answer first, then by the day they are due.
 
     The columns of ``all_decisions`` and ``is_mine`` (bool: this person may approve or reject it now, or it is escalated to them),
-    ``is_own`` (bool: this person proposed it), ``is_escalated`` (bool: overdue and of tier 1), ``waiting_for`` (str: one sentence on
+    ``can_answer`` (bool: only the former), ``is_own`` (bool: this person proposed it), ``is_escalated`` (bool: overdue and of tier 1), ``waiting_for`` (str: one sentence on
     who is needed or missing).
     """
     with registry.read() as session:
@@ -77,6 +77,7 @@ def waiting(registry: Database, *, person: str | None, on: date) -> pd.DataFrame
             _row(decision, beside, on=on)
             | {
                 "is_mine": _waits_for(decision, actor, on=on),
+                "can_answer": _can_answer(decision, actor),
                 "is_own": actor is not None and decision.proposed_by == actor.email,
                 "is_escalated": decision.is_escalated(on),
                 "waiting_for": needed.sentence(decision),
@@ -231,8 +232,12 @@ class _WhoIsNeeded:
 def _waits_for(decision: Decision, actor: Actor | None, *, on: date) -> bool:
     if actor is None:
         return False
-    can_answer = decision.may(Move.APPROVE, actor) or decision.may(Move.REJECT, actor)
-    return can_answer or (decision.escalates_to(actor, on) and decision.proposed_by != actor.email)
+    escalated = decision.escalates_to(actor, on) and decision.proposed_by != actor.email
+    return escalated or _can_answer(decision, actor)
+
+
+def _can_answer(decision: Decision, actor: Actor | None) -> bool:
+    return actor is not None and (decision.may(Move.APPROVE, actor) or decision.may(Move.REJECT, actor))
 
 
 def _challenges(records: RegistryDecisions, *, on: date) -> dict[str, list[Challenge]]:

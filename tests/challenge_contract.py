@@ -291,6 +291,7 @@ class ChallengeContract:
         assert waits(strict.due_on) == []
         assert waits(LATE) == [strict.id]
         assert decision_queries.waiting_count(office, person=FAY, on=LATE) == 1
+        assert not decision_queries.waiting(office, person=FAY, on=LATE)["can_answer"].any()
         with pytest.raises(NotAuthorisedError):
             approve(office, strict, by=FAY)
         late = decision_queries.overdue(office, on=LATE).set_index("decision_id")

@@ -78,7 +78,7 @@ def queue(waiting: pd.DataFrame, asked: int | None) -> int:
     with place:
         neighbours(ids, chosen)
     opened = ids[chosen] if chosen is not None else asked or ids[at]
-    approvals_many.button(shown[shown["is_mine"].astype(bool)], opened)
+    approvals_many.button(shown[shown["can_answer"].astype(bool)], opened)
     return opened
 
 

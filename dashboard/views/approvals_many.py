@@ -45,7 +45,6 @@ def alike(mine: pd.DataFrame, decision_id: int) -> pd.DataFrame:
 
 def button(mine: pd.DataFrame, decision_id: int | None) -> None:
     """Show the button that answers the open proposal and those like it together, where there are several of its action."""
-    mine = mine[~mine["is_own"].astype(bool)]
     if decision_id is None or decision_id not in set(mine["decision_id"]):
         return
     action = mine.loc[mine["decision_id"] == decision_id, "action"].iloc[0]
@@ -111,7 +110,7 @@ def _evidence(reviews: Sequence[Review]) -> None:
     )
     # What changed or is asked about comes first: that is what must be read.
     ordered = sorted(reviews, key=lambda review: (not review.changes, not review.challenges))
-    with st.container(height=260 if len(reviews) > 3 else "content", border=True, gap="xsmall"):  # noqa: PLR2004 - what fits
+    with st.container(height=200 if len(reviews) > 3 else "content", border=True, gap="xsmall"):  # noqa: PLR2004 - what fits
         st.markdown("\n".join(_line(review) for review in ordered))
 
 

@@ -90,7 +90,7 @@ def test_challenge_is_made_answered_and_upheld_in_drawers(registry: Registry) ->
     send(begin, DOUBT)
     send(page_of(OWNER), ANSWER)
     reviewer = page_of(REVIEWER)
-    reviewer.segmented_control[0].set_value("uphold").run()
+    reviewer.radio[0].set_value("uphold").run()
     send(reviewer, "The week does not explain it.")
 
     (upheld,) = challenge_queries.of_model(registry, "card-churn", on=builders.TODAY)
