@@ -37,6 +37,7 @@ EARLIEST = date(2000, 1, 1)
 STALE_AFTER_DAYS = 2
 LONGEST_FACT = 46
 LONGEST_SENTENCE = 600
+LONGEST_TOLD = 120
 NOT_REAL = ("Simulated", "Invented")
 """Facts of a card that say what of it is not real; shown wherever the others are."""
 OF_ONE_MODEL = ("feature", "day")
@@ -172,10 +173,15 @@ def actions(view: ModelView, *, today: date) -> None:
 def challenged(view: ModelView) -> None:
     """Say beside the verdict which findings are questioned and where that stands; every word is at the finding."""
     for challenge in view.challenges_beside:
-        entry = challenge.answer or challenge.began
-        who = escape_markdown(session.person_name(entry.person))
-        told = f"{who} {entry.turn.said} on {short_date(entry.said_on)}: “{escape_markdown(entry.text, longest=160)}”"
-        st.markdown(f"{challenges.title(challenge)}\u2003{quiet(told)}")
+        # The doubt, the newest answer and, once it is closed, the last word.
+        told = [challenge.began, *filter(None, [challenge.answer])]
+        told += [] if challenge.is_open or challenge.entries[-1] in told else [challenge.entries[-1]]
+        words = "; ".join(
+            f"{escape_markdown(session.person_name(entry.person))} {entry.turn.said} on {short_date(entry.said_on)}"
+            + (f": “{escape_markdown(entry.text, longest=LONGEST_TOLD)}”" if entry.text else "")
+            for entry in told
+        )
+        st.markdown(f"{challenges.title(challenge)}\u2003{quiet(words)}")
 
 
 def open_decisions(view: ModelView) -> None:
