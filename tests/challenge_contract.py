@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from data_access import audit_trail, challenge_queries, decision_queries, people
 from data_access.registry import Registry
-from data_access.schema import upgrade
 from data_access.tables import AuditEventRow, ModelRow
 from data_access.verdict_queries import verdicts
 from monitoring import ask, decide
@@ -31,6 +30,7 @@ from monitoring.errors import (
 )
 from monitoring.lifecycle import Action, State
 from monitoring.people import COMMAND_LINE, Role
+from tests.fresh import fresh_registry
 from tests.registry_contract import (
     ADA,
     BEN,
@@ -91,7 +91,7 @@ class ChallengeContract:
     @pytest.fixture
     def office(self, address: str) -> Iterator[Registry]:
         """A registry with people and the assessed model ``m`` of tier 2 that Ada owns."""
-        upgrade(address)
+        fresh_registry(address)
         registry = Registry.open(address, audit_key=KEY)
         add_everybody(registry)
         add_model(registry)
