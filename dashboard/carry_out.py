@@ -133,6 +133,7 @@ def bar(decision: Decision) -> None:
                     st.form_submit_button(
                         LABELS[move],
                         type="secondary" if at else "primary",
+                        shortcut=None if at else "Ctrl+Enter",
                         on_click=_make,
                         args=(decision.id, move, by),
                         key=f"co_{move.value}",

@@ -27,6 +27,7 @@ COMMANDS = {
 GROUPS = {
     "people": "dashboard.commands.people:app",
     "decisions": "dashboard.commands.decisions:app",
+    "challenges": "dashboard.commands.decisions:challenges_app",
     "policies": "dashboard.commands.policies:app",
     "standing": "dashboard.commands.standing:app",
     "audit": "dashboard.commands.audit:app",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import session
-from data_access import decision_queries, model_queries, model_timeline, retirement_queries
+from data_access import challenge_queries, decision_queries, model_queries, model_timeline, retirement_queries
 from data_access.judged_versions import judged_versions
 from monitoring.errors import UnknownModelError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from data_access.registry import Registry
     from data_access.retired_traffic import Watched
     from monitoring.assessment import Assessment
+    from monitoring.challenge import Challenge
     from monitoring.decision import Decision
     from monitoring.portfolio import Consumer
     from monitoring.zombie import Zombie
@@ -74,6 +75,17 @@ def events(
 ) -> tuple[tuple[Decision, ...], tuple[DecisionMove, ...], tuple[ShiftSpell, ...]]:
     """Return a model's decisions, every move of them, and the portfolio shifts it was part of, as known on a day."""
     return _events(session.key(), session.registry(), model_id=model_id, known_on=known_on)
+
+
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=100, show_spinner=False)
+def _challenges(key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date) -> tuple[Challenge, ...]:
+    del key
+    return challenge_queries.of_model(_registry, model_id, on=known_on)
+
+
+def challenges(model_id: str, *, known_on: date) -> tuple[Challenge, ...]:
+    """Return a model's challenges and questions with everything said by the end of a day, the newest first."""
+    return _challenges(session.key(), session.registry(), model_id=model_id, known_on=known_on)
 
 
 @st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=30, show_spinner=False)

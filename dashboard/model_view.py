@@ -14,6 +14,7 @@ from dashboard.charts import CONFIG, Chart, Checked, shown_days
 from dashboard.performance_chart import PerformanceMarks, Yardstick, skill_yardstick, yardstick_of
 from data_access import performance_queries
 from monitoring.assessment import FindingKind, Verdict
+from monitoring.challenge import finding_code
 from monitoring.performance import SMALLEST_SKILL
 from monitoring.policy import DEFAULT_POLICY
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from data_access.model_queries import ModelFacts
     from data_access.model_timeline import DecisionMove, ShiftSpell
     from monitoring.assessment import Assessment, Finding
+    from monitoring.challenge import Challenge
     from monitoring.decision import Decision
 
 SHOWN_DAYS = 120
@@ -94,6 +96,19 @@ class ModelView:
             if name in history:
                 history[name] = then - max(then, SMALLEST_SKILL) * history[name].astype(float)
         return history, skill_yardstick(then, newest=float(skills["skill"].iloc[-1]))
+
+    @cached_property
+    def challenges(self) -> tuple[Challenge, ...]:
+        """Everything that was asked about its findings and about proposals for it, the newest first."""
+        return model_session.challenges(self.facts.id, known_on=self.known_on)
+
+    @property
+    def challenges_beside(self) -> tuple[Challenge, ...]:
+        """The challenges that belong beside the verdict."""
+        found = self.assessment.findings if self.assessment else ()
+        codes = {finding_code(finding.kind.value, finding.subject) for finding in found}
+        day = self.assessment.day if self.assessment else self.known_on
+        return tuple(each for each in self.challenges if each.stands_beside(day, codes))
 
     @property
     def span(self) -> Span:

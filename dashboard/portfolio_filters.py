@@ -212,7 +212,7 @@ def _more_filters() -> None:
             name="lens",
             key="pf_lens",
             options=list(LENSES),
-            shown=LENS_WORDS.__getitem__,
+            shown=_lens_words,
             placeholder="Any reason",
             label_visibility="visible",
         )
@@ -233,6 +233,14 @@ def _more_filters() -> None:
             on_change=_remember_since,
         )
         st.markdown(small("One of several reasons is enough. The counts then tell changes since that day."))
+
+
+def _lens_words(lens: str) -> str:
+    """Return what a reason is called; what is overdue is counted."""
+    late, escalated = portfolio_session.overdue() if lens == "overdue" else (0, 0)
+    if not late:
+        return LENS_WORDS[lens]
+    return f"{LENS_WORDS[lens]} ({late:,}{f', {escalated:,} escalated' if escalated else ''})"
 
 
 def _remember_order() -> None:

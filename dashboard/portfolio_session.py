@@ -12,7 +12,14 @@ import streamlit as st
 from dashboard import session
 from dashboard.palette import palette
 from dashboard.portfolio_table import portfolio_table
-from data_access import portfolio_filter, portfolio_queries, portfolio_standing, retirement_queries
+from data_access import (
+    challenge_queries,
+    decision_queries,
+    portfolio_filter,
+    portfolio_queries,
+    portfolio_standing,
+    retirement_queries,
+)
 from data_access.portfolio_filter import DEFAULT_ORDER
 from data_access.portfolio_queries import MOST_ROWS
 
@@ -53,6 +60,25 @@ def listed(wanted: PortfolioFilter, order: str = DEFAULT_ORDER) -> list[Ranked]:
 def rows(ranked: list[Ranked]) -> pd.DataFrame:
     """Return what is known of some models, in the order given."""
     return portfolio_queries.overview(session.registry().engine, day=session.today(), ranked=ranked)
+
+
+def exported(ranked: list[Ranked]) -> pd.DataFrame:
+    """Return what is known of some models, and in one line each the challenges that stand beside their verdicts."""
+    beside = challenge_queries.beside_verdicts(session.registry(), on=session.today())
+    found = rows(ranked)
+    said = [" ".join(each.told() for each in beside.get(model_id, ())) for model_id in found["model_id"]]
+    return found.assign(challenges=said)
+
+
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _overdue(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[int, int]:
+    del key
+    return decision_queries.overdue_counts(_registry, on=day)
+
+
+def overdue() -> tuple[int, int]:
+    """Return how many proposals are overdue, and how many of them are escalated."""
+    return _overdue(session.key(), session.registry(), day=session.today())
 
 
 @st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)

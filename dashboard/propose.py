@@ -22,6 +22,7 @@ from data_access import decision_queries
 from data_access.portfolio_filter import PortfolioFilter
 from monitoring import decide
 from monitoring.assessment import Verdict
+from monitoring.decide import MOST_MODELS_AT_ONCE
 from monitoring.errors import ModelfolioError
 from monitoring.lifecycle import Action
 from monitoring.portfolio import ServiceState
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from monitoring.retirement import RetirementPlan
 
-MOST_MODELS = 200
 MOST_NAMED = 5
 ACCEPTED_DAYS = 90
 ACTIONS = [Action.RETRAIN, Action.FIX_DATA, Action.RETIRE, Action.SUSPEND, Action.ACCEPT]
@@ -58,8 +58,8 @@ def propose_button(
         reason = "Only somebody who is signed in can propose."
     elif not count:
         reason = "Tick the models first."
-    elif count > MOST_MODELS:
-        reason = f"At most {MOST_MODELS} models at once; {count:,} are ticked."
+    elif count > MOST_MODELS_AT_ONCE:
+        reason = f"At most {MOST_MODELS_AT_ONCE} models at once; {count:,} are ticked."
     elif count == 1:
         reason = decide.why_not_propose(session.registry(), model_id=model_ids[0], by=person.email)
     text = label or (f"Propose for {plural(count, 'model')}" if count else "Propose for selected")
@@ -68,6 +68,7 @@ def propose_button(
         key="propose",
         disabled=reason is not None,
         help=reason,
+        shortcut="P",
         type="primary" if (count if primary is None else primary) else "secondary",
     ):
         propose_dialog(model_ids, action=action)
@@ -192,9 +193,10 @@ def _drawer(rows: pd.DataFrame, wanted: Action | None) -> None:
 def _form(rows: pd.DataFrame, action: Action, *, by: str) -> None:
     today = session.today()
     with st.form("propose_form", enter_to_submit=False):
-        reason = st.text_area(
-            "Reason", placeholder="At least 10 characters; read by the approver and the auditor", height=110
-        )
+        with st.container(key="focus_reason"):
+            reason = st.text_area(
+                "Reason", placeholder="At least 10 characters; read by the approver and the auditor", height=110
+            )
         plan: RetirementPlan | None = None
         if action is Action.RETIRE:
             plan = retirement_plan.fields("propose_plan", model_id=rows["model_id"].iloc[0], of_many=len(rows) > 1)

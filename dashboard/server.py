@@ -30,7 +30,7 @@ SCRIPT = Path(__file__).parent / "app.py"
 FAVICON = Path(__file__).parent / "assets" / "favicon.svg"
 REPORTS = "/deep-dive/"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# Streamlit's grid runs WebAssembly and its styles are written by script; a script must be a file of ours or one of the page's two
+# Streamlit's grid runs WebAssembly and its styles are written by script; a script must be a file of ours or one of the page's three
 # short ones, known by their hash, so that no markup in a name could ever run. Nothing may come from or go to another host.
 CONTENT_SECURITY_POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
@@ -40,6 +40,22 @@ FIND_SERVER = b"""<script>
     </script>"""
 """Our addresses are one segment long, so the server is where the page's name is not; Streamlit would first look for it below the
 name, and every opened link would leave an error in the browser's console."""
+FOCUS = b"""<script>
+      addEventListener("DOMContentLoaded", () => {
+        let last = "";
+        new MutationObserver(() => {
+          const place = [...document.querySelectorAll("[class*='st-key-focus_']")].pop();
+          const name = place ? place.className.match(/st-key-focus_\\S*/)[0] : "";
+          const field = place && place.querySelector("textarea, input, button");
+          if (name === last || (place && !field)) return;
+          last = name;
+          if (field && field.type === "checkbox") place.scrollIntoView({ block: "center" });
+          if (field) field.focus();
+        }).observe(document.body, { childList: true, subtree: true });
+      });
+    </script>"""
+"""Puts the cursor into the field of the last container whose key begins with ``focus_`` when it appears: Streamlit has no word for that, and
+who opens a form by a key wants to type."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
@@ -94,7 +110,7 @@ class FirstPage:
                 return
             headers = MutableHeaders(scope=start)
             if headers.get("content-type", "").startswith("text/html"):
-                body = body.replace(b"<head>", b"<head>\n    " + FIND_SERVER, 1)
+                body = body.replace(b"<head>", b"<head>\n    " + FIND_SERVER + b"\n    " + FOCUS, 1)
                 headers["Content-Length"] = str(len(body))
                 headers["Content-Security-Policy"] = page_policy(body)
             await send(start)

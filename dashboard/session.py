@@ -17,6 +17,7 @@ from dashboard.front_door import NOBODY_NAMED, PERSON_HEADER, vouched_person
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, Settings, load_settings
 from data_access import (
+    challenge_queries,
     decision_queries,
     people,
     policy_queries,
@@ -33,6 +34,8 @@ from monitoring.lifecycle import Capacity
 from monitoring.people import Actor, Role
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from data_access.registry import Registry
     from data_access.retraining_queries import Retraining
     from data_access.standing_queries import Listed
@@ -287,9 +290,22 @@ def _waiting_count(key: tuple[str, int], _registry: Registry, *, person: str | N
     return decision_queries.waiting_count(_registry, person=person, on=day)
 
 
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)
+def _awaited_words(key: tuple[str, int], _registry: Registry, *, person: str | None, day: date) -> pd.DataFrame:
+    del key
+    found = challenge_queries.open_challenges(_registry, on=day, person=person)
+    return found[found["is_mine"].astype(bool)]
+
+
+def awaited_words() -> pd.DataFrame:
+    """Return the challenges and questions that wait for a word of the acting person, as ``open_challenges`` gives them."""
+    return _awaited_words(key(), registry(), person=actor_email(), day=today())
+
+
 def waiting_count() -> int:
-    """Return how many proposals wait for the acting person."""
-    return _waiting_count(key(), registry(), person=actor_email(), day=today())
+    """Return how many proposals, challenges and questions wait for the acting person."""
+    proposals = _waiting_count(key(), registry(), person=actor_email(), day=today())
+    return proposals + len(awaited_words())
 
 
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=50, show_spinner=False)

@@ -69,7 +69,7 @@ def approval_queue(waiting: pd.DataFrame, *, today: date, colours: Palette) -> S
         {
             "Action": [f"{VERDICT_LABELS[verdict].mark}" for verdict in verdicts],
             "Model": waiting["model"],
-            "Due": [due(_day(day), today=today) for day in waiting["due_on"]],
+            "Due": [due(_day(day), today=today).removeprefix("due ") for day in waiting["due_on"]],
         }
     )
     css = pd.DataFrame("", index=shown.index, columns=shown.columns)
@@ -85,8 +85,8 @@ def approval_columns() -> dict[str, Any]:
     config = st.column_config
     return {
         "Action": config.TextColumn("", width=26),
-        "Model": config.TextColumn(width=204),
-        "Due": config.TextColumn(width=80),
+        "Model": config.TextColumn(width=152),
+        "Due": config.TextColumn(width=88),
     }
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from data_access.audit_guards import missing_guards
 from data_access.audit_links import links
+from data_access.challenge_check import check_challenges
 from data_access.decision_check import check_decisions
 from data_access.policy_check import check_policies
 from data_access.standing_check import check_standing_approvals
@@ -90,7 +91,7 @@ def append_event(session: Session, event: AuditEvent) -> None:
 
 
 def verify(registry: Database, *, anchors: Iterable[Anchor] = ()) -> Verification:
-    """Check every row, the head, decisions and policies against the trail, and the database's guards.
+    """Check every row, the head, decisions, policies, standing approvals and challenges against the trail, and the database's guards.
 
     Args:
         registry: whose trail.
@@ -113,6 +114,7 @@ def verify(registry: Database, *, anchors: Iterable[Anchor] = ()) -> Verificatio
         check_decisions(session)
         check_policies(session)
         check_standing_approvals(session)
+        check_challenges(session)
     return Verification(rows=sequence, head_sequence=sequence, head_hash=newest_hash, anchors=expected.met)
 
 

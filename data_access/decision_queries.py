@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import sqlalchemy as sa
 
 from data_access.decision_records import RegistryDecisions
-from data_access.tables import DecisionRow
+from data_access.tables import DecisionRow, ModelRow
 from monitoring.authority import known_actor
 from monitoring.lifecycle import Move, State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from data_access.database import Database
+    from monitoring.challenge import Challenge
     from monitoring.decision import Decision
     from monitoring.people import Actor
 
@@ -39,36 +41,34 @@ DECISION_COLUMNS = (
     "decided_by",
     "decided_on",
     "standing_approval",
+    "challenges",
 )
-WAITING_COLUMNS = (*DECISION_COLUMNS, "is_mine", "is_own", "waiting_for")
+WAITING_COLUMNS = (*DECISION_COLUMNS, "is_mine", "can_answer", "is_own", "is_escalated", "waiting_for")
+OVERDUE_COLUMNS = (*DECISION_COLUMNS, "days_overdue", "is_escalated", "waiting_for", "tell")
 OPEN_COLUMNS = ("model_id", "decision_id", "action", "state", "due_on")
 
 
 def waiting(registry: Database, *, person: str | None, on: date) -> pd.DataFrame:
     """One row per proposed decision: those this person may answer first, then by the day they are due.
 
-    The columns of ``all_decisions`` and ``is_mine`` (bool: this person may approve or reject it now), ``is_own`` (bool: this
-    person proposed it), ``waiting_for`` (str: one sentence on who is needed or missing).
+    The columns of ``all_decisions`` and ``is_mine`` (bool: this person may approve or reject it now, or it is escalated to them),
+    ``can_answer`` (bool: only the former), ``is_own`` (bool: this person proposed it), ``is_escalated`` (bool: overdue and of tier 1), ``waiting_for`` (str: one sentence on
+    who is needed or missing).
     """
     with registry.read() as session:
         records = RegistryDecisions(session)
         everyone = records.everyone()
         actor = known_actor(records, person)
-        sentences: dict[object, str] = {}
-
-        def who_is_needed(decision: Decision) -> str:
-            # A bulk proposal has hundreds of decisions that wait for the same people.
-            alike = (decision.quorum, decision.subject.team, decision.proposed_by, decision.approvals)
-            if alike not in sentences:
-                sentences[alike] = decision.waiting_for(everyone)
-            return sentences[alike]
-
+        needed = _WhoIsNeeded(everyone)
+        beside = _challenges(records, on=on)
         rows = [
-            _row(decision, on=on)
+            _row(decision, beside, on=on)
             | {
-                "is_mine": _may_answer(decision, actor),
+                "is_mine": _waits_for(decision, actor, on=on),
+                "can_answer": _can_answer(decision, actor),
                 "is_own": actor is not None and decision.proposed_by == actor.email,
-                "waiting_for": who_is_needed(decision),
+                "is_escalated": decision.is_escalated(on),
+                "waiting_for": needed.sentence(decision),
             }
             for decision in _as_of(records, on, DecisionRow.state == State.PROPOSED.value)
         ]
@@ -77,14 +77,53 @@ def waiting(registry: Database, *, person: str | None, on: date) -> pd.DataFrame
 
 
 def waiting_count(registry: Database, *, person: str | None, on: date) -> int:
-    """Return how many decisions this person may answer now."""
+    """Return how many decisions wait for this person: those to answer now, and those escalated to them."""
     if person is None:
         return 0
     with registry.read() as session:
         records = RegistryDecisions(session)
         actor = known_actor(records, person)
         proposed = _as_of(records, on, DecisionRow.state == State.PROPOSED.value)
-        return sum(_may_answer(decision, actor) for decision in proposed)
+        return sum(_waits_for(decision, actor, on=on) for decision in proposed)
+
+
+def overdue(registry: Database, *, on: date) -> pd.DataFrame:
+    """One row per proposal that should have been answered before ``on``, the longest overdue first; nothing approves it by itself.
+
+    The columns of ``all_decisions`` and ``days_overdue`` (int), ``is_escalated`` (bool: of tier 1), ``waiting_for`` (str: one sentence
+    on who is needed or missing), ``tell`` (str: e-mail addresses of those who can answer it, joined by semicolons; of an escalated one
+    those of every approver too).
+    """
+    with registry.read() as session:
+        records = RegistryDecisions(session)
+        everyone = records.everyone()
+        needed, beside = _WhoIsNeeded(everyone), _challenges(records, on=on)
+        late = _as_of(records, on, DecisionRow.state == State.PROPOSED.value, DecisionRow.due_on < on)
+        rows = [
+            _row(decision, beside, on=on)
+            | {
+                "days_overdue": (on - decision.due_on).days,
+                "is_escalated": decision.is_escalated(on),
+                "waiting_for": needed.sentence(decision),
+                "tell": ";".join(sorted(each.email for each in everyone if _waits_for(decision, each, on=on))),
+            }
+            for decision in late
+        ]
+    rows.sort(key=lambda row: (row["due_on"], row["decision_id"]))
+    return pd.DataFrame(rows, columns=list(OVERDUE_COLUMNS))
+
+
+def overdue_counts(registry: Database, *, on: date) -> tuple[int, int]:
+    """Return how many proposals are overdue on a day, and how many of them are of tier 1 and escalated."""
+    strict = sa.or_(DecisionRow.tier == 1, sa.func.coalesce(ModelRow.tier, 1) == 1)
+    chosen = (
+        sa.select(sa.func.count(), sa.func.count(sa.case((strict, 1))))
+        .join(ModelRow, ModelRow.id == DecisionRow.model_id)
+        .where(DecisionRow.state == State.PROPOSED.value, DecisionRow.proposed_on <= on, DecisionRow.due_on < on)
+    )
+    with registry.read() as session:
+        late, escalated = session.execute(chosen).one()
+    return int(late), int(escalated)
 
 
 def of_model(registry: Database, model_id: str, *, on: date) -> tuple[Decision, ...]:
@@ -124,12 +163,15 @@ def all_decisions(registry: Database, *, on: date, state: State | None = None) -
 
     ``decision_id`` (int), ``model_id``, ``model``, ``team``, ``owner`` (str), ``tier`` (int, at the proposal), ``action``, ``state``,
     ``reason``, ``proposed_by`` (str), ``proposed_on``, ``due_on`` (date), ``is_overdue`` (bool), ``approvals`` (int), ``verdict``,
-    ``sentence`` (str, at the proposal), ``decided_by`` (str), ``decided_on`` (date), missing while it is proposed, ``standing_approval`` (Int64, its number; missing for
-    decisions of people).
+    ``sentence`` (str, at the proposal), ``decided_by`` (str), ``decided_on`` (date), missing while it is proposed, ``standing_approval``
+    (Int64, its number; missing for decisions of people), ``challenges`` (str: the questions about it and the challenges of the findings it
+    rests on, with what was answered; empty without any).
     """
     chosen = [] if state is None else [DecisionRow.state == state.value]
     with registry.read() as session:
-        rows = [_row(decision, on=on) for decision in _as_of(RegistryDecisions(session), on, *chosen)]
+        records = RegistryDecisions(session)
+        beside = _challenges(records, on=on)
+        rows = [_row(decision, beside, on=on) for decision in _as_of(records, on, *chosen)]
     return pd.DataFrame(rows, columns=list(DECISION_COLUMNS)).astype({"standing_approval": "Int64"})
 
 
@@ -138,11 +180,43 @@ def _as_of(records: RegistryDecisions, on: date, *conditions: sa.ColumnElement[b
     return records.decisions(DecisionRow.proposed_on <= on, *conditions)
 
 
-def _may_answer(decision: Decision, actor: Actor | None) -> bool:
+class _WhoIsNeeded:
+    """Says who a proposal waits for; a bulk proposal has hundreds of decisions that wait for the same people."""
+
+    def __init__(self, everyone: Sequence[Actor]) -> None:
+        self.everyone = everyone
+        self.sentences: dict[object, str] = {}
+
+    def sentence(self, decision: Decision) -> str:
+        alike = (decision.quorum, decision.subject.team, decision.proposed_by, decision.approvals)
+        if alike not in self.sentences:
+            self.sentences[alike] = decision.waiting_for(self.everyone)
+        return self.sentences[alike]
+
+
+def _waits_for(decision: Decision, actor: Actor | None, *, on: date) -> bool:
+    if actor is None:
+        return False
+    escalated = decision.escalates_to(actor, on) and decision.proposed_by != actor.email
+    return escalated or _can_answer(decision, actor)
+
+
+def _can_answer(decision: Decision, actor: Actor | None) -> bool:
     return actor is not None and (decision.may(Move.APPROVE, actor) or decision.may(Move.REJECT, actor))
 
 
-def _row(decision: Decision, *, on: date) -> dict[str, object]:
+def _challenges(records: RegistryDecisions, *, on: date) -> dict[str, list[Challenge]]:
+    """Return every challenge and question by model, as it stood on a day, the oldest first."""
+    found: dict[str, list[Challenge]] = {}
+    for each in reversed(records.challenges()):
+        if (known := each.as_known_on(on)) is not None:
+            found.setdefault(known.subject.model_id, []).append(known)
+    return found
+
+
+def _row(decision: Decision, beside: Mapping[str, Sequence[Challenge]], *, on: date) -> dict[str, Any]:
+    findings = (decision.frozen_evidence or decision.evidence).get("findings") or []
+    said = [each for each in beside.get(decision.subject.model_id, ()) if each.is_about(decision.id, findings)]
     return {
         "decision_id": decision.id,
         "model_id": decision.subject.model_id,
@@ -163,4 +237,5 @@ def _row(decision: Decision, *, on: date) -> dict[str, object]:
         "decided_by": decision.decided_by,
         "decided_on": decision.decided_on,
         "standing_approval": decision.standing_approval,
+        "challenges": " ".join(each.told() for each in said),
     }

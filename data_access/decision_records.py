@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from data_access import audit_trail, people, standing_rows
 from data_access.after_approval import AfterApproval, carry_through
 from data_access.answer_rows import answer_columns, answer_of
+from data_access.challenge_records import RegistryChallenges, as_finding
 from data_access.tables import ApprovalRow, AssessmentRow, DecisionRow, FindingRow, ModelRow
-from monitoring.assessment import Assessment, Basis, Finding, FindingKind, Measures, Verdict
+from monitoring.assessment import Assessment, Basis, Measures, Verdict
 from monitoring.authority import Subject
 from monitoring.decision import Decision
 from monitoring.errors import OpenDecisionExistsError, StaleDecisionError, UnknownDecisionError, UnknownModelError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from monitoring.quorum import Approval
 
 
-class RegistryDecisions(AfterApproval):
+class RegistryDecisions(RegistryChallenges, AfterApproval):
     """The decisions inside one transaction of the registry (the port ``DecisionRecords``)."""
 
     def actor(self, email: str) -> Actor:
@@ -253,18 +254,7 @@ def _assessment(row: AssessmentRow, findings: Iterable[FindingRow]) -> Assessmen
         sentence=row.sentence,
         reason=row.reason,
         in_verdict_since=row.in_verdict_since,
-        findings=tuple(
-            Finding(
-                kind=FindingKind(finding.kind),
-                argues_for=Verdict(finding.argues_for),
-                subject=finding.subject,
-                since=finding.since,
-                sentence=finding.sentence,
-                source=finding.source,
-                evidence=finding.evidence,
-            )
-            for finding in findings
-        ),
+        findings=tuple(as_finding(finding) for finding in findings),
         against=tuple(row.against),
         measures=Measures(**{field.name: getattr(row, field.name) for field in fields(Measures)}),
         policy_version=row.policy_version,

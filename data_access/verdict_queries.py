@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from data_access.challenge_queries import ChallengesBeside
 from data_access.tables import AssessmentRow
 
 if TYPE_CHECKING:
@@ -19,17 +20,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VerdictLine:
-    """The verdict of one model on one day, as known today."""
+    """The verdict of one model on one day, as known today, and the challenges that stand beside it in one line."""
 
     model: str
     day: date
     verdict: str
     reason: str
+    challenges: str = ""
 
 
 def verdicts(registry: Registry, *, first: date | None = None, last: date | None = None) -> Iterator[VerdictLine]:
     """Yield the verdicts of the days from ``first`` to ``last`` by model and day; without days the newest of each model."""
-    columns = (AssessmentRow.model_id, AssessmentRow.day, AssessmentRow.verdict, AssessmentRow.sentence)
+    columns = (
+        AssessmentRow.model_id,
+        AssessmentRow.day,
+        AssessmentRow.verdict,
+        AssessmentRow.sentence,
+        AssessmentRow.id,
+    )
     place = sa.func.row_number().over(
         partition_by=(AssessmentRow.model_id, AssessmentRow.day),
         order_by=(AssessmentRow.known_on.desc(), AssessmentRow.recorded_at.desc(), AssessmentRow.id.desc()),
@@ -49,8 +57,10 @@ def verdicts(registry: Registry, *, first: date | None = None, last: date | None
     ranked = query.subquery()
     wanted = sa.select(ranked).where(ranked.c.place == 1).order_by(ranked.c.model_id, ranked.c.day)
     with registry.read() as session:
+        beside = ChallengesBeside(session)
         for row in session.execute(wanted):
-            yield VerdictLine(row.model_id, row.day, row.verdict, row.sentence)
+            challenges = " ".join(each.told() for each in beside.verdict(row.model_id, row.day, assessment_id=row.id))
+            yield VerdictLine(row.model_id, row.day, row.verdict, row.sentence, challenges)
 
 
 def changed_verdicts(registry: Registry, *, since: date) -> Iterator[VerdictLine]:

@@ -95,6 +95,7 @@ def approve(page: Page, address: str, *, decision: int, comment: str) -> None:
     button = page.get_by_role("button", name="Approve")
     if not button.count():
         return
+    button.click()
     page.get_by_placeholder("Comment, kept with the decision").fill(comment)
     button.click()
     page.get_by_text("Approved.", exact=True).wait_for(timeout=PATIENCE)

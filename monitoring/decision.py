@@ -10,7 +10,7 @@ from monitoring.audit import AuditEvent
 from monitoring.authority import Subject, capacity_for, machine
 from monitoring.errors import ForbiddenMoveError, IncompleteRetirementError, InvalidProposalError
 from monitoring.lifecycle import LIFECYCLE, MACHINES, Action, AllowedMove, Capacity, Move, State, allowed_move
-from monitoring.people import Actor
+from monitoring.people import Actor, Role
 from monitoring.proposal import Proposal, answered, checked_reason, role_words
 from monitoring.quorum import Approval, quorum
 from monitoring.retirement import RetirementPlan
@@ -19,7 +19,6 @@ from monitoring.wording import joined
 if TYPE_CHECKING:
     from monitoring.evidence import Evidence
     from monitoring.outcome import Review
-    from monitoring.people import Role
 
 DAYS_TO_ANSWER = {1: 7, 2: 14, 3: 30}
 LONGEST_ACCEPTANCE_DAYS = 365
@@ -168,6 +167,14 @@ class Decision(Proposal):
     def is_overdue(self, on: date) -> bool:
         """Whether it should have been answered before ``on``; an overdue decision is never approved by itself."""
         return self.state is State.PROPOSED and self.due_on < on
+
+    def is_escalated(self, on: date) -> bool:
+        """Whether every approver of every team is told: it is overdue and of tier 1, or was when it was proposed."""
+        return self.is_overdue(on) and min(self.tier, self.subject.effective_tier) == 1
+
+    def escalates_to(self, actor: Actor, on: date) -> bool:
+        """Whether this person is one of those who are told; being told does not make anybody an approver of the model."""
+        return self.is_escalated(on) and actor.holds_anywhere(Role.APPROVER) and not actor.is_auditor
 
     def capacities(self, actor: Actor) -> frozenset[Capacity]:
         """Return in which capacities the actor can act on this decision; who approves does an owner's work where there is none."""

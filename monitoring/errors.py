@@ -53,6 +53,18 @@ class OpenDecisionExistsError(ModelfolioError):
     """The model already has an open decision with this action."""
 
 
+class OpenChallengeExistsError(ModelfolioError):
+    """The finding is challenged already, or a question about the proposal is open already."""
+
+
+class UnknownChallengeError(ModelfolioError):
+    """No challenge has this number."""
+
+
+class UnknownFindingError(ModelfolioError):
+    """The assessment has no such finding; the text says which it has."""
+
+
 class InvalidReasonError(ModelfolioError):
     """A reason or comment is missing or too short."""
 

@@ -10,7 +10,7 @@ from monitoring.audit import canonical_json
 from monitoring.retirement import plan_changes
 
 if TYPE_CHECKING:
-    from monitoring.assessment import Assessment
+    from monitoring.assessment import Assessment, Finding
     from monitoring.retirement import RetirementPlan
 
 NEVER_ASSESSED: dict[str, Any] = {
@@ -56,24 +56,26 @@ def snapshot(assessment: Assessment) -> dict[str, Any]:
         "sentence": assessment.sentence,
         "reason": assessment.reason,
         "measures": measures | {"newest_labelled_day": newest.isoformat() if newest else None},
-        "findings": [
-            {
-                "kind": finding.kind.value,
-                "argues_for": finding.argues_for.value,
-                "subject": finding.subject,
-                "since": finding.since.isoformat(),
-                "sentence": finding.sentence,
-                "source": finding.source,
-                "evidence": finding.evidence,
-            }
-            for finding in assessment.findings
-        ],
+        "findings": [finding_snapshot(finding) for finding in assessment.findings],
         "against": list(assessment.against),
         "policy_version": assessment.policy_version,
         "method_version": assessment.method_version,
         "version": assessment.version,
         "day": assessment.day.isoformat(),
         "known_on": assessment.known_on.isoformat(),
+    }
+
+
+def finding_snapshot(finding: Finding) -> dict[str, Any]:
+    """Return what one finding says as plain JSON."""
+    return {
+        "kind": finding.kind.value,
+        "argues_for": finding.argues_for.value,
+        "subject": finding.subject,
+        "since": finding.since.isoformat(),
+        "sentence": finding.sentence,
+        "source": finding.source,
+        "evidence": finding.evidence,
     }
 
 

@@ -45,6 +45,10 @@ class Actor:
         """Whether the actor has the role for models of ``team``; a role limited to a team counts nowhere else."""
         return any(grant.role is role and grant.team in {None, team} for grant in self.grants)
 
+    def holds_anywhere(self, role: Role) -> bool:
+        """Whether the actor has the role for some models, whatever team's."""
+        return any(grant.role is role for grant in self.grants)
+
     @property
     def is_auditor(self) -> bool:
         """An auditor reads everything and writes nothing, whatever else they hold."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from monitoring.audit import AuditEvent
     from monitoring.authority import Subject
+    from monitoring.challenge import Challenge, ChallengedFinding
     from monitoring.decision import Decision
     from monitoring.evidence import Evidence
     from monitoring.lifecycle import Action, State
@@ -164,7 +165,26 @@ class PredictionLog(Protocol):
         """Return a text that changes when the version's reference would (its table and fingerprint, or its period)."""
 
 
-class DecisionRecords(People, Protocol):
+class ChallengeRecords(Protocol):
+    """Challenges of findings and questions about proposals, inside one transaction."""
+
+    def assessed_finding(self, model_id: str, *, day: date, code: str, on: date) -> ChallengedFinding:
+        """Return a finding of the assessment of ``day`` as it was known on ``on``; UnknownFindingError when it has none such."""
+
+    def challenge(self, challenge_id: int) -> Challenge:
+        """Return a challenge or a question with everything said."""
+
+    def challenges_of(self, model_id: str, *, on: date) -> tuple[Challenge, ...]:
+        """Return the model's challenges and questions as they stood on ``on``, the newest first."""
+
+    def begin_challenge(self, begun: Challenge, event: AuditEvent) -> Challenge:
+        """Store a new one with its audit event and return it numbered; a second open one about the same is refused."""
+
+    def keep_entry(self, said: Challenge, event: AuditEvent, *, before: Challenge) -> None:
+        """Store the newest entry with its audit event; refused when more was said than ``before`` knows."""
+
+
+class DecisionRecords(People, ChallengeRecords, Protocol):
     """People, models and decisions inside one transaction: all of it is stored or nothing."""
 
     def subject(self, model_id: str) -> Subject:

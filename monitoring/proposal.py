@@ -76,7 +76,7 @@ class Proposal:
             StaleDecisionError: somebody decided it already.
             NotAuthorisedError: not by this actor; the text says why.
         """
-        self._refuse_if_decided()
+        self.refuse_if_decided()
         allowed = self.allowed(answer)
         capacities = self.capacities(actor)
         if answer is Move.WITHDRAW:
@@ -89,6 +89,14 @@ class Proposal:
         if answer is Move.APPROVE:
             self._check_seat(actor, roles)
         return roles
+
+    def refuse_if_decided(self) -> None:
+        """Raise StaleDecisionError, saying who decided it and when, unless it still waits for an answer."""
+        if self.state is State.PROPOSED:
+            return
+        verb = {State.REJECTED: "rejected", State.WITHDRAWN: "withdrew"}.get(self.state, "approved")
+        when = f" at {self.decided_at:%H:%M} UTC" if self.decided_at else ""
+        raise StaleDecisionError(f"{self.decided_by or 'Somebody else'} {verb} this{when}. {self.nothing_twice}")
 
     def may(self, answer: Move, actor: Actor) -> bool:
         """Whether ``check_answer`` would let the actor pass."""
@@ -136,13 +144,6 @@ class Proposal:
         """Return how many seats of the quorum the approvals fill at best, with ``more`` people beside them."""
         given = {approval.person: approval.roles for approval in self.approvals}
         return seats_filled(self.quorum, given | dict(more or {}))
-
-    def _refuse_if_decided(self) -> None:
-        if self.state is State.PROPOSED:
-            return
-        verb = {State.REJECTED: "rejected", State.WITHDRAWN: "withdrew"}.get(self.state, "approved")
-        when = f" at {self.decided_at:%H:%M} UTC" if self.decided_at else ""
-        raise StaleDecisionError(f"{self.decided_by or 'Somebody else'} {verb} this{when}. {self.nothing_twice}")
 
 
 def checked_reason(allowed: AllowedMove, reason: str) -> str:

@@ -1,4 +1,4 @@
-"""`modelfolio decisions`: what was proposed and what came of it, and which models are on their way out."""
+"""`modelfolio decisions`: what was proposed, what came of it, and which models are on their way out; `modelfolio challenges`: what was asked."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import typer
 from dashboard.opening import open_registry, product_day
 from dashboard.presentation import csv_bytes
 from dashboard.settings import load_settings
-from data_access import decision_queries, retirement_queries
+from data_access import challenge_queries, decision_queries, retirement_queries
 from monitoring.lifecycle import State
 
-app = typer.Typer(help="List decisions.", no_args_is_help=True)
+app = typer.Typer(help="List decisions.")
+challenges_app = typer.Typer(
+    help="List challenges of findings and questions about proposals, with what was answered.", no_args_is_help=True
+)
 COLUMNS = [
     "decision_id",
     "model_id",
@@ -37,19 +40,41 @@ RETIREMENT_COLUMNS = [
     "scored_after",
     "scored_last",
 ]
+OVERDUE_COLUMNS = [*COLUMNS[:-2], "days_overdue", "is_escalated", "waiting_for", "tell", "challenges"]
+Overdue = Annotated[
+    bool,
+    typer.Option(
+        "--overdue",
+        help="Only proposals that should have been answered, with whom to tell; without any nothing is printed, so that "
+        "cron sends no mail.",
+    ),
+]
 
 
-@app.callback()
-def _decisions() -> None:
+@app.callback(invoke_without_command=True)
+def decisions(context: typer.Context, overdue: Overdue = False) -> None:
     """List decisions."""
+    if context.invoked_subcommand is None:
+        if overdue:
+            _print_overdue()
+        else:
+            typer.echo(context.get_help())
 
 
 @app.command("list")
-def list_decisions(state: Annotated[State | None, typer.Option(help="Only decisions in this state.")] = None) -> None:
-    """List decisions, newest first, as CSV."""
+def list_decisions(
+    state: Annotated[State | None, typer.Option(help="Only decisions in this state.")] = None, overdue: Overdue = False
+) -> None:
+    """List decisions, newest first, as CSV; the last column has what was asked about each and answered."""
+    if overdue and state not in {None, State.PROPOSED}:
+        raise typer.BadParameter(f"only a proposal is overdue, not what is {state.words if state else ''}")
+    if overdue:
+        _print_overdue()
+        return
     settings = load_settings()
-    rows = decision_queries.all_decisions(open_registry(settings), on=settings.now().date(), state=state)
-    typer.echo(rows[COLUMNS].to_csv(index=False), nl=False)
+    registry = open_registry(settings)
+    rows = decision_queries.all_decisions(registry, on=product_day(registry, settings), state=state)
+    typer.echo(csv_bytes(rows[[*COLUMNS, "challenges"]]).decode(), nl=False)
 
 
 @app.command("retirements")
@@ -86,3 +111,33 @@ def list_retirements() -> None:
     ]
     frame = pd.DataFrame(rows, columns=RETIREMENT_COLUMNS).astype({"decision_id": "Int64"})
     typer.echo(csv_bytes(frame).decode(), nl=False)
+
+
+@challenges_app.callback()
+def _challenges() -> None:
+    """List challenges."""
+
+
+@challenges_app.command("list")
+def list_challenges(
+    model: Annotated[str | None, typer.Option(help="Only this model's.")] = None,
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that wait for somebody.")] = False,
+) -> None:
+    """List challenges of findings and questions about proposals as CSV, newest first; open ones tier 1 first."""
+    settings = load_settings()
+    registry = open_registry(settings)
+    day = product_day(registry, settings)
+    if only_open:
+        rows = challenge_queries.open_challenges(registry, on=day).drop(columns="is_mine")
+        rows = rows if model is None else rows[rows["model_id"] == model]
+    else:
+        rows = challenge_queries.all_challenges(registry, on=day, model_id=model)
+    typer.echo(csv_bytes(rows).decode(), nl=False)
+
+
+def _print_overdue() -> None:
+    settings = load_settings()
+    registry = open_registry(settings)
+    rows = decision_queries.overdue(registry, on=product_day(registry, settings))
+    if not rows.empty:
+        typer.echo(csv_bytes(rows[OVERDUE_COLUMNS]).decode(), nl=False)

@@ -37,7 +37,10 @@ def verdicts(
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to write them.")] = Format.CSV,
 ) -> None:
-    """Write verdicts as model,date,verdict,reason: one line per model and day; without dates the newest of each model."""
+    """Write verdicts as model,date,verdict,reason: one line per model and day; without dates the newest of each model.
+
+    Behind the reason stands, in brackets, what an independent reviewer asked about the findings of that verdict, and what was answered.
+    """
     del format_
     _refuse_backwards(from_, to)
     registry = open_registry(load_settings())
@@ -48,7 +51,8 @@ def verdicts(
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["model", "date", "verdict", "reason"])
     for line in lines:
-        writer.writerow([csv_safe(line.model), line.day.isoformat(), line.verdict, csv_safe(line.reason)])
+        reason = f"{line.reason} [{line.challenges}]" if line.challenges else line.reason
+        writer.writerow([csv_safe(line.model), line.day.isoformat(), line.verdict, csv_safe(reason)])
 
 
 def shifts(

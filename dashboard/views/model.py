@@ -68,6 +68,7 @@ def page() -> None:
     st.header(model_header.headline(assessment, facts), anchor=False, help=glossary.meaning("verdict", "basis"))
     model_header.rests_on(view)
     model_header.warnings(view)
+    model_header.challenged(view)
     model_header.open_shifts(view)
     model_header.open_decisions(view)
     model_header.fact_strip(view)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import carry_out, glossary, session
+from dashboard import carry_out, challenges, glossary, session
 from dashboard.presentation import ACTION_NOUNS, escape_markdown, short_date, words
 from dashboard.widgets import quiet
 from monitoring.lifecycle import Action, Move, State
@@ -14,6 +14,7 @@ from monitoring.lifecycle import Action, Move, State
 if TYPE_CHECKING:
     from dashboard.model_view import ModelView
     from data_access.model_timeline import DecisionMove
+    from monitoring.challenge import Challenge
     from monitoring.decision import Decision
 
 
@@ -25,14 +26,27 @@ def show(view: ModelView) -> None:
     with left:
         st.markdown("**Decisions**", help=glossary.meaning("decision", "outcome"))
         for decision in view.decisions:
-            one_decision(decision)
+            one_decision(
+                decision, [each for each in view.challenges if each.decision and each.decision.id == decision.id]
+            )
         if not view.decisions:
             st.markdown(quiet("Nothing has been decided about this model."))
         st.page_link(
             "views/audit.py", label="Audit trail", icon=":material/history:", query_params={"model": view.facts.id}
         )
     with right:
+        challenged(view)
         steps(view)
+
+
+def challenged(view: ModelView) -> None:
+    """Show every challenge of its findings there ever was, the newest first."""
+    of_findings = [each for each in view.challenges if each.finding]
+    if not of_findings:
+        return
+    st.markdown("**Challenges**", help=glossary.meaning("challenge"))
+    for challenge in of_findings:
+        st.markdown(f"{challenges.title(challenge)}\n\n{challenges.said(challenge)}")
 
 
 def steps(view: ModelView) -> None:
@@ -60,7 +74,8 @@ def move_words(move: DecisionMove) -> str:
     return move.state.words
 
 
-def one_decision(decision: Decision) -> None:
+def one_decision(decision: Decision, questions: list[Challenge]) -> None:
+    """Show what was proposed, asked and answered, and where it stands."""
     with st.container(border=True, gap="xsmall"):
         noun = ACTION_NOUNS[decision.action.value].capitalize()
         until = f" until {decision.accept_until.isoformat()}" if decision.accept_until else ""
@@ -79,6 +94,8 @@ def one_decision(decision: Decision) -> None:
             st.markdown(
                 f"- **{escape_markdown(session.person_name(answer.person))}**{roles} {said} on {short_date(answer.answered_on)}{comment}"
             )
+        for question in questions:
+            st.markdown(f"{challenges.title(question)}\n\n{challenges.said(question)}")
         if decision.decided_on is not None and decision.state.is_open:
             st.markdown(quiet(escape_markdown(carry_out.waits_for(decision))))
         is_retraining = decision.action is Action.RETRAIN and bool(decision.approvers)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import glossary, model_list, session
+from dashboard import challenges, glossary, model_list, session
 from dashboard.presentation import (
     ACTION_NOUNS,
     BASIS_WORDS,
@@ -40,6 +40,7 @@ EARLIEST = date(2000, 1, 1)
 STALE_AFTER_DAYS = 2
 LONGEST_FACT = 46
 LONGEST_SENTENCE = 600
+LONGEST_TOLD = 120
 NOT_REAL = ("Simulated", "Invented")
 """Facts of a card that say what of it is not real; shown wherever the others are."""
 OF_ONE_MODEL = ("feature", "day")
@@ -178,8 +179,23 @@ def actions(view: ModelView, *, today: date) -> None:
         )
 
 
+def challenged(view: ModelView) -> None:
+    """Say beside the verdict which findings are questioned and where that stands; every word is at the finding."""
+    for challenge in view.challenges_beside:
+        # The doubt, the newest answer and, once it is closed, the last word.
+        told = [challenge.began, *filter(None, [challenge.answer])]
+        told += [] if challenge.is_open or challenge.entries[-1] in told else [challenge.entries[-1]]
+        words = "; ".join(
+            f"{escape_markdown(session.person_name(entry.person))} {entry.turn.said} on {short_date(entry.said_on)}"
+            + (f": “{escape_markdown(entry.text, longest=LONGEST_TOLD)}”" if entry.text else "")
+            for entry in told
+        )
+        st.markdown(f"{challenges.title(challenge)}\u2003{quiet(words)}")
+
+
 def open_decisions(view: ModelView) -> None:
-    """Show the decisions under way with the way to them."""
+    """Show the decisions under way with the way to them; the key O leads to the first."""
+    shortcut: str | None = "O"
     for decision in view.decisions:
         if not decision.state.is_open:
             continue
@@ -193,12 +209,10 @@ def open_decisions(view: ModelView) -> None:
         line.markdown(
             f"**{what}** {quiet(f'proposed by {by} on {short_date(decision.proposed_on)}{_approved_by(decision)}: {escape_markdown(decision.reason, longest=140)}')}"
         )
-        link.container(horizontal=True, horizontal_alignment="right").page_link(
-            "views/approvals.py",
-            label="Open decision",
-            icon=":material/gavel:",
-            query_params={"decision": str(decision.id)},
-        )
+        with link.container(horizontal=True, horizontal_alignment="right"):
+            if st.button("Open decision", key=f"m_decision_{decision.id}", type="tertiary", shortcut=shortcut):
+                st.switch_page("views/approvals.py", query_params={"decision": str(decision.id)})
+        shortcut = None
 
 
 def _approved_by(decision: Decision) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import glossary
+from dashboard import challenges, glossary, session
 from dashboard.charts import safe, translucent
 from dashboard.metric_charts import MetricWords
 from dashboard.model_view import show_chart
@@ -32,6 +32,7 @@ from dashboard.views.model_performance import estimate_note
 from dashboard.views.model_versions import version_words
 from dashboard.widgets import quiet, small
 from monitoring.assessment import Finding, FindingKind, Verdict
+from monitoring.challenge import finding_code
 from monitoring.known_metrics import ACCURACY
 from monitoring.portfolio_shift import Grouping
 
@@ -99,7 +100,7 @@ def show(view: ModelView) -> None:
         )
     with right:
         argue(view, assessment)
-    findings(assessment)
+    findings(view, assessment)
 
 
 def main_chart(view: ModelView, assessment: Assessment) -> None:
@@ -189,11 +190,16 @@ def argue(view: ModelView, assessment: Assessment) -> None:
     word = VERDICT_LABELS[assessment.verdict].word.lower()
     points([finding.sentence for finding in ours] or [assessment.sentence], title=f"Why {word}")
     points(
-        [*against, *(f"It also argues for {VERDICT_LABELS[f.argues_for].word.lower()}: {f.sentence}" for f in others)],
+        [*against, *(also_argues(finding.argues_for, finding.sentence) for finding in others)],
         title="What speaks against",
         none="Nothing that was looked at.",
     )
     points([*ruled_out, *looked_at(view, assessment)], title="Ruled out", none="Nothing yet.")
+
+
+def also_argues(verdict: Verdict, sentence: str) -> str:
+    """Return a finding that argues for something else, as it stands among what speaks against."""
+    return f"It also argues for {VERDICT_LABELS[verdict].word.lower()}: {sentence}"
 
 
 def looked_at(view: ModelView, assessment: Assessment) -> list[str]:
@@ -226,11 +232,26 @@ def points(sentences: list[str], *, title: str, none: str = "") -> None:
 # The numbers behind the sentences
 
 
-def findings(assessment: Assessment) -> None:
-    """Show every finding with the evidence it carries."""
+def findings(view: ModelView, assessment: Assessment) -> None:
+    """Show every finding with the evidence it carries, and with what was asked about it and answered."""
+    may_speak = view.known_on == session.today()
+    beside = view.challenges_beside
+    keyed = challenges.first_to_reply(beside)
+    if assessment.findings:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("**The numbers behind it**", width="stretch")
+            if may_speak:
+                challenges.challenge_button(assessment, beside)
+    codes = {finding_code(finding.kind.value, finding.subject) for finding in assessment.findings}
+    # What was challenged and is no longer found still waits for its end.
+    challenges.show(
+        [each for each in beside if each.finding and each.finding.code not in codes],
+        key="gone",
+        keyed=keyed,
+        may_speak=may_speak,
+    )
     if not assessment.findings:
         return
-    st.markdown("**The numbers behind it**")
     ordered = sorted(assessment.findings, key=lambda finding: finding.argues_for is not assessment.verdict)
     for finding in ordered[:MOST_FINDINGS]:
         with st.container(border=True, gap="xsmall"):
@@ -249,6 +270,9 @@ def findings(assessment: Assessment) -> None:
                         st.columns(per_row, gap="small"), facts[start : start + per_row], strict=False
                     ):
                         column.markdown(f"{small(name)}  \n{escape_markdown(value, longest=LONGEST_POINT)}")
+            code = finding_code(finding.kind.value, finding.subject)
+            of_this = [each for each in beside if each.finding and each.finding.code == code]
+            challenges.show(of_this, key=f"{ordered.index(finding)}", keyed=keyed, may_speak=may_speak)
     if len(assessment.findings) > MOST_FINDINGS:
         st.markdown(quiet(f"and {len(assessment.findings) - MOST_FINDINGS} more; see the tabs."))
     st.markdown(

@@ -76,7 +76,17 @@ def coverage(standing: Standing) -> str:
     ]
     if aside:
         parts.append(f"{joined(aside).capitalize()}.")
-    return " ".join(parts)
+    return " ".join(part for part in (*parts, overdue()) if part)
+
+
+def overdue() -> str:
+    """Return how many proposals nobody answered in time, of the whole portfolio."""
+    late, escalated = portfolio_session.overdue()
+    if not late:
+        return ""
+    escalates = "of tier 1 and escalated to every approver"
+    strict = f", {escalates}" if escalated == late else f", {escalated:,} of them {escalates}" if escalated else ""
+    return f"{plural(late, 'proposal')} {'is' if late == 1 else 'are'} overdue{strict}."
 
 
 def shift_card() -> None:
@@ -126,7 +136,7 @@ def zombie_card(zombies: Sequence[Zombie]) -> None:
 
 def everything_that_passes(wanted: PortfolioFilter, order: str) -> bytes:
     """Return the CSV: every model that passes the filters, not only those on screen."""
-    return csv_bytes(portfolio_session.rows(portfolio_session.listed(wanted, order)))
+    return csv_bytes(portfolio_session.exported(portfolio_session.listed(wanted, order)))
 
 
 def as_known(standing: Standing, today: date) -> str:

@@ -10,7 +10,7 @@ from dashboard import glossary, portfolio_session, session, shift_session, table
 from dashboard.model_view import show_chart
 from dashboard.portfolio_table import portfolio_columns
 from dashboard.presentation import escape_markdown, long_date, number, percent, plural, shift_sentence, short_date
-from dashboard.propose import MOST_MODELS, propose_button
+from dashboard.propose import propose_button
 from dashboard.shift_charts import moving_share
 from dashboard.shift_session import SHOWN_DAYS
 from dashboard.shift_tables import (
@@ -24,6 +24,7 @@ from dashboard.shift_tables import (
 )
 from dashboard.widgets import colours, empty, quiet, remember_in_url, show_notice, small
 from data_access.portfolio_filter import DEFAULT_ORDER, PortfolioFilter
+from monitoring.decide import MOST_MODELS_AT_ONCE
 from monitoring.lifecycle import Action
 from monitoring.portfolio_shift import SPILL_DAYS, Grouping, ShiftKind
 
@@ -176,9 +177,11 @@ def concerned(known: KnownShift, movements: Movements) -> None:
     name.markdown(f"**{plural(len(listed), 'model')} concerned** {quiet('worst expected loss first')}")
     ticked = models_concerned(wanted) if listed else []
     with act.container(horizontal=True, horizontal_alignment="right"):
-        chosen = ticked or listed[:MOST_MODELS]
+        chosen = ticked or listed[:MOST_MODELS_AT_ONCE]
         everyone = (
-            f"Propose for all {len(listed):,}" if len(listed) <= MOST_MODELS else f"Propose for the first {MOST_MODELS}"
+            f"Propose for all {len(listed):,}"
+            if len(listed) <= MOST_MODELS_AT_ONCE
+            else f"Propose for the first {MOST_MODELS_AT_ONCE}"
         )
         propose_button(
             chosen,

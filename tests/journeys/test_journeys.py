@@ -86,6 +86,7 @@ def test_pressed_button_becomes_an_audit_event(home: Path, address: str, page: P
 
     act_as(page, "Emmy Sato (approver)")
     expect(page.get_by_role("link", name="Approvals (1)")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Approve").click()
     page.get_by_placeholder("Comment, kept with the decision").fill(COMMENT)
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_text("Approved.", exact=True)).to_be_visible(timeout=PATIENCE)

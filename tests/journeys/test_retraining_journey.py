@@ -1,6 +1,7 @@
 """The demo closes the loop before the viewer's eyes: propose, approve, watch it train, see and judge what it brought."""
 
 import json
+import re
 import shutil
 import urllib.error
 import urllib.request
@@ -35,7 +36,8 @@ def address(home: Path) -> Iterator[str]:
 
 
 def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
+    # Behind the name a button says which key presses it.
+    page.get_by_role("button", name=re.compile(f"^{name}")).click()
     settle(page)
 
 
@@ -59,6 +61,8 @@ def test_approved_retraining_trains_before_ones_eyes_and_its_outcome_is_judged(
     expect(page.get_by_text("Proposed retraining for EWR: air time.")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("link", name="Approvals").click()
     act_as(page, "Emmy Sato (approver)")
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_placeholder("Comment, kept with the decision").wait_for(timeout=PATIENCE)
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_text("Approved.", exact=True)).to_be_visible(timeout=PATIENCE)
 

@@ -1,5 +1,7 @@
 """`modelfolio people`, `audit`, `decisions` and `db` as somebody types them."""
 
+import csv
+import io
 import sys
 import zipfile
 from datetime import UTC, date, datetime
@@ -11,7 +13,7 @@ from dashboard import cli
 from dashboard.anchoring import anchoring
 from dashboard.opening import open_registry
 from dashboard.settings import load_settings
-from monitoring import decide
+from monitoring import ask, decide
 from monitoring.lifecycle import Action
 from monitoring.retirement import RetirementPlan
 from tests.registry_contract import add_model
@@ -192,3 +194,29 @@ def test_retirements_are_listed_with_what_they_lack(upgraded: Shell) -> None:
     assert row == (
         "m,1,proposed,2026-04-01,False,a replacement or the reason why there is none; where the training data are archived,0,"
     )
+
+
+def test_overdue_proposals_are_listed_with_whom_to_tell_and_nothing_is_printed_without_any(
+    upgraded: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgraded.types("people", "add", "ada@example.org", "--name", "Ada")
+    upgraded.types("people", "add", "ben@example.org", "--name", "Ben", "--role", "approver")
+    registry = open_registry(load_settings())
+    add_model(registry, "m")
+    proposed = datetime(2026, 3, 2, 10, 42, tzinfo=UTC)
+    made = {"model_id": "m", "action": Action.RETRAIN, "on": proposed.date(), "now": proposed}
+    decision = decide.propose(registry, reason="=A third of its skill.", by="ada@example.org", **made)  # type: ignore[arg-type]  # values of several arguments
+    ask.ask_about(
+        registry, decision.id, text="=What of the tariff?", by="ben@example.org", on=proposed.date(), now=proposed
+    )
+    registry.close()
+    monkeypatch.setenv("MODELFOLIO_AS_OF", "2026-03-16")
+    assert upgraded.types("decisions", "--overdue") == ""
+    monkeypatch.setenv("MODELFOLIO_AS_OF", "2026-03-20")
+    (late,) = csv.DictReader(io.StringIO(upgraded.types("decisions", "--overdue")))
+    assert (late["decision_id"], late["days_overdue"], late["tell"]) == ("1", "4", "ben@example.org")
+    assert "ben@example.org asked on 2026-03-02: =What of the tariff?" in late["challenges"]
+    assert upgraded.types("decisions", "list", "--overdue") == upgraded.types("decisions", "--overdue")
+    (asked,) = csv.DictReader(io.StringIO(upgraded.types("challenges", "list", "--open")))
+    assert (asked["about"], asked["decision_id"], asked["text"]) == ("decision", "1", "'=What of the tariff?")
+    upgraded.types("decisions", "list", "--overdue", "--state", "approved", exit_code=2)

@@ -138,7 +138,7 @@ def test_first_page_may_run_its_own_scripts_and_no_others() -> None:
     (allowed,) = [part for part in headers["content-security-policy"].split("; ") if part.startswith("script-src")]
 
     assert own in allowed
-    assert allowed.count("'sha256-") == 2
+    assert allowed.count("'sha256-") == 3
     assert "unsafe-inline" not in allowed
     assert b"BACKEND_BASE_URL" in body
     assert headers["content-length"] == str(len(body))

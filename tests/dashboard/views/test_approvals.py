@@ -4,15 +4,26 @@ from datetime import timedelta
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.views.approvals_proposal import arguments
 from data_access import decision_queries
 from data_access.registry import Registry
-from monitoring import decide
+from monitoring import ask, decide
 from monitoring.assessment import Verdict
+from monitoring.challenge import Challenge
 from monitoring.decision import Decision
 from monitoring.lifecycle import Action, State
 from tests import builders
-from tests.dashboard.conftest import Open
+from tests.dashboard.conftest import PATIENCE_SECONDS, Open
 
+MANY = """
+from dashboard import session
+from dashboard.views.approvals_many import dialog
+from data_access import decision_queries
+waiting = decision_queries.waiting(session.registry(), person=session.actor_email(), on=session.today())
+if not waiting.empty:
+    dialog(waiting, list(waiting["decision_id"]))
+"""
+"""A page on which the drawer for many stands open: a test cannot go on in a drawer that a button opened."""
 LONG_AGO = builders.TODAY - timedelta(days=10)
 
 
@@ -28,6 +39,19 @@ def propose(registry: Registry, model_id: str, action: Action, *, on: object = b
     )
 
 
+def challenge(registry: Registry) -> Challenge:
+    return ask.challenge_finding(
+        registry,
+        model_id="card-churn",
+        day=builders.TODAY,
+        code="performance:AUC",
+        text="Is that the new tariff, and no loss?",
+        by="rosa@example.org",
+        on=builders.TODAY,
+        now=builders.NOW,
+    )
+
+
 @pytest.fixture
 def churn(registry: Registry) -> Decision:
     """A tier 2 proposal: one approver decides."""
@@ -35,14 +59,22 @@ def churn(registry: Registry) -> Decision:
 
 
 def press(page: AppTest, label: str, *, comment: str = "") -> AppTest:
+    """Open the form of an answer, unless it is open, type a comment and send it."""
+    if not any(button.key == "ap_send" for button in page.button):
+        next(button for button in page.button if button.label == label).click()
+        page.run()
     if comment:
         page.text_input(key="ap_comment").input(comment)
-    next(button for button in page.button if button.label == label).click()
-    return page.run()
+    if any(button.key == "ap_send" for button in page.button):
+        page.button(key="ap_send").click()
+        page.run()
+    return page
 
 
 def labels(page: AppTest) -> set[str]:
-    return {button.label for button in page.button} & {"Approve", "Reject", "Withdraw"}
+    """The answers that are offered."""
+    offered = {button.key: button.label for button in page.button}
+    return {label for key, label in offered.items() if key and key.startswith("ap_open_")}
 
 
 def state(registry: Registry, decision: Decision) -> State:
@@ -66,7 +98,7 @@ def test_heading_counts_mine_and_overdue(registry: Registry, open_page: Open, ch
     page = open_page("approvals", acting_as="marie@example.org")
 
     assert page.title[0].value == "2 proposals wait for you; 1 is overdue"
-    assert list(page.dataframe[0].value["Due"]) == ["overdue 3 d", "due 6 Dec"]
+    assert list(page.dataframe[0].value["Due"]) == ["overdue 3 d", "6 Dec"]
 
 
 def test_evidence_for_and_against_stands_on_one_screen(registry: Registry, open_page: Open, churn: Decision) -> None:
@@ -128,10 +160,84 @@ def test_who_may_not_decide_sees_who_is_needed(
     assert "Waiting for Marie Novak or Max Rao" in texts(page)
 
 
-def test_independent_reviewer_alone_does_not_approve_tier_two(
+def test_independent_reviewer_alone_asks_and_does_not_approve_tier_two(
     registry: Registry, open_page: Open, churn: Decision
 ) -> None:
-    assert labels(open_page("approvals", acting_as="rosa@example.org")) == set()
+    assert labels(open_page("approvals", acting_as="rosa@example.org")) == {"Ask"}
+
+
+def test_question_is_answered_by_the_proposer_and_settled_before_the_approval(
+    registry: Registry, open_page: Open, churn: Decision
+) -> None:
+    asked = press(
+        open_page("approvals", acting_as="marie@example.org"), "Ask", comment="Does it hold for new cards too?"
+    )
+    assert "not answered yet" in texts(asked)
+    assert labels(asked) == {"Approve", "Reject", "Ask again", "Take back question"}
+
+    owner = open_page("approvals", acting_as="ada@example.org")
+    assert owner.title[0].value == "1 question or challenge waits for your word"
+    assert "Question to answer: Card churn" in {button.label for button in owner.button}
+    press(owner, "Answer", comment="Yes, they lost as much.")
+
+    page = open_page("approvals", acting_as="marie@example.org")
+    assert "Yes, they lost as much" in texts(page)
+    settled = press(page, "Settle question")
+    assert "settled" in texts(settled)
+    press(settled, "Approve")
+    assert state(registry, churn) is State.APPROVED
+
+
+def test_open_challenge_is_shown_before_approving(registry: Registry, open_page: Open, churn: Decision) -> None:
+    challenge(registry)
+
+    text = texts(open_page("approvals", acting_as="marie@example.org"))
+
+    assert "**Challenge of performance: AUC** :gray[not answered yet]" in text
+    assert "Is that the new tariff" in text
+
+
+def test_evidence_against_names_what_argues_for_something_else() -> None:
+    watch = {"argues_for": "watch", "sentence": "income moved (PSI 0.53)."}
+    snapshot = {"verdict": "retrain", "findings": [watch], "against": [], "basis": "realised"}
+
+    assert arguments(Action.RETRAIN, snapshot) == ([], ["It also argues for watch: income moved (PSI 0.53)."])
+
+
+def test_performing_well_speaks_against_taking_a_model_out_of_service() -> None:
+    snapshot = {"verdict": "keep", "findings": [], "against": [], "basis": "realised"}
+
+    assert arguments(Action.SUSPEND, snapshot) == ([], ["The verdict is Performing well."])
+
+
+def test_proposals_made_together_are_answered_together_but_for_those_taken_out(
+    registry: Registry, open_page: Open
+) -> None:
+    decisions = decide.propose_many(
+        registry,
+        model_ids=["card-churn", "limit-increase", "invoice-match"],
+        action=Action.SUSPEND,
+        reason="The feed is replaced this week.",
+        by="ada@example.org",
+        on=builders.TODAY,
+        now=builders.NOW,
+    )
+    queue = open_page("approvals", acting_as="marie@example.org")
+    assert queue.button(key="ap_many").label == "Answer 3 proposed together"
+    page = AppTest.from_string(MANY, default_timeout=PATIENCE_SECONDS)
+    page.session_state["acting_as"] = "marie@example.org"
+    page.run()
+    kept = [each.id for each in decisions if each.subject.model_id != "card-churn"]
+    page.multiselect(key="ap_many_kept").set_value(kept).run()
+    page.button(key="ap_many_approve").click().run()
+
+    assert not page.error
+    states = {each.subject.model_id: state(registry, each) for each in decisions}
+    assert states == {
+        "card-churn": State.PROPOSED,
+        "limit-increase": State.APPROVED,
+        "invoice-match": State.APPROVED,
+    }
 
 
 def test_second_approver_is_told_that_somebody_was_first(registry: Registry, open_page: Open, churn: Decision) -> None:
@@ -146,7 +252,8 @@ def test_changed_evidence_must_be_read_before_the_button_works(registry: Registr
     page = open_page("approvals", acting_as="marie@example.org")
 
     assert "Verdict: Performing well → **Retrain**" in texts(page).replace("\\", "")
-    assert next(button for button in page.button if button.label == "Approve").disabled
+    assert "Tick above that you have read what changed" in texts(press(page, "Approve"))
+    assert state(registry, decision) is State.PROPOSED
     page.checkbox[0].check().run()
     press(page, "Approve")
     assert state(registry, decision) is State.APPROVED

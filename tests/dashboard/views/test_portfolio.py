@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pyarrow as pa
 import pytest
@@ -13,7 +14,9 @@ from data_access.portfolio_filter import PortfolioFilter
 from data_access.portfolio_queries import overview
 from data_access.portfolio_standing import ranking
 from data_access.registry import Registry
+from monitoring import decide
 from monitoring.assessment import Verdict
+from monitoring.lifecycle import Action
 from tests import builders
 from tests.builders import Built
 from tests.dashboard.conftest import Open
@@ -293,6 +296,25 @@ def test_the_export_holds_every_model_that_passes_and_no_formulas(
         "card-churn",
     ]
     assert "'=HYPERLINK(1)" in exported
+
+
+def test_overdue_proposals_are_counted_and_those_of_tier_1_said_to_be_escalated(
+    registry: Registry, open_page: Open
+) -> None:
+    decide.propose_many(
+        registry,
+        model_ids=["sme-default", "card-churn"],
+        action=Action.SUSPEND,
+        reason="Out until the feed is back.",
+        by="ada@example.org",
+        on=builders.TODAY - timedelta(days=20),
+        now=builders.NOW,
+    )
+    page = open_page(acting_as="vera@example.org")
+
+    said = "2 proposals are overdue, 1 of them of tier 1 and escalated to every approver."
+    assert any(said in element.value for element in page.markdown)
+    assert "Overdue decision (2, 1 escalated)" in page.multiselect(key="pf_lens").options
 
 
 def test_what_is_registered_but_never_assessed_says_what_to_run(empty_registry: Registry, open_page: Open) -> None:
