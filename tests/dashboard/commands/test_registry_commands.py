@@ -167,7 +167,7 @@ def test_decisions_are_listed(upgraded: Shell) -> None:
     )
     registry.close()
     listed = upgraded.types("decisions", "list").splitlines()
-    assert listed[1] == "1,m,retrain,proposed,2,ada@example.org,2026-03-02,2026-03-16,,,"
+    assert listed[1] == "1,m,retrain,proposed,2,ada@example.org,2026-03-02,2026-03-16,,,,"
     assert len(upgraded.types("decisions", "list", "--state", "approved").splitlines()) == 1
 
 
