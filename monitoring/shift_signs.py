@@ -38,10 +38,9 @@ def moved_features(segment: Segment, *, start: int) -> dict[str, Flags]:
 
     Source: METHODS sections 3 and 9, windows of one day with floor 0.2. Checked against ``drift_series`` in ``test_shift_signs.py``.
     """
-    reference, (names, merged) = segment.reference, segment.drifting
-    if not names:
-        return {}
-    columns, by_day = merged.columns, merged(reference.profiles.counts)
+    reference = segment.reference
+    names, merged = reference.drifting
+    columns, by_day = merged.columns, reference.drifting_days
     total, current = by_day.sum(axis=0), merged(segment.daily.counts[start:])
     variation = _variation(columns, by_day, days=reference.days, has_days=reference.has_days)
     moved = _beyond(columns, total, current, variation)
@@ -50,7 +49,7 @@ def moved_features(segment: Segment, *, start: int) -> dict[str, Flags]:
         learnt = replace(variation, **_beyond_sampling(columns, early))
         later = np.arange(start, start + len(current)) >= EARLY_DAYS
         moved = np.where(later[:, None], _beyond(columns, total, current, learnt), moved)
-    return dict(zip(names, moved.T, strict=True))
+    return dict(zip(names, moved.T, strict=False))  # the last one is the score
 
 
 def _variation(columns: Columns, by_day: np.ndarray, *, days: int, has_days: bool) -> NullVariation:
