@@ -16,6 +16,8 @@ from monitoring.tiny_feeds import INCREDIBLE, SMALLEST_SHARE, blocks, few_rows, 
 from monitoring.unit_change import UnitChanges
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from monitoring.policy import Policy
     from monitoring.ports import Days, Flags, Floats
     from monitoring.profile import DayProfiles
@@ -27,7 +29,8 @@ NEW_LEVEL_SHARE = 0.05
 ENOUGH_DAYS, OFTEN = 5, 0.05
 SMALLEST_DISTANCE, LARGEST_DISTANCE = 0.25, 0.10
 STRANGE_SHARE = 0.05
-BY_PAIRS = frozenset({FindingKind.UNIT_IN_RANGE, FindingKind.SWAPPED, FindingKind.STRANGE})
+CHANGES_OF_UNIT = frozenset({FindingKind.UNIT_IN_RANGE, FindingKind.SWAPPED})
+BY_PAIRS = CHANGES_OF_UNIT | {FindingKind.STRANGE}
 """Told by two days in a row: one day alone never raises them."""
 TOGETHER = frozenset({FindingKind.NULLS, FindingKind.NEW_LEVEL, FindingKind.STUCK})
 """Tested on the last rows together where a day has few."""
@@ -233,11 +236,13 @@ class QualityNormals:
 
 
 def feature_quality(
-    reference: Reference, profiles: DayProfiles, policy: Policy, normals: QualityNormals | None = None
+    reference: Reference, profiles: DayProfiles, policy: Policy, *, quiet_to: date | None = None
 ) -> dict[str, FeatureQuality]:
-    """Return the checks of every feature for the days of ``profiles`` (unbroken calendar days)."""
-    normals = normals or QualityNormals.of(reference)
-    layout = reference.layout
+    """Return the checks of every feature for the days of ``profiles`` (unbroken calendar days).
+
+    ``quiet_to`` is a day up to which it is known that no change of unit inside the range began.
+    """
+    normals, layout = QualityNormals.of(reference), reference.layout
     nulls = _rises(
         FindingKind.NULLS,
         profiles.counts[:, layout.nulls_at],
@@ -248,7 +253,8 @@ def feature_quality(
     )
     checks = {name: [check] for name, check in zip(layout.features, nulls, strict=True)}
     null_days = {name: check.bad for name, check in zip(layout.features, nulls, strict=True)}
-    _check_numeric(checks, reference, profiles, normals, null_days)
+    searched = 0 if quiet_to is None else int(np.searchsorted(profiles.day, np.datetime64(quiet_to), side="right"))
+    _check_numeric(checks, reference, profiles, normals, null_days, searched=searched)
     _check_categorical(checks, reference, profiles)
     return {name: FeatureQuality(name, tuple(found), found[0].value) for name, found in checks.items()}
 
@@ -259,8 +265,10 @@ def _check_numeric(
     profiles: DayProfiles,
     normals: QualityNormals,
     null_days: dict[str, Flags],
+    *,
+    searched: int,
 ) -> None:
-    """Add the checks of all numeric features at once."""
+    """Add the checks of all numeric features at once; on so many days no change of unit inside the range began."""
     layout = reference.layout
     if not layout.numeric:
         return
@@ -280,7 +288,7 @@ def _check_numeric(
     )
     strange, strange_share = _strangers(reference, profiles, values)
     explained = broken | strange | changed[FindingKind.UNIT] | changed[FindingKind.RESCALED] | stuck | many
-    units, unit_factors = UnitChanges(reference, profiles, explained | constant, values).found()
+    units, unit_factors = UnitChanges(reference, profiles, explained | constant, values, searched=searched).found()
     ones = np.ones(len(layout.numeric))
     of_all = [
         _checks(FindingKind.TYPE_CHANGE, mistyped, normals.mistyped, many, profiles),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.data_quality import FeatureQuality, QualitySeries, feature_quality, score_range
+from monitoring.data_quality import CHANGES_OF_UNIT, FeatureQuality, QualitySeries, feature_quality, score_range
 from monitoring.drift import (
     MINIMUM_ROWS,
     SMALL_REFERENCE_DAYS,
@@ -68,7 +68,7 @@ class Segment:
     not cross a change of version. ``previous`` is the reference of the version before (for "retraining did not help"),
     ``earlier`` the labels that arrived on the days up to ``first`` (``world_labels``), ``skill_before`` the skill of the version
     before over its last 28 days of labels with its standard error. ``shifts`` are the portfolio shifts open per day, whichever
-    models they touch.
+    models they touch. Up to ``quiet_to`` it is known that no change of unit began.
     """
 
     model: Model
@@ -83,6 +83,7 @@ class Segment:
     earlier: Floats | None = None
     skill_before: tuple[float, float] | None = None
     shifts: Mapping[date, tuple[Shift, ...]] = field(default_factory=dict)
+    quiet_to: date | None = None
 
     def take_over(self, other: Segment) -> None:
         """Take over what another segment of the same profiles has worked out of the inputs; of another span or card it is nothing.
@@ -148,7 +149,7 @@ class Segment:
     @cached_property
     def quality(self) -> dict[str, FeatureQuality]:
         """Data-quality checks per feature."""
-        found = feature_quality(self.reference, self.daily, self.policy)
+        found = feature_quality(self.reference, self.daily, self.policy, quiet_to=self.quiet_to)
         found = with_missing_columns(found, self.reference, self.daily)
         if not self._world_shifts:
             return found
@@ -157,6 +158,14 @@ class Segment:
             name: quality_in_world_shift(quality, bins[name], self.in_world_shift(sources.get(name)), self.daily)
             for name, quality in found.items()
         }
+
+    @property
+    def may_have_changed_units(self) -> bool:
+        """Whether a change of unit was found, or nobody has searched for one."""
+        quality = self.__dict__.get("quality")
+        if quality is None:
+            return True
+        return any(check.kind in CHANGES_OF_UNIT for feature in quality.values() for check in feature.checks)
 
     def shifts_on(self, i: int) -> tuple[Shift, ...]:
         """Return the portfolio shifts open on day ``i``."""

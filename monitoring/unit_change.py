@@ -237,9 +237,12 @@ class UnitChanges:
         profiles: days in service.
         unusable: days and features ``(days, numeric features)`` that are broken or explained otherwise.
         values: the days' counts in the reference's ``bins_of_values``, shape ``(days, bins)``.
+        searched: on so many of the first days it is known that no change began.
     """
 
-    def __init__(self, reference: Reference, profiles: DayProfiles, unusable: Flags, values: np.ndarray) -> None:
+    def __init__(
+        self, reference: Reference, profiles: DayProfiles, unusable: Flags, values: np.ndarray, *, searched: int = 0
+    ) -> None:
         self.reference, self.layout = reference, reference.layout
         self.names = self.layout.numeric
         known = reference.profiles
@@ -247,6 +250,7 @@ class UnitChanges:
         self.days = np.flatnonzero(profiles.rows >= MINIMUM_ROWS)
         self.profiles, self.unusable, self.values = profiles, unusable[self.days], values[self.days]
         self.bins = reference.bins_of_values
+        self.start = int(np.searchsorted(self.days, searched))
         self.shape: dict[int, Shape] = {}
         self.counted: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
@@ -264,20 +268,25 @@ class UnitChanges:
     def indices(self) -> tuple[Floats, Floats]:
         """PSI of each two days in a row against the 14 days before them, and its mean without a change; ``(days, features)``.
 
-        Missing (NaN) where a day cannot be judged.
+        The days are those from ``start`` on, with the day before them; missing (NaN) where one cannot be judged.
         """
-        columns = self.bins.columns
-        unusable = np.zeros((len(self.days), len(columns)), dtype=bool)
-        unusable[:, : len(self.names)] = self.unusable
-        before = self.bins(self.reference.profiles.counts[self.reference_days[-BASELINE_DAYS:]])
-        every = np.concatenate((before, self.values * columns.spread(~unusable)))
+        columns, first = self.bins.columns, max(self.start - 1, 0)
+        needed = max(first - BASELINE_DAYS - 1, 0)
+        unusable = np.zeros((len(self.days) - needed, len(columns)), dtype=bool)
+        unusable[:, : len(self.names)] = self.unusable[needed:]
+        every = self.values[needed:] * columns.spread(~unusable)
+        missing = BASELINE_DAYS + 1 - first
+        if missing > 0:
+            days = self.reference_days[-BASELINE_DAYS:]
+            every = np.concatenate((self.bins(self.reference.profiles.counts[days]), every))
         base = np.zeros(every.shape, dtype=every.dtype)
         base[2:] = rolling_sum(every, days=BASELINE_DAYS)[:-2]
-        pairs, base = rolling_sum(every, days=2)[len(before) :], base[len(before) :]
+        here = len(self.days) - first
+        pairs, base, unusable = rolling_sum(every, days=2)[-here:], base[-here:], unusable[-here:]
         n, n_base = columns.summed(pairs), columns.summed(base)
         usable = ~unusable & (n >= 2 * ENOUGH_ROWS) & (n_base > 0)
         usable[1:] &= ~unusable[:-1]
-        usable[:1] = False
+        usable[:1] = False  # its pair was searched, or there is none
         with np.errstate(divide="ignore", invalid="ignore"):
             r = (base + 0.5) / columns.spread(n_base + 0.5 * columns.widths)
             q = (pairs + 0.5) / columns.spread(n + 0.5 * columns.widths)
@@ -287,10 +296,11 @@ class UnitChanges:
 
     @cached_property
     def suspect(self) -> Flags:
-        """Where two days in a row of a numeric feature may have changed, ``(days, numeric features)``."""
+        """Where two days in a row of a numeric feature may have changed, ``(days, numeric features)``; no day before ``start``."""
         (index, mean), n = self.indices, len(self.names)
+        flags: Flags = np.zeros((len(self.days), n), dtype=bool)
         with np.errstate(invalid="ignore"):
-            flags: Flags = index[:, :n] > np.maximum(SMALLEST_INDEX, SUSPECT_TIMES * mean[:, :n])
+            flags[-len(index) :] = index[:, :n] > np.maximum(SMALLEST_INDEX, SUSPECT_TIMES * mean[:, :n])
         return flags
 
     def population_moved(self, i: int, but: AbstractSet[int]) -> bool:
@@ -298,11 +308,12 @@ class UnitChanges:
 
         The sum of PSI over its mean, each times its degrees of freedom, is about chi-square without a change.
         """
-        (index, mean), (_, freedom) = self.indices, self.variation
-        others = np.array([at not in but and np.isfinite(index[i, at]) for at in range(index.shape[1])], dtype=bool)
+        (indices, means), (_, freedom) = self.indices, self.variation
+        index, mean = indices[i - len(self.days)], means[i - len(self.days)]
+        others = np.array([at not in but and np.isfinite(index[at]) for at in range(len(index))], dtype=bool)
         if not others.any():
             return False
-        total = float((freedom * index[i] / mean[i])[others].sum())
+        total = float((freedom * index / mean)[others].sum())
         return bool(special.gammaincc(float(freedom[others].sum()) / 2, total / 2) < MOVED_BY_CHANCE)
 
     def _numeric(self, at: int) -> NumericBins:
@@ -395,7 +406,7 @@ class UnitChanges:
         """
         shape = self.profiles.rows.shape[0], len(self.names)
         bad, factors = np.zeros(shape, dtype=bool), np.ones(shape)
-        if not len(self.days) or not self.names or not self.suspect.any():
+        if self.start >= len(self.days) or not self.names or not self.suspect.any():
             return bad, factors
         search = _Search(self)
         search.run()
@@ -416,7 +427,7 @@ class _Search:
     def run(self) -> None:
         """Go through the days; most of them show nothing."""
         any_suspect: list[bool] = np.any(self.suspect, axis=1).tolist()
-        for i in range(1, len(self.suspect)):
+        for i in range(max(self.changes.start, 1), len(self.suspect)):
             for at in list(self.open):
                 self._go_on(at, i)
             if any_suspect[i]:
