@@ -32,7 +32,7 @@ EARLY_DAYS = 28
 
 
 def moved_features(segment: Segment, *, start: int) -> dict[str, Flags]:
-    """Return per feature that can drift on which days from index ``start`` on the PSI of that single day is significant.
+    """Return per feature on which days from index ``start`` on the PSI of that single day is significant; others never are.
 
     A reference without days says nothing about how a day varies: the first 28 days in service do, once over.
 
@@ -40,9 +40,10 @@ def moved_features(segment: Segment, *, start: int) -> dict[str, Flags]:
     """
     reference = segment.reference
     names, merged = reference.drifting
-    columns, by_day = merged.columns, reference.drifting_days
-    total, current = by_day.sum(axis=0), merged(segment.daily.counts[start:])
-    variation = _variation(columns, by_day, days=reference.days, has_days=reference.has_days)
+    columns, total, current = merged.columns, merged(reference.counts), merged(segment.daily.counts[start:])
+    if not (stability_indices(columns, total, current) > DAY_PSI_FLOOR).any():
+        return {}  # no threshold is lower: how days of the reference vary need not be known
+    variation = _variation(columns, reference.drifting_days, days=reference.days, has_days=reference.has_days)
     moved = _beyond(columns, total, current, variation)
     if not reference.has_days:
         early = merged(segment.daily.counts[:EARLY_DAYS])

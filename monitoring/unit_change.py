@@ -266,7 +266,7 @@ class UnitChanges:
 
     @cached_property
     def indices(self) -> tuple[Floats, Floats]:
-        """PSI of each two days in a row against the 14 days before them, and its mean without a change; ``(days, features)``.
+        """PSI of each two days in a row against the 14 days before them, and its mean by sampling alone; ``(days, features)``.
 
         The days are those from ``start`` on, with the day before them; missing (NaN) where one cannot be judged.
         """
@@ -291,16 +291,20 @@ class UnitChanges:
             r = (base + 0.5) / columns.spread(n_base + 0.5 * columns.widths)
             q = (pairs + 0.5) / columns.spread(n + 0.5 * columns.widths)
             index = columns.summed((q - r) * np.log(q / r))
-            mean = (columns.widths - 1) * (1 / n + 1 / n_base) + self.variation[0]
+            mean = (columns.widths - 1) * (1 / n + 1 / n_base)
         return np.where(usable, index, np.nan), mean
 
     @cached_property
     def suspect(self) -> Flags:
         """Where two days in a row of a numeric feature may have changed, ``(days, numeric features)``; no day before ``start``."""
-        (index, mean), n = self.indices, len(self.names)
+        n = len(self.names)
+        index, sampling = (each[:, :n] for each in self.indices)
         flags: Flags = np.zeros((len(self.days), n), dtype=bool)
         with np.errstate(invalid="ignore"):
-            flags[-len(index) :] = index[:, :n] > np.maximum(SMALLEST_INDEX, SUSPECT_TIMES * mean[:, :n])
+            high = index > np.maximum(SMALLEST_INDEX, SUSPECT_TIMES * sampling)
+            if high.any():  # seldom: how days of the reference vary need not be known before
+                high &= index > SUSPECT_TIMES * (sampling + self.variation[0][:n])
+        flags[-len(index) :] = high
         return flags
 
     def population_moved(self, i: int, but: AbstractSet[int]) -> bool:
@@ -309,7 +313,7 @@ class UnitChanges:
         The sum of PSI over its mean, each times its degrees of freedom, is about chi-square without a change.
         """
         (indices, means), (_, freedom) = self.indices, self.variation
-        index, mean = indices[i - len(self.days)], means[i - len(self.days)]
+        index, mean = indices[i - len(self.days)], means[i - len(self.days)] + self.variation[0]
         others = np.array([at not in but and np.isfinite(index[at]) for at in range(len(index))], dtype=bool)
         if not others.any():
             return False
