@@ -78,6 +78,7 @@ def test_the_day_up_to_which_no_unit_changed_is_kept_and_read_ahead(daily: Small
         assert [each.last for each in found.quiet.values()] == [LAST]
 
 
+@pytest.mark.slow
 def test_what_is_read_ahead_put_off_and_handed_on_changes_nothing(
     by_workers: SmallPortfolio, at_once: SmallPortfolio
 ) -> None:
