@@ -30,7 +30,7 @@ Texts = npt.NDArray[np.object_]
 Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CodedTexts:
     """An array of texts that are said once each: ``names`` (texts,) with ``None`` for missing, ``codes`` (rows,) their places."""
 
