@@ -238,7 +238,7 @@ class LogConnections:
 
     def fingerprint(self, source: TableSource) -> list[object] | None:
         """Return what tells whether a table of Parquet files changed, nothing where only its rows can tell."""
-        self.table(source)
+        self.engine(source.connection)
         folder = self._folders.get(source.connection)
         return folder.fingerprint(source.table) if folder is not None else None
 

@@ -205,7 +205,8 @@ class LogReader:
         if not everything.file.are_plain(parts.values()):
             return None
         parts |= dict(zip(("stamp", "arrived"), [column.name for column in self.row_times], strict=False))
-        found = everything.columns(parts.values(), at)
+        played = {*parts.values()} - {name for part, name in parts.items() if part not in self._features}
+        found = everything.columns(parts.values(), at, coded=played)
         return self._as_entries({part: found[name] for part, name in parts.items()} | dict(further or {}))
 
     def entries(

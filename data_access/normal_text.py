@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from monitoring.ports import CodedTexts
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -87,15 +89,21 @@ def texts(
     return result
 
 
+def coded_texts(values: Values, *, is_boolean: bool = False) -> Texts | CodedTexts:
+    """Return categories as normalised text, each text once where the engine keeps or finds them so."""
+    return _coded(values, category_text) if isinstance(values, pa.Array) else texts(values, is_boolean=is_boolean)
+
+
 def _arrow_texts(values: pa.Array, normalise: Callable[[object], str | None]) -> Texts:
     if normalise is category_text and pa.types.is_string(values.type):
         return np.asarray(values.to_numpy(zero_copy_only=False))
+    return _coded(values, normalise).texts
+
+
+def _coded(values: pa.Array, normalise: Callable[[object], str | None]) -> CodedTexts:
     coded = values.dictionary_encode()
-    names = np.empty(len(coded.dictionary) + 1, dtype=object)
-    said = coded.dictionary.to_pylist()
-    names[:-1] = [normalise(value) for value in said]
-    found: Texts = names[coded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)]
-    return found
+    names = np.array([*map(normalise, coded.dictionary.to_pylist()), None], dtype=object)
+    return CodedTexts(names, coded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False))
 
 
 def _as_boolean(value: object) -> object:

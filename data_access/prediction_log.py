@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +15,13 @@ from data_access.log_counting import SqlCounting
 from data_access.log_days import LogDays
 from data_access.log_entries import NO_TEXTS, Entries, joined
 from data_access.log_reader import LogReader, as_text, first_column
+from data_access.log_values import as_python
 from data_access.model_output import label_values, numbers, output
-from data_access.normal_text import texts
+from data_access.normal_text import coded_texts, texts
 from data_access.reference_rows import LogReferences
 from data_access.repeated_ids import (
     any_several_labels,
+    any_several_labels_some_undated,
     any_several_rows,
     arriving,
     several_labels,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from data_access.log_mapping import LogMapping
     from data_access.log_reader import Conditions
     from monitoring.counting import LogCounting
-    from monitoring.ports import Days, Flags, Floats, Texts
+    from monitoring.ports import CodedTexts, Days, Flags, Floats, Texts
 
     Bounds = tuple[np.datetime64, np.datetime64]
 
@@ -160,7 +162,7 @@ class SqlPredictionLog:
             self._several[key] = False
         if key not in self._several:
             found = self.reader.asked("several rows", any_several_rows, start=bounds[0], end=bounds[1])
-            self._several[key] = len(found["id"]) > 0
+            self._several[key] = as_python(found["more"])[0] > 0
         return self._several[key]
 
     def rows_of_several(self, bounds: Bounds) -> Entries:
@@ -198,11 +200,13 @@ class SqlPredictionLog:
             return False
         key = ("labels", bounds)
         if key not in self._several:
-            has_undated = self.reader.has_undated
-            build = partial(any_several_labels, has_undated=has_undated)
-            name = f"several labels, {'some' if has_undated else 'none'} undated"
-            found = self.reader.asked(name, build, start=bounds[0], end=bounds[1])["id"]
-            self._several[key] = len(found) > 0
+            start, end = bounds
+            if self.reader.has_undated:
+                found = self.reader.asked("several labels", any_several_labels_some_undated, start=start, end=end)
+                self._several[key] = len(found["more"]) > 0
+            else:
+                found = self.reader.asked("several dated labels", any_several_labels, start=start, end=end)
+                self._several[key] = as_python(found["more"])[0] > 0
         return self._several[key]
 
     def _pairs_of(self, ids: sa.Select[Any]) -> Entries:
@@ -246,7 +250,7 @@ class SqlPredictionLog:
                 valid_from[counts],
                 valid_to[counts],
             )
-        features: dict[str, Floats | Texts] = {}
+        features: dict[str, Floats | Texts | CodedTexts] = {}
         mistyped: dict[str, Flags] = {}
         missing = []
         log = self.reader.log
@@ -259,7 +263,7 @@ class SqlPredictionLog:
                 features[feature.name], mistyped[feature.name] = numbers(values)
             else:
                 declared = log.types.get(log.own_name(feature.name) or "")
-                features[feature.name] = texts(values, is_boolean=isinstance(declared, sa.Boolean))
+                features[feature.name] = coded_texts(values, is_boolean=isinstance(declared, sa.Boolean))
         said = output(self.model, self.mapping.columns, entries.given, rows=len(entries))
         has_arrival = self.reader.arrived is not None
         ahead = entries.stamp - entries.arrived > AHEAD if has_arrival else np.zeros(0, dtype=bool)

@@ -18,7 +18,7 @@ from monitoring.errors import RegistryOutOfDateError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA = "0011"
+SCHEMA = "0013"
 """The newest migration; a test compares it with the migrations folder."""
 
 UPGRADE = "run `modelfolio db upgrade`"

@@ -60,10 +60,35 @@ def several_of(reader: LogReader, ids: sa.Select[Any]) -> sa.Select[Any]:
 
 
 def any_several_rows(reader: LogReader, given: Mapping[str, Any]) -> tuple[list[str], Query]:
-    """Select an id that occurs more than once and has a row arriving in the range, if there is one."""
-    return ["id"], several_rows(reader, arriving(reader, given["start"], given["end"])).limit(1)
+    """Select how many more rows share an id with one arriving in the range than there are of those."""
+    rows, others = reader.log.rows("r"), reader.log.rows("g")
+    within = [*reader.log.condition(rows), *arriving(reader, given["start"], given["end"])]
+    same = [reader.id_of(rows) == reader.id_of(others), *reader.log.condition(others)]
+    return ["more"], _more_than(rows, others, within, same)
 
 
-def any_several_labels(reader: LogReader, given: Mapping[str, Any], *, has_undated: bool) -> tuple[list[str], Query]:
-    """Select an id that has more than one label, one of them from the range, if there is one."""
-    return ["id"], several_labels(reader, given["start"], given["end"], has_undated=has_undated).limit(1)
+def any_several_labels(reader: LogReader, given: Mapping[str, Any]) -> tuple[list[str], Query]:
+    """Select how many more labels share an id with one from the range than there are of those."""
+    stamp = reader.label_stamp
+    if stamp is None:
+        raise TypeError("labels do not say when they came")
+    table, name = stamp.table, reader.label_part.prediction_id
+    labels, others = table.rows("l"), table.rows("g")
+    within = [*table.condition(labels), stamp.between(labels, given["start"], given["end"])]
+    same = [table.column(name, of=labels) == table.column(name, of=others), *table.condition(others)]
+    return ["more"], _more_than(labels, others, within, same)
+
+
+def any_several_labels_some_undated(reader: LogReader, given: Mapping[str, Any]) -> tuple[list[str], Query]:
+    """Select an id that has more than one label, one of them from the range or undated, if there is one."""
+    return ["more"], several_labels(reader, given["start"], given["end"], has_undated=True).limit(1)
+
+
+def _more_than(one: sa.FromClause, others: sa.FromClause, within: Conditions, same: Conditions) -> sa.Select[Any]:
+    """Select how many more pairs of the same there are than rows ``within``: none if each is only the same as itself.
+
+    Half of what it takes to group by id. A row without an id is a pair with nothing.
+    """
+    pairs = sa.select(sa.func.count()).select_from(one.outerjoin(others, sa.and_(*same))).where(*within)
+    rows = sa.select(sa.func.count()).select_from(one).where(*within)
+    return sa.select((pairs.scalar_subquery() - rows.scalar_subquery()).label("c0"))

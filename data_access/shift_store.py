@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,12 @@ from data_access.tables import (
 from monitoring.assess import Findings, Judged
 from monitoring.portfolio_shift import Grouping, ModelSigns, Shift, ShiftKind, Sign
 from monitoring.profiling import KeptReference
+from monitoring.quiet_days import QuietDays
 from monitoring.shift_search import ShiftDay, ShiftRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import date, datetime
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -52,13 +54,22 @@ JUDGED = (
 )
 _NEW: dict[str, sa.BindParameter[Any]] = {
     name: sa.bindparam(f"new_{name}", type_=PROGRESS.c[name].type)
-    for name in ("model_id", "reference_ids", "log_first", "log_last", "signed_to", "signed_at", "signs_from")
+    for name in (
+        "model_id",
+        "reference_ids",
+        "log_first",
+        "log_last",
+        "signed_to",
+        "signed_at",
+        "signs_from",
+        "quiet_days",
+    )
 }
 FOUND = (
     sa.update(PROGRESS)
     .where(PROGRESS.c.model_id == _NEW["model_id"])
     .values(
-        {name: _NEW[name] for name in ("reference_ids", "log_first", "log_last", "signed_at")}
+        {name: _NEW[name] for name in ("reference_ids", "log_first", "log_last", "signed_at", "quiet_days")}
         | {
             "signed_to": sa.case(
                 (PROGRESS.c.signed_to > _NEW["signed_to"], PROGRESS.c.signed_to), else_=_NEW["signed_to"]
@@ -112,7 +123,7 @@ class RegistryShifts:
                 for name, number in row.references.items()
                 if name in by_name
             )
-        return Findings(references, extent)
+            return Findings(references, extent, _quiet_days(row.quiet_days))
 
     def _found_before(self, model: Model, ahead: ReadAhead) -> Findings | None:
         row = ahead.progress[model.id]
@@ -121,7 +132,8 @@ class RegistryShifts:
         by_name = {version.version: version for version in model.versions}
         kept = [(by_name[name], ahead.kept(number)) for name, number in row.reference_ids.items() if name in by_name]
         extent = (row.log_first, row.log_last) if row.log_first and row.log_last else None
-        return Findings(tuple((version, reference) for version, reference in kept if reference), extent)
+        references = tuple((version, reference) for version, reference in kept if reference)
+        return Findings(references, extent, _quiet_days(row.quiet_days))
 
     def signed_to(self, model_id: str) -> date | None:
         """Return the last day with signs."""
@@ -145,6 +157,9 @@ class RegistryShifts:
             "reference_ids": {version.version: kept.id for version, kept in found.references},
             "log_first": extent[0],
             "log_last": extent[1],
+            "quiet_days": {
+                name: [each.reference_id, each.last.isoformat(), each.key] for name, each in found.quiet.items()
+            },
         }
         before = self._progress(model_id)
         # Signs are stored together with the day they go to: later ones are new.
@@ -283,6 +298,13 @@ class RegistrySigns:
                 if letters not in signs:
                     signs[letters] = tuple(SIGNS[letter] for letter in letters)
                 yield ModelSigns(model_id, day, known_on, sources[names], signs[letters])
+
+
+def _quiet_days(said: dict[str, list[Any]] | None) -> dict[str, QuietDays]:
+    """Return what is kept per version as values."""
+    return {
+        name: QuietDays(number, date.fromisoformat(last), key) for name, (number, last, key) in (said or {}).items()
+    }
 
 
 def set_judged(session: Session, given: list[tuple[str, Judged]]) -> None:

@@ -58,9 +58,10 @@ class SmallFile:
         self._starts = np.cumsum([0, *sizes])
 
     @contextmanager
-    def _opened(self) -> Iterator[pq.ParquetFile]:
+    def _opened(self, coded: Iterable[str] = ()) -> Iterator[pq.ParquetFile]:
         """Open the file for one read: a run over many models would keep too many open."""
-        with self._understood(), pq.ParquetFile(self._path, metadata=self._footer) as file:
+        texts = [name for name in coded if self._is_one(name, (pa.types.is_string,))]
+        with self._understood(), pq.ParquetFile(self._path, metadata=self._footer, read_dictionary=texts) as file:
             yield file
 
     @contextmanager
@@ -83,8 +84,11 @@ class SmallFile:
     def _is_one(self, name: str, kinds: tuple[Callable[[pa.DataType], bool], ...]) -> bool:
         return name in self._types and any(is_kind(self._types[name]) for is_kind in kinds)
 
-    def columns(self, names: Iterable[str], at: Numbers | None = None) -> list[pa.Array]:
-        """Return columns of all rows, or of those numbered ``at``: only the row groups are read that hold them."""
+    def columns(self, names: Iterable[str], at: Numbers | None = None, *, coded: Iterable[str] = ()) -> list[pa.Array]:
+        """Return columns of all rows, or of those numbered ``at``: only the row groups are read that hold them.
+
+        Texts among those ``coded`` stay as the file has them: each once, with the place of every row's.
+        """
         wanted = list(names)
         if at is None:
             with self._opened() as file:
@@ -95,7 +99,7 @@ class SmallFile:
             sizes = np.diff(self._starts)[groups]
             moved = (np.cumsum(sizes) - sizes) - self._starts[groups]
             here = at + moved[np.searchsorted(groups, group_of)]
-            with self._opened() as file:
+            with self._opened(coded) as file:
                 found = file.read_row_groups(groups.tolist(), columns=wanted, use_threads=False)
             if len(here) != found.num_rows or (np.diff(here) != 1).any():
                 found = found.take(pa.array(here))
@@ -121,11 +125,11 @@ class Outline:
         ids = self.ids
         return ids is not None and bool(pc.count_distinct(ids).as_py() < len(ids) - ids.null_count)
 
-    def columns(self, names: Iterable[str], at: Numbers) -> dict[str, pa.Array]:
+    def columns(self, names: Iterable[str], at: Numbers, *, coded: Iterable[str] = ()) -> dict[str, pa.Array]:
         """Return columns of the rows numbered ``at``; those that are here are not read again."""
         wanted = list(dict.fromkeys(names))
         further = [name for name in wanted if name not in self.said]
-        found = dict(zip(further, self.file.columns(further, at), strict=True)) if further else {}
+        found = dict(zip(further, self.file.columns(further, at, coded=coded), strict=True)) if further else {}
         here = pa.array(at)
         return {name: found[name] if name in found else self.said[name].take(here) for name in wanted}
 

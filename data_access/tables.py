@@ -310,7 +310,8 @@ class AssessProgressRow(Table):
 
     ``signs_from`` is the earliest day on which signs became known that no search for shifts has taken in yet.
     When it was last judged, up to ``judged_to``, ``shift_days`` rows of that table were there, ``shifts_to`` was the last day
-    searched and ``policy_number`` the newest approved version of the policy.
+    searched and ``policy_number`` the newest approved version of the policy. ``quiet_days`` tells per version against which
+    reference, up to which day and by which key no change of unit began.
     """
 
     __tablename__ = "assess_progress"
@@ -325,6 +326,7 @@ class AssessProgressRow(Table):
     shift_days: Mapped[int] = mapped_column(default=0)
     shifts_to: Mapped[date | None]
     policy_number: Mapped[int] = mapped_column(default=1)
+    quiet_days: Mapped[dict[str, Any] | None]
 
 
 class ShiftProgressRow(Table):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Protocol
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from monitoring.portfolio import Model, ModelVersion
     from monitoring.portfolio_shift import ModelSigns, Shift
     from monitoring.ports import PredictionLog
+    from monitoring.quiet_days import QuietDays
     from monitoring.shift_search import ShiftDay, SignSource
 
 EARLY_PRODUCTION_DAYS = 28
@@ -35,10 +36,16 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the first phase leaves for the others: versions with their references, and the extent of the log."""
+    """What the first phase leaves for the others: versions with their references, the extent of the log, and by version quiet days."""
 
     references: tuple[tuple[ModelVersion, KeptReference], ...] = ()
     extent: tuple[date, date] | None = None
+    quiet: Mapping[str, QuietDays] = field(default_factory=dict)
+
+    def quiet_days(self, version: str, reference_id: int) -> QuietDays | None:
+        """Return the quiet days of a version, if they were found against this reference."""
+        found = self.quiet.get(version)
+        return found if found and found.reference_id == reference_id else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +134,28 @@ def find(
     """
     model, references = profiled(model, log=log, store=store, last=last, now=now)
     if first is None:
-        before = shifts.signed_to(model.id)
-        first = before + DAY if before else date.min
+        signed_before = shifts.signed_to(model.id)
+        first = signed_before + DAY if signed_before else date.min
+    before, inputs = shifts.findings(model) or Findings(), {} if inputs is None else inputs
     histories = [
         # Shifts are found in the inputs: labels are left out.
-        VersionHistory(version, kept.reference, store.profiles(kept.id, version.version, ProfileKind.ROWS))
+        VersionHistory(
+            version,
+            kept.reference,
+            store.profiles(kept.id, version.version, ProfileKind.ROWS),
+            before.quiet_days(version.version, kept.id),
+        )
         for version, kept in references
         if first <= last
     ]
-    signs = signed(model, histories, first=first, last=last, policies=policies, inputs=inputs)
-    shifts.keep_findings(model.id, Findings(tuple(references), log.extent()), signs, signed_to=last, now=now)
+    signs = list(signed(model, histories, first=first, last=last, policies=policies, inputs=inputs))
+    numbers = {version.version: kept.id for version, kept in references}
+    quiet = dict(before.quiet)
+    for version, known in inputs.items():
+        if (now_quiet := known.quiet_days(numbers[version])) is not None:
+            quiet[version] = now_quiet
+    found = Findings(tuple(references), log.extent(), quiet)
+    shifts.keep_findings(model.id, found, signs, signed_to=last, now=now)
 
 
 def signed(
@@ -206,7 +225,12 @@ def judge(
     """
     found, records, judged_before = shifts.findings(model) or Findings(), shifts.records(), shifts.judged(model.id)
     histories = [
-        VersionHistory(version, kept.reference, store.profiles(kept.id, version.version))
+        VersionHistory(
+            version,
+            kept.reference,
+            store.profiles(kept.id, version.version),
+            found.quiet_days(version.version, kept.id),
+        )
         for version, kept in found.references
     ]
     assessed = store.last_assessed(model.id)

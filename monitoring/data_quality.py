@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitoring.assessment import FindingKind
-from monitoring.drift import MergedBins
-from monitoring.profile import NUMERIC_EXTRAS, CategoryBins, NumericBins
+from monitoring.drift import Columns
+from monitoring.profile import CategoryBins, NumericBins
 from monitoring.scale_change import ENOUGH_ROWS, MINIMUM_ROWS, SIGNIFICANT, Moments, scale_changes
 from monitoring.tiny_feeds import INCREDIBLE, SMALLEST_SHARE, blocks, few_rows, pooled_rise, pooled_single
 from monitoring.unit_change import UnitChanges
 
 if TYPE_CHECKING:
-    from monitoring.drift import Columns
+    from datetime import date
+
     from monitoring.policy import Policy
     from monitoring.ports import Days, Flags, Floats
     from monitoring.profile import DayProfiles
@@ -28,7 +29,8 @@ NEW_LEVEL_SHARE = 0.05
 ENOUGH_DAYS, OFTEN = 5, 0.05
 SMALLEST_DISTANCE, LARGEST_DISTANCE = 0.25, 0.10
 STRANGE_SHARE = 0.05
-BY_PAIRS = frozenset({FindingKind.UNIT_IN_RANGE, FindingKind.SWAPPED, FindingKind.STRANGE})
+CHANGES_OF_UNIT = frozenset({FindingKind.UNIT_IN_RANGE, FindingKind.SWAPPED})
+BY_PAIRS = CHANGES_OF_UNIT | {FindingKind.STRANGE}
 """Told by two days in a row: one day alone never raises them."""
 TOGETHER = frozenset({FindingKind.NULLS, FindingKind.NEW_LEVEL, FindingKind.STUCK})
 """Tested on the last rows together where a day has few."""
@@ -41,7 +43,7 @@ class QualitySeries:
 
     ``bad``: the condition holds that day. ``open``: a finding is raised and not yet cleared. ``flagged_from``: the day from
     which a bad day is known to be broken (NaT: it is not). ``value`` is what was measured (a share, or a factor), ``rows``
-    are all rows of each day.
+    are all rows of each day. ``is_seen``: the condition may hold on some day.
     """
 
     kind: FindingKind
@@ -50,6 +52,7 @@ class QualitySeries:
     bad: Flags
     days: Days
     rows: np.ndarray
+    is_seen: bool = True
 
     @property
     def open(self) -> Flags:
@@ -118,7 +121,7 @@ class FeatureQuality:
     @cached_property
     def seen(self) -> tuple[QualitySeries, ...]:
         """The checks whose condition holds on any day: only they can be open."""
-        return tuple(check for check in self.checks if check.bad.any())
+        return tuple(check for check in self.checks if check.is_seen and check.bad.any())
 
     @cached_property
     def raised(self) -> tuple[QualitySeries, ...]:
@@ -161,9 +164,15 @@ def _rises(
     own = kind is FindingKind.NEW_LEVEL
     bad = _share_check(shares, rows, normal=normal, variance=variance, rise=rise, own=own)
     bad |= pooled_rise(counts, rows, normal=normal, variance=variance, rise=rise)
+    return _checks(kind, shares, normal, bad, profiles)
+
+
+def _checks(kind: FindingKind, value: Floats, normal: Floats, bad: Flags, profiles: DayProfiles) -> list[QualitySeries]:
+    """Return one check of each feature from arrays ``(days, features)``; ``normal`` is ``(features,)``."""
+    seen: list[bool] = np.any(bad, axis=0).tolist()
     return [
-        QualitySeries(kind, shares[:, at], float(normal[at]), bad[:, at], profiles.day, rows)
-        for at in range(counts.shape[1])
+        QualitySeries(kind, value[:, at], usual, bad[:, at], profiles.day, profiles.rows, seen[at])
+        for at, usual in enumerate(normal.tolist())
     ]
 
 
@@ -227,11 +236,13 @@ class QualityNormals:
 
 
 def feature_quality(
-    reference: Reference, profiles: DayProfiles, policy: Policy, normals: QualityNormals | None = None
+    reference: Reference, profiles: DayProfiles, policy: Policy, *, quiet_to: date | None = None
 ) -> dict[str, FeatureQuality]:
-    """Return the checks of every feature for the days of ``profiles`` (unbroken calendar days)."""
-    normals = normals or QualityNormals.of(reference)
-    layout = reference.layout
+    """Return the checks of every feature for the days of ``profiles`` (unbroken calendar days).
+
+    ``quiet_to`` is a day up to which it is known that no change of unit inside the range began.
+    """
+    normals, layout = QualityNormals.of(reference), reference.layout
     nulls = _rises(
         FindingKind.NULLS,
         profiles.counts[:, layout.nulls_at],
@@ -242,10 +253,9 @@ def feature_quality(
     )
     checks = {name: [check] for name, check in zip(layout.features, nulls, strict=True)}
     null_days = {name: check.bad for name, check in zip(layout.features, nulls, strict=True)}
-    _check_numeric(checks, reference, profiles, normals, null_days)
-    for name, bins in layout.features.items():
-        if isinstance(bins, CategoryBins):
-            checks[name].extend(_categorical_checks(reference, profiles, name, bins))
+    searched = 0 if quiet_to is None else int(np.searchsorted(profiles.day, np.datetime64(quiet_to), side="right"))
+    _check_numeric(checks, reference, profiles, normals, null_days, searched=searched)
+    _check_categorical(checks, reference, profiles)
     return {name: FeatureQuality(name, tuple(found), found[0].value) for name, found in checks.items()}
 
 
@@ -255,12 +265,14 @@ def _check_numeric(
     profiles: DayProfiles,
     normals: QualityNormals,
     null_days: dict[str, Flags],
+    *,
+    searched: int,
 ) -> None:
-    """Add the checks of all numeric features at once."""
+    """Add the checks of all numeric features at once; on so many days no change of unit inside the range began."""
     layout = reference.layout
     if not layout.numeric:
         return
-    moments, rows = Moments.of(profiles), profiles.rows
+    moments, rows, values = Moments.of(profiles), profiles.rows, reference.bins_of_values(profiles.counts)
     stuck = _stuck(reference, profiles, moments, normals.often_single)
     with np.errstate(divide="ignore", invalid="ignore"):
         mistyped = profiles.counts[:, layout.range_at + 2] / rows[:, None]
@@ -269,56 +281,45 @@ def _check_numeric(
     many = mistyped >= normals.mistyped + MISTYPED_SHARE
     broken = np.stack([null_days[name] for name in layout.numeric], axis=1)
     changed, factors = scale_changes(
-        moments, normals.moments, outside=outside, broken=broken, moved=_moved(reference, profiles)
+        moments, normals.moments, outside=outside, broken=broken, moved=_moved(reference, values)
     )
     constant = np.array(
         [bins.lowest == bins.highest for bins in layout.features.values() if isinstance(bins, NumericBins)]
     )
-    strange, strange_share = _strangers(reference, profiles, rows)
+    strange, strange_share = _strangers(reference, profiles, values)
     explained = broken | strange | changed[FindingKind.UNIT] | changed[FindingKind.RESCALED] | stuck | many
-    units, unit_factors = UnitChanges(reference, profiles, explained | constant).found()
+    units, unit_factors = UnitChanges(reference, profiles, explained | constant, values, searched=searched).found()
+    ones = np.ones(len(layout.numeric))
+    of_all = [
+        _checks(FindingKind.TYPE_CHANGE, mistyped, normals.mistyped, many, profiles),
+        *(_checks(kind, factors, ones, bad, profiles) for kind, bad in changed.items()),
+    ]
+    any_stuck, any_strange, any_unit = (np.any(flags, axis=0) for flags in (stuck, strange, units))
     for at, name in enumerate(layout.numeric):
-        bins = layout.features[name]
-        if isinstance(bins, NumericBins) and bins.lowest == bins.highest:
-            checks[name].extend(
-                _constant_checks(mistyped[:, at], normals.mistyped[at], beyond[:, at], many[:, at], profiles)
-            )
+        if constant[at]:
+            checks[name].append(of_all[0][at])
+            checks[name].extend(_new_levels(beyond[:, at : at + 1], profiles, normal=np.zeros(1)))
             continue
-        found = [
-            (FindingKind.TYPE_CHANGE, mistyped, float(normals.mistyped[at]), many),
-            *((kind, factors, 1.0, bad) for kind, bad in changed.items()),
-        ]
-        checks[name].extend(
-            QualitySeries(kind, value[:, at], normal, bad[:, at], profiles.day, rows)
-            for kind, value, normal, bad in found
-        )
-        if stuck[:, at].any():
+        checks[name].extend(of_kind[at] for of_kind in of_all)
+        if any_stuck[at]:
             low = profiles.lows[:, at]
             checks[name].append(QualitySeries(FindingKind.STUCK, low, float("nan"), stuck[:, at], profiles.day, rows))
-        if strange[:, at].any():
+        if any_strange[at]:
             share = strange_share[:, at]
             checks[name].append(QualitySeries(FindingKind.STRANGE, share, 0.0, strange[:, at], profiles.day, rows))
-        if units[:, at].any():
+        if any_unit[at]:
             exchanged = bool(np.isnan(unit_factors[:, at]).any())
             kind, usual = (FindingKind.SWAPPED, float("nan")) if exchanged else (FindingKind.UNIT_IN_RANGE, 1.0)
             checks[name].append(QualitySeries(kind, unit_factors[:, at], usual, units[:, at], profiles.day, rows))
 
 
-def _constant_checks(
-    mistyped: Floats, normal: float, other: np.ndarray, many: Flags, profiles: DayProfiles
-) -> list[QualitySeries]:
-    """Return the checks of a feature that is one number in the whole reference: any other is a new level (METHODS section 13)."""
-    rows = profiles.rows
-    return [
-        QualitySeries(FindingKind.TYPE_CHANGE, mistyped, float(normal), many, profiles.day, rows),
-        *_new_levels(other, profiles, normal=0.0),
-    ]
+def _new_levels(unseen: np.ndarray, profiles: DayProfiles, *, normal: Floats) -> list[QualitySeries]:
+    """Return the check of features for values that their reference never had; ``unseen`` are rows ``(days, features)``.
 
-
-def _new_levels(unseen: np.ndarray, profiles: DayProfiles, *, normal: float) -> list[QualitySeries]:
-    """Return the check of one feature for values that its reference never had."""
-    usual, none, rise = np.array([normal]), np.zeros(1), np.full(1, NEW_LEVEL_SHARE)
-    return _rises(FindingKind.NEW_LEVEL, unseen[:, None], profiles, normal=usual, variance=none, rise=rise)
+    A feature that is one number in the whole reference: any other is a new level (METHODS section 13).
+    """
+    none, rise = np.zeros(len(normal)), np.full(len(normal), NEW_LEVEL_SHARE)
+    return _rises(FindingKind.NEW_LEVEL, unseen, profiles, normal=normal, variance=none, rise=rise)
 
 
 def _stuck(reference: Reference, profiles: DayProfiles, moments: Moments, often: Flags) -> Flags:
@@ -358,28 +359,24 @@ def _is_often_single(lows: Floats, highs: Floats, rows: np.ndarray) -> bool:
     return float(same.mean()) > OFTEN
 
 
-def _moved(reference: Reference, profiles: DayProfiles) -> Flags:
+def _moved(reference: Reference, values: np.ndarray) -> Flags:
     """Return where a day's values clearly lie in other bins than the reference's, shape ``(days, numeric features)``.
 
     By the total variation distance of the ten test bins, at least 0.25 and 0.4 sqrt(bins / rows) of noise. Mean and spread
     alone can be moved by a single row of a heavy tail; a change of unit moves all of them.
     """
-    merged = _numeric_bins(reference)
-    columns, usual, days = merged.columns, merged(reference.counts), merged(profiles.counts)
+    columns, usual, days = _numeric(reference, values)
     apart, n = _total_variation(columns, usual, days)
     with np.errstate(divide="ignore", invalid="ignore"):
         moved: Flags = apart >= SMALLEST_DISTANCE + 0.4 * np.sqrt(columns.widths / n)
     return moved
 
 
-def _numeric_bins(reference: Reference) -> MergedBins:
-    """Return the ten test bins of every numeric feature, side by side, without missing values."""
-    parts = []
-    for name in reference.layout.numeric:
-        bins = reference.layout.features[name].test_bins
-        inside = np.arange(len(bins)) < len(bins) - len(NUMERIC_EXTRAS)
-        parts.append((reference.layout.counts_at[name].start, np.where(inside, bins, -1)))
-    return MergedBins.of(parts)
+def _numeric(reference: Reference, values: np.ndarray) -> tuple[Columns, np.ndarray, np.ndarray]:
+    """Return the numeric features' part of ``bins_of_values``, of the reference ``(bins,)`` and of days ``(days, bins)``."""
+    columns = reference.bins_of_values.columns.first(len(reference.layout.numeric))
+    width = int(columns.widths.sum())
+    return columns, reference.values[:width], values[:, :width]
 
 
 def _total_variation(columns: Columns, usual: np.ndarray, days: np.ndarray) -> tuple[Floats, np.ndarray]:
@@ -390,13 +387,13 @@ def _total_variation(columns: Columns, usual: np.ndarray, days: np.ndarray) -> t
         return columns.summed(apart) / 2, n
 
 
-def _strangers(reference: Reference, profiles: DayProfiles, rows: np.ndarray) -> tuple[Flags, Floats]:
+def _strangers(reference: Reference, profiles: DayProfiles, values: np.ndarray) -> tuple[Flags, Floats]:
     """Return where a part of the values lies outside the reference's range while the rest is as ever, and how large a part.
 
     So it is when a code such as -999 stands for values that are not there. A population that moves takes the rest along.
     """
-    merged, at = _numeric_bins(reference), reference.layout.range_at
-    columns, usual, days = merged.columns, merged(reference.counts), merged(profiles.counts)
+    at, rows = reference.layout.range_at, profiles.rows
+    columns, usual, days = _numeric(reference, values.copy())
     below, above = profiles.counts[:, at], profiles.counts[:, at + 1]
     days[:, columns.starts] -= below
     days[:, columns.starts + columns.widths - 1] -= above
@@ -412,16 +409,34 @@ def _strangers(reference: Reference, profiles: DayProfiles, rows: np.ndarray) ->
     return rose & as_ever, share
 
 
-def _categorical_checks(
-    reference: Reference, profiles: DayProfiles, name: str, bins: CategoryBins
-) -> list[QualitySeries]:
-    """Return the checks of a categorical feature beside that of its nulls."""
+def _check_categorical(checks: dict[str, list[QualitySeries]], reference: Reference, profiles: DayProfiles) -> None:
+    """Add the checks of all categorical features, beside that of their nulls."""
+    layout = reference.layout
+    found = {name: bins for name, bins in layout.features.items() if isinstance(bins, CategoryBins)}
+    if not found:
+        return
+    widths = np.array([len(bins.levels) + 2 for bins in found.values()])  # the stored levels, rare ones and unseen ones
+    starts = np.array([layout.counts_at[name].start for name in found])
+    columns = Columns.of(widths)
+    present = profiles.counts[:, np.arange(widths.sum()) + columns.spread(starts - columns.starts)]
+    expected = np.array([bins.expected_unseen for bins in found.values()])
+    unseen = _new_levels(profiles.counts[:, starts + widths - 1], profiles, normal=expected)
+    n, most = columns.summed(present), np.maximum.reduceat(present, columns.starts, axis=1)
+    few = few_rows(profiles.rows)
+    one = ((most == n) & (n > 0) & ((n >= MINIMUM_ROWS) | few[:, None])).any(axis=0)
+    for (name, bins), check, may_be_stuck in zip(found.items(), unseen, one.tolist(), strict=True):
+        checks[name].append(check)
+        if may_be_stuck and bins.can_drift and (stuck := _stuck_level(reference, profiles, name, bins)) is not None:
+            checks[name].append(stuck)
+
+
+def _stuck_level(reference: Reference, profiles: DayProfiles, name: str, bins: CategoryBins) -> QualitySeries | None:
+    """Return the check that a categorical feature does not show a single level all day, if it ever does."""
     part, n_levels, rows = reference.layout.counts_at[name], len(bins.levels), profiles.rows
     counts, ref_counts = profiles.counts[:, part], reference.profiles.counts[:, part]
-    checks = _new_levels(counts[:, n_levels + 1], profiles, normal=bins.expected_unseen)
     present, ref_present = counts[:, : n_levels + 2], ref_counts[:, : n_levels + 2]
-    if not bins.can_drift or not ref_present.sum():
-        return checks
+    if not ref_present.sum():
+        return None
     few, n, most = few_rows(rows), present.sum(axis=1), present.max(axis=1)
     share, code = ref_present.sum(axis=0) / ref_present.sum(), present.argmax(axis=1)
     single, pooled = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
@@ -432,10 +447,10 @@ def _categorical_checks(
         if ((np.add.reduceat(ref_present, starts, axis=0) > 0).sum(axis=1) == 1).mean() <= OFTEN:
             one = np.where((most == n) & (n > 0) & (code < n_levels), code, np.nan)
             pooled = pooled_single(one, share[code], n, few)
-    if single.any() or pooled.any():
-        value = most.astype(np.float64)
-        checks.append(QualitySeries(FindingKind.STUCK, value, float("nan"), single | pooled, profiles.day, rows))
-    return checks
+    if not (single.any() or pooled.any()):
+        return None
+    value = most.astype(np.float64)
+    return QualitySeries(FindingKind.STUCK, value, float("nan"), single | pooled, profiles.day, rows)
 
 
 def score_range(reference: Reference, profiles: DayProfiles) -> QualitySeries:

@@ -40,6 +40,10 @@ class Columns:
         """Return how many columns there are."""
         return len(self.starts)
 
+    def first(self, columns: int) -> Columns:
+        """Return the first so many of the columns."""
+        return Columns(self.starts[:columns], self.widths[:columns])
+
     def summed(self, values: np.ndarray) -> np.ndarray:
         """Return the sum over each column's bins, shape ``(..., columns)``."""
         if not len(self):
@@ -68,10 +72,14 @@ class MergedBins:
     @classmethod
     def of(cls, parts: Sequence[tuple[int, np.ndarray]]) -> MergedBins:
         """Merge columns given as the place of their first count and the test bin of each count (-1: no part of the test)."""
-        columns = Columns.of([int(bins.max()) + 1 for _, bins in parts])
-        bins = [np.where(bins >= 0, bins + first, -1) for (_, bins), first in zip(parts, columns.starts, strict=True)]
-        at = np.concatenate([first + np.arange(len(bins)) for first, bins in parts] or [np.zeros(0, dtype=np.intp)])
-        bin_of = np.concatenate(bins or [np.zeros(0, dtype=np.intp)])
+        if not parts:
+            none = np.zeros(0, dtype=np.intp)
+            return cls(Columns.of([]), none, none, none)
+        sizes = np.array([len(bins) for _, bins in parts], dtype=np.intp)
+        begins, bins = np.cumsum(sizes) - sizes, np.concatenate([bins for _, bins in parts])
+        columns = Columns.of(np.maximum.reduceat(bins, begins) + 1)
+        bin_of = np.where(bins >= 0, bins + np.repeat(columns.starts, sizes), -1)
+        at = np.arange(len(bins)) + np.repeat(np.array([first for first, _ in parts]) - begins, sizes)
         order = np.argsort(bin_of, kind="stable")[int((bin_of < 0).sum()) :]
         filled, starts = np.unique(bin_of[order], return_index=True)
         return cls(columns, at[order], starts, filled)

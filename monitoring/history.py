@@ -12,6 +12,7 @@ import numpy as np
 from monitoring.packing import unpack_days, unpack_labels
 from monitoring.performance import world_labels
 from monitoring.ports import ReferenceOrigin
+from monitoring.quiet_days import QuietDays, quiet_key
 from monitoring.segment import Segment
 
 if TYPE_CHECKING:
@@ -47,11 +48,12 @@ class StoredProfile:
 
 @dataclass(frozen=True)
 class VersionHistory:
-    """A version with its reference and every profile ever stored for it, in the order they were recorded."""
+    """A version with its reference and every profile ever stored for it, in the order they were recorded; perhaps its quiet days."""
 
     version: ModelVersion
     reference: Reference
     profiles: Sequence[StoredProfile]
+    quiet: QuietDays | None = None
 
     def known_on(self, day: date, kind: ProfileKind) -> list[StoredProfile]:
         """Return the profiles as known on ``day``, one per day, ascending."""
@@ -72,6 +74,13 @@ class VersionHistory:
             return max(start, self.reference.last_day + timedelta(days=1))
         return start
 
+    def quiet_to(self, rows: Sequence[StoredProfile], *, first: date, last: date, policy: Policy) -> date | None:
+        """Return the day up to which no change of unit began, if that was found from the same days by the same rules."""
+        if self.quiet is None or self.quiet.last > last:
+            return None
+        searched = [(profile.day, profile.payload) for profile in rows if profile.day <= self.quiet.last]
+        return self.quiet.last if quiet_key(first, policy, searched) == self.quiet.key else None
+
 
 @dataclass(frozen=True, slots=True)
 class KnownInputs:
@@ -79,6 +88,14 @@ class KnownInputs:
 
     rows: Sequence[StoredProfile]
     segment: Segment
+
+    def quiet_days(self, reference_id: int) -> QuietDays | None:
+        """Return the days of the segment as quiet ones, if it was searched for changes of unit and none was found."""
+        segment = self.segment
+        if segment.may_have_changed_units:
+            return None
+        searched = [(profile.day, profile.payload) for profile in self.rows if profile.day <= segment.last]
+        return QuietDays(reference_id, segment.last, quiet_key(segment.first, segment.policy, searched))
 
     @property
     def size_bytes(self) -> int:
@@ -144,6 +161,7 @@ def segments_known_on(
             earlier=earlier,
             skill_before=segments[-1].last_skill if segments else None,
             shifts=shifts or {},
+            quiet_to=history.quiet_to(rows, first=first, last=last, policy=policy),
         )
         if before:
             segment.take_over(before.segment)

@@ -32,6 +32,38 @@ Texts = npt.NDArray[np.object_]
 Flags = npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CodedTexts:
+    """An array of texts that are said once each: ``names`` (texts,) with ``None`` for missing, ``codes`` (rows,) their places."""
+
+    names: Texts
+    codes: npt.NDArray[np.integer[Any]]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.codes)
+
+    def __getitem__(self, which: Any) -> Any:
+        """Return one text, or some of the rows, as an array does."""
+        codes = self.codes[which]
+        return CodedTexts(self.names, codes) if isinstance(codes, np.ndarray) else self.names[codes]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Texts:
+        """Return an array of its own with a text per row."""
+        return self.texts
+
+    @property
+    def texts(self) -> Texts:
+        """A text per row."""
+        found: Texts = self.names[self.codes]
+        return found
+
+    def tolist(self) -> list[Any]:
+        """Return a text per row."""
+        found: list[Any] = self.texts.tolist()
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class DataCheck:
     """What the assessment of a day says about a repair: whether the finding is open, and whether the day had rows."""
@@ -66,7 +98,7 @@ class LogRows:
     version column: the version current on its day is filled in by the reader). A row counts from ``valid_from`` (the local day it arrived,
     its own day when no arrival column is mapped) until the day before ``valid_to`` (the day a newer row of the same id
     arrived; NaT: still counts). ``features`` has a float64 array per numeric feature (NaN is missing; +-inf kept) and an
-    object array of normalised text or ``None`` per categorical one. ``mistyped`` flags values of a numeric feature that are
+    object array (or ``CodedTexts``) of normalised text or ``None`` per categorical one. ``mistyped`` flags values of a numeric feature that are
     not numbers (they are NaN in ``features``). ``score``: binary the probability, multiclass the largest probability,
     regression the prediction, hard classes only: the index of the predicted class; NaN is missing. ``missing_columns`` names
     features whose column is not in the table at all. ``future`` counts rows stamped later than they can be.
@@ -78,7 +110,7 @@ class LogRows:
     version: Texts
     valid_from: Days
     valid_to: Days
-    features: dict[str, Floats | Texts]
+    features: dict[str, Any]
     mistyped: dict[str, Flags]
     score: Floats
     missing_columns: tuple[str, ...] = ()

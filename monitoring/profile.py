@@ -16,6 +16,7 @@ import numpy as np
 
 from monitoring.errors import IncompatibleProfilesError
 from monitoring.portfolio import FeatureKind
+from monitoring.ports import CodedTexts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,6 +37,7 @@ SCORE_EXTRAS = ("nulls", "outside")
 # Sums of a numeric feature: finite values, their sum and sum of squares, and the sums in the two open end bins.
 # Before the remarks about features: rows stamped in the future, rows replaced.
 REMARKS = 2
+NO_TEXT = np.array([None], dtype=object)
 SUMS = ("finite", "sum", "squares", "first_bin", "last_bin")
 
 
@@ -156,6 +158,16 @@ class CategoryBins:
     def codes(self) -> dict[str, int]:
         """Place of each stored level among the counts."""
         return {level: code for code, level in enumerate(self.levels)}
+
+    def code(self, level: str | None) -> int:
+        """Return the place of a level among the counts, whether it is stored or not."""
+        n = len(self.levels)
+        if level is None:
+            return n + 2
+        code = self.codes.get(level)
+        if code is None:
+            code = n if level_digest(str(level)) in self.rare else n + 1
+        return code
 
     @property
     def can_drift(self) -> bool:
@@ -393,9 +405,13 @@ def count_rows(layout: Layout, rows: LogRows, *, counted: Flags | None = None) -
         _count_numeric(profiles, layout, rows, chosen, days, slice(first, first + at_once))
     for name, bins in layout.features.items():
         if isinstance(bins, CategoryBins):
-            values = rows.features.get(name)
-            levels = [None] * len(chosen) if values is None else np.asarray(values, dtype=object)[chosen].tolist()
-            profiles.counts[:, layout.counts_at[name]] = _level_counts(bins, levels, days)
+            values = rows.features.get(name, CodedTexts(NO_TEXT, np.zeros(len(rows.day), dtype=np.intp)))
+            if isinstance(values, CodedTexts):
+                codes = np.array([bins.code(level) for level in values.names])[values.codes[chosen]]
+                profiles.counts[:, layout.counts_at[name]] = days.table(codes, bins.width)
+            else:
+                levels = np.asarray(values, dtype=object)[chosen].tolist()
+                profiles.counts[:, layout.counts_at[name]] = _level_counts(bins, levels, days)
     _count_score(profiles, layout, rows.score[chosen], days)
     return _with_remarks(profiles, layout, rows, np.repeat(np.arange(n_days), days.rows), chosen)
 
@@ -506,13 +522,10 @@ def _bin_counts(bins: NumericBins, values: Floats, days: _Days) -> np.ndarray:
 
 def _level_counts(bins: CategoryBins, levels: list[str | None], days: _Days) -> np.ndarray:
     """Return the counts of a categorical feature, shape ``(days, width)``."""
-    n, counts = len(bins.levels), np.zeros((len(days.starts), bins.width), dtype=np.int64)
-    for i, (start, rows) in enumerate(zip(days.starts.tolist(), days.rows.tolist(), strict=True)):
+    counts = np.zeros((len(days.starts), bins.width), dtype=np.int64)
+    for row, start, rows in zip(counts, days.starts.tolist(), days.rows.tolist(), strict=True):
         for level, times in Counter(levels[start : start + rows]).items():
-            code = n + 2 if level is None else bins.codes.get(level)
-            if code is None:
-                code = n if level_digest(str(level)) in bins.rare else n + 1
-            counts[i, code] += times
+            row[bins.code(level)] += times
     return counts
 
 

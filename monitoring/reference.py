@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitoring.drift import MergedBins
 from monitoring.label_profile import LabelLayout, LabelProfiles, count_labels, losses, naive_losses
 from monitoring.portfolio import Model, Task
-from monitoring.profile import DayProfiles, Layout, ScoreBins, count_rows, fixed_layout
+from monitoring.profile import NUMERIC_EXTRAS, DayProfiles, Layout, NumericBins, ScoreBins, count_rows, fixed_layout
 
 if TYPE_CHECKING:
     from datetime import date
@@ -61,6 +62,35 @@ class Reference:
     def label_rows(self) -> int:
         """Labelled rows of the reference."""
         return int(self.label_layout.field(self.totals, "n"))
+
+    @cached_property
+    def drifting(self) -> tuple[list[str], MergedBins]:
+        """The features that can drift and the bins of their test, those of the score last; missing values are a bin."""
+        layout = self.layout
+        names = [name for name, bins in layout.features.items() if bins.can_drift]
+        parts = [(layout.counts_at[name].start, layout.features[name].test_bins) for name in names]
+        return names, MergedBins.of([*parts, (layout.score_at.start, layout.score.test_bins)])
+
+    @cached_property
+    def drifting_days(self) -> np.ndarray:
+        """Counts per day in the bins of the test of what can drift, shape ``(days with rows, bins)``."""
+        return self.drifting[1](self.profiles.counts)
+
+    @cached_property
+    def bins_of_values(self) -> MergedBins:
+        """The bins of the test without missing values: of all numeric features, then of the categorical ones that can drift."""
+        layout, parts = self.layout, []
+        features = layout.features
+        for name in (*layout.numeric, *(name for name in self.drifting[0] if name not in layout.numeric)):
+            of = features[name]
+            bins, missing = of.test_bins, len(NUMERIC_EXTRAS) if isinstance(of, NumericBins) else 1
+            parts.append((layout.counts_at[name].start, np.where(np.arange(len(bins)) < len(bins) - missing, bins, -1)))
+        return MergedBins.of(parts)
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """Counts over the whole reference in ``bins_of_values``."""
+        return self.bins_of_values(self.counts)
 
     @property
     def days(self) -> int:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.data_quality import FeatureQuality, QualitySeries, feature_quality, score_range
+from monitoring.data_quality import CHANGES_OF_UNIT, FeatureQuality, QualitySeries, feature_quality, score_range
 from monitoring.drift import (
     MINIMUM_ROWS,
     SMALL_REFERENCE_DAYS,
     SMALL_REFERENCE_ROWS,
     DriftSeries,
-    MergedBins,
     drift_of_columns,
     null_variations,
     window_indices,
@@ -56,7 +55,7 @@ SLOW_REFERENCE_DAYS = 12
 WORLD_SHIFT_RETRAIN = 4.0
 """METHODS section 9: the level for 21 days, so that models hit by a changed world are found sooner."""
 
-OF_ROWS = ("days", "daily", "live", "traffic", "score_range", "future_rows", "drifting")
+OF_ROWS = ("days", "daily", "live", "traffic", "score_range", "future_rows")
 OF_ROWS_WITHOUT_WORLD_SHIFTS = ("quality", "minor_quality", "left_out_from", "days_left_out_from")
 """What a segment works out of nothing but the rows of its span, its reference, its card and the policy."""
 
@@ -69,7 +68,7 @@ class Segment:
     not cross a change of version. ``previous`` is the reference of the version before (for "retraining did not help"),
     ``earlier`` the labels that arrived on the days up to ``first`` (``world_labels``), ``skill_before`` the skill of the version
     before over its last 28 days of labels with its standard error. ``shifts`` are the portfolio shifts open per day, whichever
-    models they touch.
+    models they touch. Up to ``quiet_to`` it is known that no change of unit began.
     """
 
     model: Model
@@ -84,6 +83,7 @@ class Segment:
     earlier: Floats | None = None
     skill_before: tuple[float, float] | None = None
     shifts: Mapping[date, tuple[Shift, ...]] = field(default_factory=dict)
+    quiet_to: date | None = None
 
     def take_over(self, other: Segment) -> None:
         """Take over what another segment of the same profiles has worked out of the inputs; of another span or card it is nothing.
@@ -149,7 +149,7 @@ class Segment:
     @cached_property
     def quality(self) -> dict[str, FeatureQuality]:
         """Data-quality checks per feature."""
-        found = feature_quality(self.reference, self.daily, self.policy)
+        found = feature_quality(self.reference, self.daily, self.policy, quiet_to=self.quiet_to)
         found = with_missing_columns(found, self.reference, self.daily)
         if not self._world_shifts:
             return found
@@ -158,6 +158,14 @@ class Segment:
             name: quality_in_world_shift(quality, bins[name], self.in_world_shift(sources.get(name)), self.daily)
             for name, quality in found.items()
         }
+
+    @property
+    def may_have_changed_units(self) -> bool:
+        """Whether a change of unit was found, or nobody has searched for one."""
+        quality = self.__dict__.get("quality")
+        if quality is None:
+            return True
+        return any(check.kind in CHANGES_OF_UNIT for feature in quality.values() for check in feature.checks)
 
     def shifts_on(self, i: int) -> tuple[Shift, ...]:
         """Return the portfolio shifts open on day ``i``."""
@@ -237,39 +245,30 @@ class Segment:
         return first
 
     @cached_property
-    def drifting(self) -> tuple[list[str], MergedBins]:
-        """The features that can drift and the bins of their test."""
-        layout = self.reference.layout
-        names = [name for name, bins in layout.features.items() if bins.can_drift]
-        parts = [(layout.counts_at[name].start, layout.features[name].test_bins) for name in names]
-        return names, MergedBins.of(parts)
-
-    @cached_property
     def drift(self) -> dict[str, DriftSeries]:
         """Drift per feature that can drift."""
-        names, merged = self.drifting
-        kept = np.array([np.isnat(self.left_out_from[name]) for name in names]).T
-        return dict(zip(names, self._drift(merged, kept), strict=True))
+        return dict(zip(self.reference.drifting[0], self._drift, strict=False))
 
     @cached_property
     def score_drift(self) -> DriftSeries:
         """Drift of the score; days with broken inputs are left out."""
-        layout, kept = self.reference.layout, np.isnat(self.days_left_out_from)
-        (series,) = self._drift(MergedBins.of([(layout.score_at.start, layout.score.test_bins)]), kept[:, None])
-        return series
+        return self._drift[-1]
 
-    def _drift(self, merged: MergedBins, kept: Flags) -> list[DriftSeries]:
-        """Compare columns on the days ``kept`` ``(days, columns)``; the reference's days are spread over its calendar.
+    @cached_property
+    def _drift(self) -> list[DriftSeries]:
+        """Compare features that can drift, and last the score, on the days that are not left out.
 
-        A reference without days says nothing about day-to-day variation: the first 28 days in service do, once over.
+        The reference's days are spread over its calendar. A reference without days says nothing about day-to-day variation: the
+        first 28 days in service do, once over.
         """
-        columns, reference = merged.columns, self.reference
-        if not len(columns):
-            return []
-        current = merged(self.daily.counts) * columns.spread(kept)
+        reference = self.reference
+        names, merged = reference.drifting
+        left_out = [*(self.left_out_from[name] for name in names), self.days_left_out_from]
+        columns = merged.columns
+        current = merged(self.daily.counts) * columns.spread(np.isnat(np.array(left_out)).T)
         at = (reference.profiles.day - np.datetime64(reference.first_day)).astype(np.int64)
         per_day = np.zeros((reference.days, current.shape[1]), dtype=np.int64)
-        per_day[at] = merged(reference.profiles.counts)
+        per_day[at] = reference.drifting_days
         window, first_days = 7 * self.stretch, EARLY_DAYS * self.stretch
         total, floor = per_day.sum(axis=0), self.policy.psi_floor
         variation = null_variations(columns, per_day, window_days=window, has_days=reference.has_days)

@@ -32,25 +32,25 @@ EARLY_DAYS = 28
 
 
 def moved_features(segment: Segment, *, start: int) -> dict[str, Flags]:
-    """Return per feature that can drift on which days from index ``start`` on the PSI of that single day is significant.
+    """Return per feature on which days from index ``start`` on the PSI of that single day is significant; others never are.
 
     A reference without days says nothing about how a day varies: the first 28 days in service do, once over.
 
     Source: METHODS sections 3 and 9, windows of one day with floor 0.2. Checked against ``drift_series`` in ``test_shift_signs.py``.
     """
-    reference, (names, merged) = segment.reference, segment.drifting
-    if not names:
-        return {}
-    columns, by_day = merged.columns, merged(reference.profiles.counts)
-    total, current = by_day.sum(axis=0), merged(segment.daily.counts[start:])
-    variation = _variation(columns, by_day, days=reference.days, has_days=reference.has_days)
+    reference = segment.reference
+    names, merged = reference.drifting
+    columns, total, current = merged.columns, merged(reference.counts), merged(segment.daily.counts[start:])
+    if not (stability_indices(columns, total, current) > DAY_PSI_FLOOR).any():
+        return {}  # no threshold is lower: how days of the reference vary need not be known
+    variation = _variation(columns, reference.drifting_days, days=reference.days, has_days=reference.has_days)
     moved = _beyond(columns, total, current, variation)
     if not reference.has_days:
         early = merged(segment.daily.counts[:EARLY_DAYS])
         learnt = replace(variation, **_beyond_sampling(columns, early))
         later = np.arange(start, start + len(current)) >= EARLY_DAYS
         moved = np.where(later[:, None], _beyond(columns, total, current, learnt), moved)
-    return dict(zip(names, moved.T, strict=True))
+    return dict(zip(names, moved.T, strict=False))  # the last one is the score
 
 
 def _variation(columns: Columns, by_day: np.ndarray, *, days: int, has_days: bool) -> NullVariation:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from monitoring.drift import Columns, MergedBins, null_variations
+from monitoring.drift import Columns, null_variations
 from monitoring.profile import NUMERIC_EXTRAS, NumericBins
 from monitoring.scale_change import BASELINE_DAYS, ENOUGH_ROWS, KNOWN_FACTORS, MINIMUM_ROWS
 from monitoring.window import rolling_sum
@@ -104,13 +104,26 @@ class Shape:
 
     def moved(self, base: np.ndarray, factors: Floats, offsets: Floats, *, onto: Shape | None = None) -> Floats:
         """Return the counts ``(transformations, bins)`` that ``base`` ``(bins,)`` would give after each transformation."""
-        edges = (onto or self).edges
-        place = np.searchsorted(edges, factors[:, None] * self.at + offsets[:, None], side="right")
-        width, rows = len(edges) + 1, len(factors)
-        weights = np.broadcast_to(base[self.bin_of] * self.share, place.shape)
-        codes = place + np.arange(rows)[:, None] * width
-        moved: Floats = np.bincount(codes.ravel(), weights=weights.ravel(), minlength=rows * width).astype(np.float64)
-        return moved.reshape(rows, width)
+        return self._counted(base, self._codes(onto or self, factors, offsets), width=len((onto or self).edges) + 1)
+
+    def transformed(self, base: np.ndarray) -> Floats:
+        """Return the same after each of ``TRANSFORMATIONS``."""
+        return self._counted(base, self._transformed, width=len(self.edges) + 1)
+
+    @cached_property
+    def _transformed(self) -> np.ndarray:
+        return self._codes(self, FACTORS, OFFSETS)
+
+    def _codes(self, onto: Shape, factors: Floats, offsets: Floats) -> np.ndarray:
+        """Return where each atom goes, numbered through all transformations; ``(transformations, atoms)``."""
+        place = np.searchsorted(onto.edges, factors[:, None] * self.at + offsets[:, None], side="right")
+        return place + np.arange(len(factors))[:, None] * (len(onto.edges) + 1)
+
+    def _counted(self, base: np.ndarray, codes: np.ndarray, *, width: int) -> Floats:
+        rows = len(codes)
+        weights = np.broadcast_to(base[self.bin_of] * self.share, codes.shape)
+        counts: Floats = np.bincount(codes.ravel(), weights=weights.ravel(), minlength=rows * width).astype(np.float64)
+        return counts.reshape(rows, width)
 
 
 def _log_ratio(moved: Floats, base: np.ndarray) -> Floats:
@@ -148,15 +161,15 @@ class Found:
 class Pair:
     """Two days in a row of one feature, and what came before: counts in the bins of its shape.
 
-    ``days`` (2, bins), ``base_days`` (days, bins), ``own`` (pairs, bins) pairs of days of the reference and the baseline.
-    ``extra`` is the PSI of a day beyond sampling, which has so many degrees of ``freedom``.
+    ``days`` (2, bins), ``base_days`` (days, bins), ``reference_days`` (days, bins). ``known`` is the PSI of a day of the
+    reference beyond sampling and its degrees of freedom; ``coarse`` (bins,) the bin of the test of each bin.
     """
 
     days: np.ndarray
     base_days: np.ndarray
-    own: np.ndarray
-    extra: float
-    freedom: float
+    reference_days: np.ndarray
+    known: tuple[float, float]
+    coarse: np.ndarray
 
     @cached_property
     def base(self) -> np.ndarray:
@@ -165,31 +178,52 @@ class Pair:
         return total
 
     @cached_property
+    def own(self) -> np.ndarray:
+        """Pairs of days in a row ``(pairs, bins)`` of the reference, and of the baseline."""
+        pairs = [days[:-1] + days[1:] for days in (self.reference_days, self.base_days) if len(days) > 1]
+        return np.concatenate(pairs) if pairs else np.zeros((0, self.days.shape[1]))
+
+    @cached_property
+    def variation(self) -> tuple[float, float]:
+        """How much a day varies, in the reference or on the baseline's days, whichever says more: PSI, and freedom."""
+        return max(self.known, _variation(self.base_days, self.coarse), key=lambda found: found[0] / found[1])
+
+    @cached_property
     def weight(self) -> float:
         """Share of the two days' rows that is independent: days that differ by themselves say less than their rows.
 
         Where they differ in one direction only, as when all values of a day go up together, that direction says least.
         """
+        return self._weight(*self.variation)
+
+    def _weight(self, extra: float, freedom: float) -> float:
         n = float(self.days.sum())
-        return 1 / n / (1 / n + 1 / max(float(self.base.sum()), 1.0) + self.extra / self.freedom)
+        return 1 / n / (1 / n + 1 / max(float(self.base.sum()), 1.0) + extra / freedom)
 
     def proves(self, moved: Floats) -> tuple[Flags, Floats]:
-        """Return per transformation ``(transformations, bins)`` whether it is proven, and its log-likelihood gained."""
+        """Return per transformation ``(transformations, bins)`` whether it is proven, and its log-likelihood gained.
+
+        Where the rows would not prove any if only the reference's days varied, the gain is said as if they did.
+        """
         ratios = _log_ratio(moved, self.base)
         gains, rows = ratios @ self.days.T, self.days.sum(axis=1)
-        gained = gains.sum(axis=1) * self.weight
-        per_row, each = gains.sum(axis=1) / rows.sum(), gains / rows
+        total = gains.sum(axis=1)
+        per_row, each = total / rows.sum(), gains / rows
+        lasting = (each >= SHARE_OF_PAIR * per_row[:, None]).all(axis=1)
+        at_most = total * self._weight(*self.known)
+        proven: Flags = (at_most >= PROVEN) & lasting
+        if not proven.any():  # most pairs end here: how the baseline's own days vary need not be known
+            return proven, at_most
         own = ratios @ self.own.T / np.maximum(self.own.sum(axis=1), 1)
         sudden = per_row >= np.maximum(own.max(axis=1), own.mean(axis=1) + JUMP * own.std(axis=1))
-        lasting = (each >= SHARE_OF_PAIR * per_row[:, None]).all(axis=1)
-        proven: Flags = (gained >= PROVEN) & lasting & sudden
-        return proven, gained
+        gained = total * self.weight
+        return proven & (gained >= PROVEN) & sudden, gained
 
 
-def _fits(pair: Pair, moved: Floats, coarse: np.ndarray, *, allowed: float) -> bool:
+def _fits(pair: Pair, moved: Floats, *, allowed: float) -> bool:
     """Return whether the two days look like what the transformation makes of the baseline, in the bins of the test."""
     current, explained, before = (
-        np.bincount(coarse, weights=values) for values in (pair.days.sum(axis=0), moved, pair.base)
+        np.bincount(pair.coarse, weights=values) for values in (pair.days.sum(axis=0), moved, pair.base)
     )
     left = float(_index(explained, current))
     return left <= allowed and left <= BADLY_EXPLAINED * float(_index(before, current))
@@ -202,30 +236,23 @@ class UnitChanges:
         reference: fixes the bins and says how days vary.
         profiles: days in service.
         unusable: days and features ``(days, numeric features)`` that are broken or explained otherwise.
+        values: the days' counts in the reference's ``bins_of_values``, shape ``(days, bins)``.
+        searched: on so many of the first days it is known that no change began.
     """
 
-    def __init__(self, reference: Reference, profiles: DayProfiles, unusable: Flags) -> None:
+    def __init__(
+        self, reference: Reference, profiles: DayProfiles, unusable: Flags, values: np.ndarray, *, searched: int = 0
+    ) -> None:
         self.reference, self.layout = reference, reference.layout
         self.names = self.layout.numeric
         known = reference.profiles
         self.reference_days = np.flatnonzero(known.rows >= MINIMUM_ROWS)
         self.days = np.flatnonzero(profiles.rows >= MINIMUM_ROWS)
-        self.profiles, self.unusable = profiles, unusable[self.days]
+        self.profiles, self.unusable, self.values = profiles, unusable[self.days], values[self.days]
+        self.bins = reference.bins_of_values
+        self.start = int(np.searchsorted(self.days, searched))
         self.shape: dict[int, Shape] = {}
         self.counted: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-
-    @cached_property
-    def bins(self) -> MergedBins:
-        """The bins of the drift test without missing values: of numeric features, then of the categorical ones that can drift."""
-        parts, features = [], self.layout.features
-        others = [name for name, bins in features.items() if name not in self.names and bins.can_drift]
-        for name in (*self.names, *others):
-            bins = features[name].test_bins
-            missing = len(NUMERIC_EXTRAS) if name in self.names else 1
-            parts.append(
-                (self.layout.counts_at[name].start, np.where(np.arange(len(bins)) < len(bins) - missing, bins, -1))
-            )
-        return MergedBins.of(parts)
 
     @cached_property
     def variation(self) -> tuple[Floats, Floats]:
@@ -239,35 +266,45 @@ class UnitChanges:
 
     @cached_property
     def indices(self) -> tuple[Floats, Floats]:
-        """PSI of each two days in a row against the 14 days before them, and its mean without a change; ``(days, features)``.
+        """PSI of each two days in a row against the 14 days before them, and its mean by sampling alone; ``(days, features)``.
 
-        Missing (NaN) where a day cannot be judged.
+        The days are those from ``start`` on, with the day before them; missing (NaN) where one cannot be judged.
         """
-        columns = self.bins.columns
-        unusable = np.zeros((len(self.days), len(columns)), dtype=bool)
-        unusable[:, : len(self.names)] = self.unusable
-        before = self.bins(self.reference.profiles.counts[self.reference_days[-BASELINE_DAYS:]])
-        every = np.concatenate((before, self.bins(self.profiles.counts[self.days]) * columns.spread(~unusable)))
+        columns, first = self.bins.columns, max(self.start - 1, 0)
+        needed = max(first - BASELINE_DAYS - 1, 0)
+        unusable = np.zeros((len(self.days) - needed, len(columns)), dtype=bool)
+        unusable[:, : len(self.names)] = self.unusable[needed:]
+        every = self.values[needed:] * columns.spread(~unusable)
+        missing = BASELINE_DAYS + 1 - first
+        if missing > 0:
+            days = self.reference_days[-BASELINE_DAYS:]
+            every = np.concatenate((self.bins(self.reference.profiles.counts[days]), every))
         base = np.zeros(every.shape, dtype=every.dtype)
         base[2:] = rolling_sum(every, days=BASELINE_DAYS)[:-2]
-        pairs, base = rolling_sum(every, days=2)[len(before) :], base[len(before) :]
+        here = len(self.days) - first
+        pairs, base, unusable = rolling_sum(every, days=2)[-here:], base[-here:], unusable[-here:]
         n, n_base = columns.summed(pairs), columns.summed(base)
         usable = ~unusable & (n >= 2 * ENOUGH_ROWS) & (n_base > 0)
         usable[1:] &= ~unusable[:-1]
-        usable[:1] = False
+        usable[:1] = False  # its pair was searched, or there is none
         with np.errstate(divide="ignore", invalid="ignore"):
             r = (base + 0.5) / columns.spread(n_base + 0.5 * columns.widths)
             q = (pairs + 0.5) / columns.spread(n + 0.5 * columns.widths)
             index = columns.summed((q - r) * np.log(q / r))
-            mean = (columns.widths - 1) * (1 / n + 1 / n_base) + self.variation[0]
+            mean = (columns.widths - 1) * (1 / n + 1 / n_base)
         return np.where(usable, index, np.nan), mean
 
     @cached_property
     def suspect(self) -> Flags:
-        """Where two days in a row of a numeric feature may have changed, ``(days, numeric features)``."""
-        (index, mean), n = self.indices, len(self.names)
+        """Where two days in a row of a numeric feature may have changed, ``(days, numeric features)``; no day before ``start``."""
+        n = len(self.names)
+        index, sampling = (each[:, :n] for each in self.indices)
+        flags: Flags = np.zeros((len(self.days), n), dtype=bool)
         with np.errstate(invalid="ignore"):
-            flags: Flags = index[:, :n] > np.maximum(SMALLEST_INDEX, SUSPECT_TIMES * mean[:, :n])
+            high = index > np.maximum(SMALLEST_INDEX, SUSPECT_TIMES * sampling)
+            if high.any():  # seldom: how days of the reference vary need not be known before
+                high &= index > SUSPECT_TIMES * (sampling + self.variation[0][:n])
+        flags[-len(index) :] = high
         return flags
 
     def population_moved(self, i: int, but: AbstractSet[int]) -> bool:
@@ -275,11 +312,12 @@ class UnitChanges:
 
         The sum of PSI over its mean, each times its degrees of freedom, is about chi-square without a change.
         """
-        (index, mean), (_, freedom) = self.indices, self.variation
-        others = np.array([at not in but and np.isfinite(index[i, at]) for at in range(index.shape[1])], dtype=bool)
+        (indices, means), (_, freedom) = self.indices, self.variation
+        index, mean = indices[i - len(self.days)], means[i - len(self.days)] + self.variation[0]
+        others = np.array([at not in but and np.isfinite(index[at]) for at in range(len(index))], dtype=bool)
         if not others.any():
             return False
-        total = float((freedom * index[i] / mean[i])[others].sum())
+        total = float((freedom * index / mean)[others].sum())
         return bool(special.gammaincc(float(freedom[others].sum()) / 2, total / 2) < MOVED_BY_CHANCE)
 
     def _numeric(self, at: int) -> NumericBins:
@@ -320,28 +358,18 @@ class UnitChanges:
 
     def _pair(self, at: int, i: int, base_days: np.ndarray) -> Pair:
         reference, live = self._counts(at)
-        own = [days[:-1] + days[1:] for days in (reference, base_days) if len(days) > 1]
-        return Pair(
-            live[i - 1 : i + 1],
-            base_days,
-            np.concatenate(own) if own else np.zeros((0, live.shape[1])),
-            *self._widest(at, base_days),
-        )
-
-    def _widest(self, at: int, base_days: np.ndarray) -> tuple[float, float]:
-        """Return how much a day varies, in the reference or on the baseline's days, whichever says more: PSI, and freedom."""
         known = float(self.variation[0][at]), float(self.variation[1][at])
-        return max(known, _variation(base_days, self._coarse(at)), key=lambda found: found[0] / found[1])
+        return Pair(live[i - 1 : i + 1], base_days, reference, known, self._coarse(at))
 
     def _allowed(self, at: int, pair: Pair) -> float:
         freedom = max(int(self.bins.columns.widths[at]) - 1, 1)
         sampling = freedom * (1 / float(pair.days.sum()) + 1 / max(float(pair.base.sum()), 1.0))
-        return 2 * (sampling + pair.extra) + ROUGHNESS
+        return 2 * (sampling + pair.variation[0]) + ROUGHNESS
 
     def unit(self, at: int, i: int, base_days: np.ndarray) -> Found | None:
         """Return the change of unit that explains day ``i`` and the day before it, if one does."""
-        shape, pair, coarse = self._shape(at), self._pair(at, i, base_days), self._coarse(at)
-        moved = shape.moved(pair.base, FACTORS, OFFSETS)
+        shape, pair = self._shape(at), self._pair(at, i, base_days)
+        moved = shape.transformed(pair.base)
         proven, gained = pair.proves(moved)
         if not proven.any():
             return None
@@ -350,7 +378,7 @@ class UnitChanges:
         around = _log_ratio(near, pair.base) @ pair.days.sum(axis=0) * pair.weight
         if around[AS_KNOWN].max() < (1 - ROUGH_SHARE) * around.max() - WITHIN:
             return None
-        return Found(best) if _fits(pair, moved[best], coarse, allowed=self._allowed(at, pair)) else None
+        return Found(best) if _fits(pair, moved[best], allowed=self._allowed(at, pair)) else None
 
     def swapped(self, at: int, other: int, i: int, bases: tuple[np.ndarray, np.ndarray]) -> bool:
         """Return whether two columns show each other's values on day ``i`` and the day before."""
@@ -359,7 +387,7 @@ class UnitChanges:
             moved = self._shape(b).moved(theirs.sum(axis=0), np.ones(1), np.zeros(1), onto=self._shape(a))
             moved *= pair.base.sum() / max(float(moved.sum()), 1.0)
             proven, _ = pair.proves(moved)
-            if not proven[0] or not _fits(pair, moved[0], self._coarse(a), allowed=self._allowed(a, pair)):
+            if not proven[0] or not _fits(pair, moved[0], allowed=self._allowed(a, pair)):
                 return False
         return True
 
@@ -382,7 +410,7 @@ class UnitChanges:
         """
         shape = self.profiles.rows.shape[0], len(self.names)
         bad, factors = np.zeros(shape, dtype=bool), np.ones(shape)
-        if not len(self.days) or not self.names or not self.suspect.any():
+        if self.start >= len(self.days) or not self.names or not self.suspect.any():
             return bad, factors
         search = _Search(self)
         search.run()
@@ -403,7 +431,7 @@ class _Search:
     def run(self) -> None:
         """Go through the days; most of them show nothing."""
         any_suspect: list[bool] = np.any(self.suspect, axis=1).tolist()
-        for i in range(1, len(self.suspect)):
+        for i in range(max(self.changes.start, 1), len(self.suspect)):
             for at in list(self.open):
                 self._go_on(at, i)
             if any_suspect[i]:

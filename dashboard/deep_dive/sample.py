@@ -163,7 +163,7 @@ def _drawn(flags: np.ndarray, most: int) -> np.ndarray:
 
 def _frame(rows: LogRows, names: list[str], chosen: np.ndarray) -> pd.DataFrame:
     """Return the chosen rows as columns: numbers as float64, categories as text, both with missing values."""
-    columns: dict[str, Any] = {name: rows.features[name][chosen] for name in names if name in rows.features}
+    columns: dict[str, Any] = {name: np.asarray(rows.features[name])[chosen] for name in names if name in rows.features}
     columns[SCORE if SCORE not in columns else f"{SCORE} (score)"] = rows.score[chosen]
     return pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
 

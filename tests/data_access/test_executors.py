@@ -221,8 +221,10 @@ def assert_same_rows(left: LogRows, right: LogRows) -> None:
     assert (left.future, left.duplicates) == (right.future, right.duplicates)
     for part in ("day", "version", "valid_from", "valid_to", "score"):
         np.testing.assert_array_equal(getattr(left, part), getattr(right, part))
-    for part in ("features", "mistyped"):
-        np.testing.assert_equal(getattr(left, part), getattr(right, part))
+    assert left.features.keys() == right.features.keys()
+    for name, values in left.features.items():
+        np.testing.assert_array_equal(np.asarray(values), np.asarray(right.features[name]))
+    np.testing.assert_equal(left.mistyped, right.mistyped)
 
 
 def sorted_pairs(pairs: LabelledRows) -> list[str]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from data_access.read_ahead import ReadAhead
 from data_access.shift_store import RegistryShifts
 from data_access.tables import ShiftDayRow, SignRow
 from monitoring.portfolio_shift import ShiftKind
 from tests.builders import new_registry
-from tests.data_access.small_portfolio import DAYS, FED, FEED, LAST, MOVED, NAMES, WORLD, SmallPortfolio, on
+from tests.data_access.small_portfolio import DAYS, FED, FEED, LAST, MOVED, NAMES, WORLD, SmallPortfolio, model, on
 
 if TYPE_CHECKING:
     from datetime import date
@@ -65,6 +66,16 @@ def test_daily_runs_gave_what_one_run_gives(daily: SmallPortfolio, at_once: Smal
     said, said_again = daily.said(), at_once.said()
     assert said.keys() == said_again.keys()
     assert {at: (said[at], said_again[at]) for at in said if said[at] != said_again[at]} == {}
+
+
+def test_the_day_up_to_which_no_unit_changed_is_kept_and_read_ahead(daily: SmallPortfolio) -> None:
+    ahead = ReadAhead.for_findings(daily.registry, NAMES)
+    for name in NAMES:
+        found, again = (RegistryShifts(daily.registry, each).findings(model(name)) for each in (None, ahead))
+        assert found is not None
+        assert again is not None
+        assert found.quiet == again.quiet
+        assert [each.last for each in found.quiet.values()] == [LAST]
 
 
 @pytest.mark.slow
