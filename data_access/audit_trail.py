@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from data_access.audit_guards import missing_guards
 from data_access.decision_check import check_decisions
+from data_access.meeting_check import check_meetings
+from data_access.meeting_guards import missing_meeting_guards
 from data_access.policy_check import check_policies
 from data_access.tables import AuditEventRow, AuditHeadRow
 from monitoring.audit import FIRST_PREVIOUS_HASH, AuditEvent, ChainedEvent, canonical_json, chained, check_link
@@ -92,7 +94,7 @@ def append_event(session: Session, event: AuditEvent) -> None:
 
 
 def verify(registry: Database, *, anchor: tuple[int, str] | None = None) -> Verification:
-    """Check every row, the head, decisions and policies against the trail, and the database's guards.
+    """Check every row, the head, decisions, policies and minutes against the trail, and the database's guards.
 
     Args:
         anchor: a head written down earlier outside the database; it must still be part of the trail.
@@ -108,12 +110,13 @@ def verify(registry: Database, *, anchor: tuple[int, str] | None = None) -> Veri
             sequence, newest_hash = link.sequence, link.hash
             if anchor and anchor[0] == sequence and anchor[1] != newest_hash:
                 raise AuditChainError(f"Audit row {sequence} is not the one written down earlier.")
-        missing = missing_guards(session.connection())
+        missing = missing_guards(session.connection()) + missing_meeting_guards(session.connection())
         _check_end(sequence, newest_hash, head=head, anchor=anchor)
         check_decisions(session)
         check_policies(session)
+        check_meetings(session)
     if missing:
-        raise AuditChainError(f"The database no longer refuses changes to the trail: {', '.join(missing)} missing.")
+        raise AuditChainError(f"The database no longer refuses changes to the record: {', '.join(missing)} missing.")
     return Verification(rows=sequence, head_sequence=sequence, head_hash=newest_hash)
 
 

@@ -15,6 +15,8 @@ from monitoring.portfolio_shift import WORLD_DAYS, Grouping, ShiftKind
 if TYPE_CHECKING:
     from datetime import date
 
+    from sqlalchemy.orm import Session
+
     from data_access.database import Database
     from monitoring.portfolio_shift import Shift
 
@@ -65,17 +67,22 @@ def open_shifts(registry: Database, *, day: date) -> tuple[Shift, ...]:
     A changed world does not stay one for longer than its 21 days because nobody looked.
     """
     with registry.read() as session:
-        searched_to = session.scalar(sa.select(ShiftProgressRow.searched_to))
-        if searched_to is None:
-            return ()
-        query = (
-            sa.select(ShiftDayRow)
-            .where(ShiftDayRow.day == min(day, searched_to), ShiftDayRow.known_on <= day)
-            .order_by(ShiftDayRow.known_on.desc(), ShiftDayRow.id.desc())
-            .limit(1)
-        )
-        row = session.scalars(query).one_or_none()
-        shifts = shift_day(row).shifts if row is not None else ()
+        return shifts_on(session, day=day)
+
+
+def shifts_on(session: Session, *, day: date) -> tuple[Shift, ...]:
+    """Return what ``open_shifts`` does, inside the caller's transaction."""
+    searched_to = session.scalar(sa.select(ShiftProgressRow.searched_to))
+    if searched_to is None:
+        return ()
+    query = (
+        sa.select(ShiftDayRow)
+        .where(ShiftDayRow.day == min(day, searched_to), ShiftDayRow.known_on <= day)
+        .order_by(ShiftDayRow.known_on.desc(), ShiftDayRow.id.desc())
+        .limit(1)
+    )
+    row = session.scalars(query).one_or_none()
+    shifts = shift_day(row).shifts if row is not None else ()
     until = timedelta(days=WORLD_DAYS)
     return tuple(
         replace(shift, models=tuple(model_id for model_id in shift.models if shift.touches(model_id)), cleared=())

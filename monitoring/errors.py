@@ -103,3 +103,15 @@ class UnknownPolicyError(ModelfolioError):
 
 class PreviewRunningError(ModelfolioError):
     """Another preview of a policy is being worked out."""
+
+
+class InvalidMeetingError(ModelfolioError):
+    """A meeting, its agenda or an action of it cannot be like this; the text says why."""
+
+
+class UnknownMeetingError(ModelfolioError):
+    """No meeting has this number."""
+
+
+class UnknownItemError(ModelfolioError):
+    """The agenda has no such item."""
