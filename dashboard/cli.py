@@ -28,6 +28,7 @@ GROUPS = {
     "people": "dashboard.commands.people:app",
     "decisions": "dashboard.commands.decisions:app",
     "policies": "dashboard.commands.policies:app",
+    "meetings": "dashboard.commands.meetings:app",
     "audit": "dashboard.commands.audit:app",
     "db": "dashboard.commands.db:app",
 }
