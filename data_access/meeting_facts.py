@@ -103,7 +103,7 @@ def _models(session: Session, scope: Scope, *, on: date) -> tuple[ModelFact, ...
             sa.case((retired, last_rows)).label("last_rows_on"),
             AssessmentRow.verdict,
             AssessmentRow.in_verdict_since,
-            AssessmentRow.sentence,
+            AssessmentRow.reason,
             AssessmentRow.expected_loss,
         ).outerjoin(AssessmentRow, AssessmentRow.id == newest_assessment(on))
     )
@@ -114,7 +114,7 @@ def _models(session: Session, scope: Scope, *, on: date) -> tuple[ModelFact, ...
             tier=row.tier,
             verdict=Verdict(row.verdict) if row.verdict else None,
             since=row.in_verdict_since,
-            sentence=row.sentence or "",
+            reason=row.reason or "",
             expected_loss=row.expected_loss or 0.0,
             is_retired=row.service_state == ServiceState.RETIRED.value,
             retired_on=row.retired_on,

@@ -17,7 +17,7 @@ from monitoring.meeting import Item
 from monitoring.meeting_action import ActionState
 from monitoring.retraining import review_due
 from monitoring.shift_findings import shift_words
-from monitoring.wording import day_text, joined, plural
+from monitoring.wording import capital, day_text, joined, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -109,7 +109,7 @@ class ModelFact:
     tier: int | None = None
     verdict: Verdict | None = None
     since: date | None = None
-    sentence: str = ""
+    reason: str = ""
     expected_loss: float = 0.0
     is_retired: bool = False
     retired_on: date | None = None
@@ -215,7 +215,7 @@ def due_approvals(facts: AgendaFacts) -> list[Item]:
 def new_verdicts(facts: AgendaFacts) -> list[Item]:
     """Models that came to need an action since the last meeting, with nothing proposed yet."""
     return [
-        _item(Rule.NEW_VERDICT, model.name, model.sentence, model_id=model.model_id)
+        _item(Rule.NEW_VERDICT, model.name, _verdict_words(model), model_id=model.model_id)
         for model in facts.undecided
         if facts.is_new(model.since)
     ]
@@ -392,6 +392,13 @@ def _approval(rule: Rule, decision: Decision, facts: AgendaFacts) -> Item:
     who = facts.person(decision.proposed_by)
     why = f"{who} proposed on {day_text(decision.proposed_on)} to {ACTION_WORDS[decision.action]}, {due}: {decision.reason}"
     return _of_decision(rule, decision, why)
+
+
+def _verdict_words(model: ModelFact) -> str:
+    """Return which verdict the model came to, since when and why, in a line of the agenda."""
+    verdict = NEEDS_ACTION.get(model.verdict or Verdict.UNKNOWN, "")
+    since = f" since {day_text(model.since)}" if model.since else ""
+    return f"{capital(verdict)}{since}, and nothing is proposed yet. {model.reason}".strip()
 
 
 def _shift_title(shift: Shift) -> str:

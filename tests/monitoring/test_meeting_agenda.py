@@ -29,7 +29,7 @@ def model(name: str = "Late?", verdict: Verdict = Verdict.RETRAIN, **more: Any) 
     asked: dict[str, Any] = {
         "model_id": name.lower(),
         "since": DAY - ONE,
-        "sentence": "It lost 31 %.",
+        "reason": "Lost 31 %.",
         "tier": 2,
     } | more
     return ModelFact(name=name, verdict=verdict, **asked)
@@ -104,6 +104,8 @@ def test_answered_proposal_waits_for_no_answer(state: State) -> None:
 def test_new_verdict_that_asks_for_an_action_is_on_the_agenda_worst_tier_first() -> None:
     models = (model("B", expected_loss=9.0), model("A", tier=None), model("C", Verdict.WATCH), model("D", Verdict.KEEP))
     assert found(Rule.NEW_VERDICT, models=models) == ["A", "B"]
+    told = why(Rule.NEW_VERDICT, models=models[:1])
+    assert told == "Retrain since 1 Mar, and nothing is proposed yet. Lost 31 %."
 
 
 @pytest.mark.parametrize(
