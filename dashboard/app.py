@@ -33,6 +33,7 @@ STYLE = """
 .st-key-meeting h1{font-size:40px;line-height:1.15;padding:0 0 .4rem} .st-key-meeting h2{font-size:27px;line-height:1.3;padding:0 0 .7rem}
 .st-key-meeting p,.st-key-meeting li{font-size:20px;line-height:1.4}
 .st-key-mt_record p,.st-key-mt_record li,.st-key-mt_evidence p,.st-key-mt_evidence li{font-size:17.5px;line-height:1.36}
+.st-key-meeting input,.st-key-meeting textarea{font-size:17px}
 .st-key-mt_evidence p{margin-bottom:.15rem}
 .st-key-mt_chart_title p,.st-key-mt_quorum p{font-size:16.5px}
 .st-key-meetbar button{min-height:50px;padding:0 18px} .st-key-meetbar button p{font-size:19px} .st-key-meetbar p{font-size:18px}
@@ -42,7 +43,9 @@ STYLE = """
 """All the CSS there is: only keys, tags and ARIA states, so that a rule that stops matching breaks nothing."""
 
 
-PRESENT_STYLE = "header{display:none!important} .st-key-page{margin-top:-3.4rem!important}"
+PRESENT_STYLE = (
+    "header{display:none!important} .st-key-page{margin-top:-3.4rem!important} main,section{outline:none!important}"
+)
 """What a projector needs on top: no menu, and the room of it."""
 
 SIMULATED_BANNER = (

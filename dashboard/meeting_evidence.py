@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from monitoring.meeting import Item, Meeting
 
 WEEK = 7
+LONGEST_POINT = 96
 SAME = 40
 """Characters by which a finding is known to be the sentence of the verdict."""
 
@@ -30,7 +31,13 @@ def table_decision(meeting: Meeting, item: Item) -> Decision | None:
 
 
 def arguments(snapshot: dict[str, Any], *, wanted: Verdict, action: Action | None) -> tuple[list[str], list[str]]:
-    """Return what speaks for and against an action, or for and against the verdict where nothing is proposed."""
+    """Return what speaks for and against an action, or for and against the verdict where nothing is proposed.
+
+    For leaving a model as it is speaks what speaks against its verdict, and the other way round.
+    """
+    if action is Action.ACCEPT:
+        against, speaks_for = arguments(snapshot, wanted=Verdict(str(snapshot["verdict"])), action=None)
+        return speaks_for, against
     findings: list[dict[str, str]] = snapshot["findings"]
     # The finding that gave the verdict is the headline already; in its place stands on how much it rests.
     speaks_for = [
@@ -58,6 +65,12 @@ def sample(snapshot: dict[str, Any]) -> str:
     measures: dict[str, Any] = snapshot.get("measures") or {}
     labels, rows = measures.get("labels_28") or 0, measures.get("rows_7") or 0
     return f"Measured on {plural(labels, 'label')} of 28 days and {plural(rows, 'prediction')} of the last 7."
+
+
+def brief(point: str) -> str:
+    """Return a point as a projector shows it: of a long one the first sentence."""
+    first, _, rest = point.partition(". ")
+    return f"{first}." if rest and len(point) > LONGEST_POINT else point
 
 
 def doing_nothing(snapshot: dict[str, Any]) -> str:

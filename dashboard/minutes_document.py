@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from dashboard.presentation import ACTION_NOUNS, joined, long_date, plural, short_date
+from dashboard.presentation import ACTION_NOUNS, capital, joined, long_date, plural, short_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +42,13 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """The head of the audit trail, to be copied letter by letter."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Named:
     """Values, each with what it is."""
 
@@ -56,7 +63,7 @@ class Rows:
     rows: tuple[tuple[str, ...], ...]
 
 
-Block = Heading | Sentence | Named | Rows
+Block = Heading | Sentence | Anchor | Named | Rows
 
 
 def blocks(minutes: dict[str, Any], corrections: Sequence[tuple[Entry, str]] = ()) -> list[Block]:
@@ -96,6 +103,8 @@ def blocks(minutes: dict[str, Any], corrections: Sequence[tuple[Entry, str]] = (
         found += _item(item)
     found.append(Heading(2, "Record"))
     found.append(Named(tuple(_record(minutes))))
+    if minutes["anchor"] is not None:
+        found.append(Anchor(minutes["anchor"]))
     return found
 
 
@@ -115,7 +124,7 @@ def decision_sentence(decision: dict[str, Any]) -> str:
 def _about(minutes: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Held on", long_date(date.fromisoformat(minutes["held_on"]))
     if minutes["opened_at"]:
-        yield "From, to", f"{minutes['opened_at']}, {minutes['ended_at'] or 'not ended'}"
+        yield "Opened, ended", f"{minutes['opened_at']}, {minutes['ended_at'] or 'not ended'}"
     yield "About", minutes["scope"]
     yield "Since", long_date(date.fromisoformat(minutes["since"])) if minutes["since"] else "first meeting"
     yield "Chair", minutes["chair"]
@@ -143,7 +152,8 @@ def _actions(actions: list[dict[str, Any]]) -> Rows:
 def _item(item: dict[str, Any]) -> Iterator[Block]:
     yield Heading(3, f"{item['number']}. {item['title']}")
     values = [("On the agenda because", item["rule"]), ("Why now", item["why"])]
-    values += [(name, item[key]) for name, key in (("Quorum", "quorum"), ("Conflicts", "aside"), ("Remark", "remark"))]
+    values.append(("Quorum", capital(item["quorum"].removeprefix("Quorum: "))))
+    values += [("Conflicts", item["aside"]), ("Remark", item["remark"])]
     values += [
         ("Decided", decision_sentence(each) + (f": {each['reason']}" if each["reason"] else ""))
         for each in item["decisions"]
@@ -157,6 +167,8 @@ def _item(item: dict[str, Any]) -> Iterator[Block]:
         ]
     values += [("Action", f"{each['what']} ({each['assignee']}, due {each['due_on']})") for each in item["actions"]]
     values.append(("Note", item["note"]))
+    if not (item["decisions"] or item["votes"] or item["actions"] or item["note"]):
+        values.append(("Recorded", "nothing"))
     yield Named(tuple((name, value) for name, value in values if value))
 
 
@@ -184,4 +196,3 @@ def _record(minutes: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "State", f"draft, {plural(len(minutes['items']), 'item')}"
         return
     yield "Confirmed by", f"{minutes['confirmed_by']}, {minutes['confirmed_at']}"
-    yield "Anchor", minutes["anchor"]

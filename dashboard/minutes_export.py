@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from dashboard.minutes_document import Heading, Named, Rows, Sentence
+from dashboard.minutes_document import Anchor, Heading, Named, Rows, Sentence
 from dashboard.presentation import escape_markdown, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from dashboard.minutes_document import Block
 
 LONGEST = 4_000
+SIGNS = re.compile(r"([\\`*_\[\]<>|~&])")
+LIST_START = re.compile(r"^(\d*)([#+.)=-])")
+"""What would begin a heading, a list or a rule where a line begins with it."""
 STYLE = """
 @page{margin:18mm 16mm}
 *{box-sizing:border-box}
@@ -23,14 +27,19 @@ h3{font-size:11.5pt;margin:5mm 0 1mm} p{margin:2mm 0}
 table{border-collapse:collapse;width:100%;margin:2mm 0} th{text-align:left;color:#56637A;font-weight:600}
 th,td{padding:1.2mm 3mm 1.2mm 0;vertical-align:top;border-bottom:1px solid #E6EBF1;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:44mm 1fr;margin:1mm 0;gap:.6mm 3mm} dt{color:#56637A} dd{margin:0;overflow-wrap:anywhere}
-h1,h2,h3{break-after:avoid} tr,dl div{break-inside:avoid} .draft{color:#A8093F;font-weight:600}
+h1,h2,h3{break-after:avoid} tr,dl div{break-inside:avoid} code{font-size:9pt;overflow-wrap:anywhere} .draft{color:#A8093F;font-weight:600}
 @media print{body{max-width:none;padding:0}}
 """
 
 
 def minutes_markdown(parts: Iterable[Block]) -> str:
-    """Return the minutes as Markdown; words from the registry stay literal text."""
-    return "\n\n".join(_markdown(part) for part in parts) + "\n"
+    """Return the minutes as a Markdown file; words from the registry stay literal text, and the file reads well as it is."""
+    return "\n\n".join(_markdown(part, _literal) for part in parts) + "\n"
+
+
+def minutes_on_page(parts: Iterable[Block]) -> str:
+    """Return the minutes as the Markdown of a page, which knows more signs than a file does."""
+    return "\n\n".join(_markdown(part, lambda text: escape_markdown(text, longest=LONGEST)) for part in parts)
 
 
 def minutes_html(parts: Sequence[Block]) -> str:
@@ -45,16 +54,18 @@ def minutes_html(parts: Sequence[Block]) -> str:
     )
 
 
-def _markdown(part: Block) -> str:
+def _markdown(part: Block, literal: Callable[[str], str]) -> str:
     match part:
         case Heading(level, text):
-            return f"{'#' * level} {_literal(text)}"
+            return f"{'#' * level} {literal(text)}"
         case Sentence(text):
-            return _literal(text)
+            return literal(text)
+        case Anchor(text):
+            return f"`{text}`"
         case Named(values):
-            return "\n".join(f"- **{name}**: {_literal(value)}" for name, value in values)
+            return "\n".join(f"- **{name}**: {literal(value)}" for name, value in values)
         case Rows(head, rows):
-            lines = [head, tuple("---" for _ in head), *(tuple(_literal(cell) for cell in row) for row in rows)]
+            lines = [head, tuple("---" for _ in head), *(tuple(literal(cell) for cell in row) for row in rows)]
             return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -62,6 +73,8 @@ def _html(part: Block) -> str:
     match part:
         case Heading(level, text):
             return f"<h{level}>{_words(text)}</h{level}>"
+        case Anchor(text):
+            return f"<p><code>{_words(text)}</code></p>"
         case Sentence(text):
             return f'<p class="draft">{_words(text)}</p>' if text.startswith("Draft") else f"<p>{_words(text)}</p>"
         case Named(values):
@@ -75,7 +88,8 @@ def _html(part: Block) -> str:
 
 
 def _literal(text: str) -> str:
-    return escape_markdown(text, longest=LONGEST)
+    escaped = SIGNS.sub(r"\\\1", one_line(text, longest=LONGEST))
+    return LIST_START.sub(r"\1\\\2", escaped)
 
 
 def _words(text: str) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import meeting_session, session
 from dashboard.presentation import escape_markdown
 from dashboard.views import meeting_home, meeting_minutes, meeting_plan, meeting_running
-from dashboard.widgets import empty, show_notice
+from dashboard.widgets import NOTICE, empty, show_notice
 from data_access import meeting_queries
 from monitoring.errors import UnknownMeetingError
 from monitoring.meeting import MeetingState
@@ -37,8 +37,16 @@ def page() -> None:
         st.title("This meeting was called off", anchor=False)
         st.button("All meetings", on_click=meeting_session.show, args=(None,))
         return
+    if meeting.state is MeetingState.RUNNING:
+        toast_notice()
     show_notice()
     SHOWS[meeting.state](meeting)
+
+
+def toast_notice() -> None:
+    """Say what was just done beside the item, not above it: nothing on a projector moves because of it."""
+    if sentence := st.session_state.pop(NOTICE, None):
+        st.toast(escape_markdown(sentence), icon=":material/check:")
 
 
 page()

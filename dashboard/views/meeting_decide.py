@@ -17,6 +17,7 @@ from data_access import meeting_queries
 from monitoring import decide, decide_policy, hold_meeting
 from monitoring.assessment import Verdict
 from monitoring.lifecycle import Action, Move, State
+from monitoring.meeting import EntryKind
 from monitoring.outcome import Judgement
 
 if TYPE_CHECKING:
@@ -40,11 +41,18 @@ def bar(meeting: Meeting, item: Item) -> None:
             _policy(meeting, item)
         elif decision is not None and decision.state is State.PROPOSED:
             _proposal(meeting, item, decision)
-        elif decision is not None and (moves := [move for move in IN_PLACE if move in carry_out.moves_of(decision)]):
+        elif decision is not None and (moves := _moves(meeting, item, decision)):
             _carry_out(meeting, item, decision, moves)
         else:
             _options(meeting, item, decision)
         meeting_record.toggle(meeting)
+
+
+def _moves(meeting: Meeting, item: Item, decision: Decision) -> list[Move]:
+    """Return what can be done about a decision that was approved before; what was approved in this meeting is settled for today."""
+    settled = {entry.decision_id for entry in meeting.of_item(item.id, EntryKind.DECISION)}
+    possible = set() if decision.id in settled - {item.decision_id} else set(carry_out.moves_of(decision))
+    return [move for move in IN_PLACE if move in possible]
 
 
 def _sentence(text: str) -> None:

@@ -17,7 +17,7 @@ from dashboard import (
     session,
     tables,
 )
-from dashboard.meeting_evidence import arguments, doing_nothing, table_decision
+from dashboard.meeting_evidence import LONGEST_POINT, arguments, brief, doing_nothing, table_decision
 from dashboard.model_view import tolerance
 from dashboard.presentation import (
     ACTION_NOUNS,
@@ -33,6 +33,7 @@ from data_access import meeting_queries, policy_queries
 from data_access.portfolio_filter import PortfolioFilter
 from monitoring.assessment import Verdict
 from monitoring.errors import UnknownPolicyError
+from monitoring.lifecycle import State
 from monitoring.meeting_agenda import Rule
 from monitoring.meeting_quorum import aside_sentence, item_quorum
 from monitoring.policy import DEFAULT_POLICY
@@ -42,14 +43,15 @@ if TYPE_CHECKING:
 
     from monitoring.decision import Decision
     from monitoring.meeting import Item, Meeting
+    from monitoring.people import Actor
 
     Beside = Callable[[Meeting, Item], None]
 
 CHART_DAYS = 120
-CHART_HEIGHT = 236
+CHART_HEIGHT = 222
 LARGER = 1.3
 MOST_POINTS, MOST_MODELS = 2, 8
-LONGEST_SENTENCE, LONGEST_HEADLINE, LONGEST_WHY, LONGEST_POINT = 260, 170, 190, 120
+LONGEST_SENTENCE, LONGEST_HEADLINE, LONGEST_WHY = 260, 170, 190
 
 
 def show(meeting: Meeting, item: Item, *, beside: Beside | None) -> None:
@@ -111,12 +113,10 @@ def _evidence(item: Item, decision: Decision | None) -> None:
         none="No finding argues for it.",
     )
     _points("Against", against, none="Nothing known speaks against it.")
-    if cost := doing_nothing(snapshot):
-        st.markdown(f"**Doing nothing**\n\n{escape_markdown(cost)}")
 
 
 def _points(title: str, points: list[str], *, none: str) -> None:
-    shown = [f"- {escape_markdown(point, longest=LONGEST_POINT)}" for point in points[:MOST_POINTS]]
+    shown = [f"- {escape_markdown(brief(point), longest=LONGEST_POINT)}" for point in points[:MOST_POINTS]]
     more = f" {quiet(f'and {len(points) - MOST_POINTS} more')}" if len(points) > MOST_POINTS else ""
     st.markdown("\n".join([f"**{title}**{more}\n", *(shown or [f"- {quiet(none)}"])]))
 
@@ -232,12 +232,25 @@ def _who_decides(meeting: Meeting, item: Item, decision: Decision | None) -> Non
         subject = records.subject(item.model_id) if item.model_id else None
     names = {person.email: person.name for person in people}
     said = [
-        item_quorum(meeting, item, decision=decision, subject=subject, people=people),
+        standing(decision, people) or item_quorum(meeting, item, decision=decision, subject=subject, people=people),
         aside_sentence(meeting, item, decision=decision, names=names),
         recorded(meeting, item),
     ]
-    with st.container(key="mt_quorum"):
+    cost = doing_nothing(meeting_session.evidence(item.model_id)) if item.model_id else ""
+    with st.container(key="mt_quorum", gap="xxsmall"):
+        if cost:
+            st.markdown(f"**Doing nothing** {escape_markdown(cost)}")
         st.markdown(quiet(escape_markdown(" ".join(part for part in said if part), longest=320)))
+
+
+def standing(decision: Decision | None, people: tuple[Actor, ...]) -> str:
+    """Return how far a proposal is once somebody has answered it; empty before."""
+    if decision is None or not decision.approvals:
+        return ""
+    given = f"{len(decision.approvers)} of {plural(len(decision.quorum), 'approval')} given"
+    if decision.state is State.PROPOSED:
+        return f"{given}. {decision.waiting_for(people)}"
+    return f"{given}: {decision.state.words}."
 
 
 def recorded(meeting: Meeting, item: Item) -> str:

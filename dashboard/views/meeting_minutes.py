@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import glossary, meeting_session, session
 from dashboard.minutes_document import blocks
-from dashboard.minutes_export import minutes_html, minutes_markdown
+from dashboard.minutes_export import minutes_html, minutes_markdown, minutes_on_page
 from dashboard.presentation import escape_markdown, instant, plural, short_date
 from dashboard.widgets import quiet, small
 from data_access import meeting_queries
@@ -27,11 +27,11 @@ def show(meeting: Meeting) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="mt_minutes_buttons"):
         buttons(meeting)
         downloads(meeting, parts)
+        if meeting.is_locked and meeting_session.may_record(meeting):
+            correction(meeting)
         st.button("All meetings", type="tertiary", key="mt_all", on_click=meeting_session.show, args=(None,))
-    if meeting.is_locked and meeting_session.may_record(meeting):
-        correction(meeting)
     with st.container(border=True, key="mt_minutes_text"):
-        st.markdown(minutes_markdown(parts[1:]))
+        st.markdown(minutes_on_page(parts[1:]))
 
 
 def heading(meeting: Meeting) -> str:

@@ -12,7 +12,7 @@ from dashboard import meeting_session, portfolio_session, session
 from dashboard.meeting_evidence import table_decision
 from dashboard.presentation import ACTION_NOUNS, ACTION_WORDS, escape_markdown, plural
 from dashboard.propose import ACCEPTED_DAYS, ACTIONS, left_out
-from dashboard.widgets import complain, quiet, small
+from dashboard.widgets import complain, quiet
 from data_access import meeting_queries, people
 from data_access.portfolio_filter import PortfolioFilter
 from monitoring import decide, hold_meeting
@@ -93,7 +93,7 @@ def votes(meeting: Meeting, item: Item) -> None:
             choice.markdown(quiet(CHOICES[Choice(str(vote.choice))] if vote else "not yet"))
             continue
         _vote(meeting, item, each, vote, choice)
-    st.markdown(small("A vote is no approval: that is given by whoever is signed in, in the bar below."))
+    st.markdown(quiet("A vote is no approval: that is given by whoever is signed in, in the bar below."))
 
 
 def _vote(meeting: Meeting, item: Item, member: Attendee, vote: Entry | None, place: DeltaGenerator) -> None:
@@ -283,7 +283,7 @@ def propose(meeting: Meeting, item: Item) -> None:
             f"Propose {ACTION_NOUNS[action.value]}{many}", on_click=_propose, args=(meeting, item, chosen, action)
         )
     del until
-    st.markdown(small("Whoever proposes steps back from approving: somebody else answers."))
+    st.markdown(quiet("Whoever proposes steps back from approving: somebody else answers."))
 
 
 def _may_be_proposed(ids: list[str], action: Action) -> list[str]:
