@@ -15,7 +15,7 @@ from data_access.meeting_room import MeetingRoom
 from data_access.registry import Registry
 from data_access.schema import upgrade
 from data_access.tables import AuditEventRow
-from monitoring import decide, hold_meeting
+from monitoring import decide, hold_meeting, meeting_follow_up, prepare_meeting
 from monitoring.errors import (
     AuditChainError,
     ForbiddenMoveError,
@@ -67,7 +67,7 @@ def call(registry: Registry, *, people: tuple[str, ...] = (ADA, CLEO, DANA), by:
         "chair": BEN,
         "guests": ["Rosa Guest"],
     } | more
-    return hold_meeting.call_meeting(registry, people=people, by=by, **asked, **WHEN)
+    return prepare_meeting.call_meeting(registry, people=people, by=by, **asked, **WHEN)
 
 
 def opened(registry: Registry, **more: Any) -> Meeting:
@@ -155,8 +155,8 @@ class MeetingContract:
         self, registry: Registry, number: int
     ) -> None:
         meeting = call(registry)
-        added = hold_meeting.add_item(registry, meeting.id, title="Budget", why="Asked for.", by=BEN, **WHEN)
-        turned = hold_meeting.edit_agenda(
+        added = prepare_meeting.add_item(registry, meeting.id, title="Budget", why="Asked for.", by=BEN, **WHEN)
+        turned = prepare_meeting.edit_agenda(
             registry, meeting.id, change=lambda items: [replace(items[1], minutes=7)], by=BEN, **WHEN
         )
         assert [each.title for each in added.items] == ["Model m", "Budget"]
@@ -168,20 +168,20 @@ class MeetingContract:
         self, registry: Registry, number: int
     ) -> None:
         meeting = call(registry)
-        hold_meeting.edit_agenda(
+        prepare_meeting.edit_agenda(
             registry, meeting.id, change=lambda items: [replace(items[0], minutes=9)], by=BEN, **WHEN
         )
         second = propose(registry, Action.SUSPEND)
-        renewed = hold_meeting.renew_agenda(registry, meeting.id, by=BEN, **WHEN)
+        renewed = prepare_meeting.renew_agenda(registry, meeting.id, by=BEN, **WHEN)
         assert [(each.decision_id, each.minutes) for each in renewed.items] == [(number, 9), (second, 5)]
         decide.withdraw(registry, number, by=ADA, **WHEN)
-        assert [each.decision_id for each in hold_meeting.renew_agenda(registry, meeting.id, by=BEN, **WHEN).items] == [
-            second
-        ]
+        assert [
+            each.decision_id for each in prepare_meeting.renew_agenda(registry, meeting.id, by=BEN, **WHEN).items
+        ] == [second]
 
     def test_attendee_who_does_not_lead_changes_no_agenda(self, registry: Registry) -> None:
         with pytest.raises(NotAuthorisedError, match="Only the chair"):
-            hold_meeting.add_item(registry, call(registry).id, title="Mine", by=CLEO, **WHEN)
+            prepare_meeting.add_item(registry, call(registry).id, title="Mine", by=CLEO, **WHEN)
 
     def test_screen_is_turned_without_touching_the_record_and_the_followers_notice(
         self, registry: Registry, running: Meeting
@@ -266,7 +266,7 @@ class MeetingContract:
     def test_who_is_absent_decides_nothing_in_the_meeting(
         self, registry: Registry, running: Meeting, room: MeetingRoom, number: int
     ) -> None:
-        hold_meeting.set_attendance(registry, running.id, present=[BEN, ADA, DANA], guests=[], by=BEN, **WHEN)
+        prepare_meeting.set_attendance(registry, running.id, present=[BEN, ADA, DANA], guests=[], by=BEN, **WHEN)
         with pytest.raises(NotAuthorisedError, match="Only who is there"):
             approve(room, number, by=CLEO)
         assert decision_queries.decision(registry, number).approvals == ()
@@ -281,22 +281,22 @@ class MeetingContract:
     def test_action_closes_with_evidence_and_by_another_person(self, registry: Registry, running: Meeting) -> None:
         action = given(registry, running, assignee=CLEO)
         with pytest.raises(ForbiddenMoveError, match="nothing to confirm"):
-            hold_meeting.confirm_done(registry, action.id, by=BEN, **WHEN)
+            meeting_follow_up.confirm_done(registry, action.id, by=BEN, **WHEN)
         with pytest.raises(NotAuthorisedError, match="given to"):
-            hold_meeting.report_done(registry, action.id, evidence="The feed is back.", by=BEN, **WHEN)
+            meeting_follow_up.report_done(registry, action.id, evidence="The feed is back.", by=BEN, **WHEN)
         with pytest.raises(InvalidReasonError):
-            hold_meeting.report_done(registry, action.id, evidence="Done.", by=CLEO, **WHEN)
-        hold_meeting.report_done(registry, action.id, evidence="The feed is back.", by=CLEO, **WHEN)
+            meeting_follow_up.report_done(registry, action.id, evidence="Done.", by=CLEO, **WHEN)
+        meeting_follow_up.report_done(registry, action.id, evidence="The feed is back.", by=CLEO, **WHEN)
         for by in (CLEO, ADA):
             with pytest.raises(NotAuthorisedError):
-                hold_meeting.confirm_done(registry, action.id, by=by, **WHEN)
-        hold_meeting.send_back(registry, action.id, comment="Since when is it?", by=BEN, **WHEN)
-        hold_meeting.report_done(registry, action.id, evidence="Since 1 March, see the log.", by=CLEO, **WHEN)
-        closed = hold_meeting.confirm_done(registry, action.id, by=DANA, **WHEN)
+                meeting_follow_up.confirm_done(registry, action.id, by=by, **WHEN)
+        meeting_follow_up.send_back(registry, action.id, comment="Since when is it?", by=BEN, **WHEN)
+        meeting_follow_up.report_done(registry, action.id, evidence="Since 1 March, see the log.", by=CLEO, **WHEN)
+        closed = meeting_follow_up.confirm_done(registry, action.id, by=DANA, **WHEN)
         assert (closed.state, closed.closed_by) == (ActionState.CLOSED, DANA)
         assert self.newest_event(registry).action == "confirm_action"
         with pytest.raises(ForbiddenMoveError):
-            hold_meeting.confirm_done(registry, action.id, by=BEN, **WHEN)
+            meeting_follow_up.confirm_done(registry, action.id, by=BEN, **WHEN)
 
     def test_open_action_stands_at_the_top_of_the_next_agenda(self, registry: Registry, running: Meeting) -> None:
         action = given(registry, running)
@@ -410,7 +410,7 @@ class MeetingContract:
         with pytest.raises(UnknownItemError, match="no item 77"):
             hold_meeting.write_note(registry, running.id, 77, text="What?", by=BEN, **WHEN)
         with pytest.raises(UnknownItemError, match="no action 77"):
-            hold_meeting.report_done(registry, 77, evidence="Long enough.", by=BEN, **WHEN)
+            meeting_follow_up.report_done(registry, 77, evidence="Long enough.", by=BEN, **WHEN)
 
     def newest_event(self, registry: Registry) -> AuditEventRow:
         with registry.read() as session:

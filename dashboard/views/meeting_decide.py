@@ -14,7 +14,7 @@ from dashboard.propose import VERDICT_ACTIONS
 from dashboard.views import meeting_record
 from dashboard.widgets import complain, quiet
 from data_access import meeting_queries
-from monitoring import decide, decide_policy, hold_meeting
+from monitoring import decide, decide_policy, hold_meeting, meeting_follow_up
 from monitoring.assessment import Verdict
 from monitoring.lifecycle import Action, Move, State
 from monitoring.meeting import EntryKind
@@ -205,17 +205,17 @@ def _action(item: Item) -> None:
 
 
 def _report(number: int) -> None:
-    use = partial(hold_meeting.report_done, evidence=_typed())
+    use = partial(meeting_follow_up.report_done, evidence=_typed())
     meeting_session.do(use, session.registry(), number, done="Reported done; somebody else confirms it.")
 
 
 def _confirm(number: int) -> None:
-    use = partial(hold_meeting.confirm_done, comment=_typed())
+    use = partial(meeting_follow_up.confirm_done, comment=_typed())
     meeting_session.do(use, session.registry(), number, done="Confirmed; the action is closed.")
 
 
 def _send_back(number: int) -> None:
-    use = partial(hold_meeting.send_back, comment=_typed())
+    use = partial(meeting_follow_up.send_back, comment=_typed())
     meeting_session.do(use, session.registry(), number, done="Sent back; the action is open.")
 
 

@@ -11,7 +11,7 @@ from dashboard.presentation import due, escape_markdown, long_date, one_line, pl
 from dashboard.widgets import empty, quiet, small
 from data_access import meeting_queries, people
 from data_access.portfolio_filter import TIER_NOT_SET
-from monitoring import hold_meeting
+from monitoring import meeting_follow_up, prepare_meeting
 from monitoring.meeting import LONGEST_MINUTES, MEMBERS, SHORTEST_MINUTES, MeetingState, Scope
 from monitoring.meeting_action import ActionState
 from monitoring.meeting_agenda import Rule
@@ -139,7 +139,7 @@ def person_label(person: Actor) -> str:
 def call() -> None:
     said = st.session_state
     made = meeting_session.do(
-        hold_meeting.call_meeting,
+        prepare_meeting.call_meeting,
         session.registry(),
         title=said.get("mt_title") or "",
         length_minutes=int(said.get("mt_length") or USUAL_MINUTES),
@@ -214,7 +214,7 @@ def action_row(action: MeetingAction) -> None:
 
 def report(action_id: int) -> None:
     meeting_session.do(
-        hold_meeting.report_done,
+        meeting_follow_up.report_done,
         session.registry(),
         action_id,
         evidence=st.session_state.get(f"mt_evidence_{action_id}") or "",
@@ -225,7 +225,7 @@ def report(action_id: int) -> None:
 def confirm(action_id: int) -> None:
     comment = st.session_state.get(f"mt_comment_{action_id}") or ""
     meeting_session.do(
-        hold_meeting.confirm_done,
+        meeting_follow_up.confirm_done,
         session.registry(),
         action_id,
         comment=comment,
@@ -236,7 +236,11 @@ def confirm(action_id: int) -> None:
 def send_back(action_id: int) -> None:
     comment = st.session_state.get(f"mt_comment_{action_id}") or ""
     meeting_session.do(
-        hold_meeting.send_back, session.registry(), action_id, comment=comment, done="Sent back; the action is open."
+        meeting_follow_up.send_back,
+        session.registry(),
+        action_id,
+        comment=comment,
+        done="Sent back; the action is open.",
     )
 
 

@@ -12,7 +12,7 @@ from dashboard.presentation import escape_markdown, long_date, plural
 from dashboard.views.meeting_home import guest_names, person_label
 from dashboard.widgets import empty, quiet, small
 from data_access import people
-from monitoring import hold_meeting
+from monitoring import hold_meeting, prepare_meeting
 from monitoring.meeting_agenda import Rule
 from monitoring.meeting_quorum import meeting_quorum
 
@@ -58,7 +58,7 @@ def buttons(meeting: Meeting, *, leads: bool) -> None:
                 key="mt_renew",
                 help="What stays keeps its place and minutes, what is settled goes, what is new comes at the end.",
                 on_click=meeting_session.do,
-                args=(hold_meeting.renew_agenda, session.registry(), meeting.id),
+                args=(prepare_meeting.renew_agenda, session.registry(), meeting.id),
                 kwargs={"done": "The agenda is as the registry stands now."},
             )
             with st.popover("Add an item"), st.form("mt_add", border=False, clear_on_submit=True):
@@ -88,7 +88,7 @@ def call_off(meeting_id: int) -> None:
 def add(meeting_id: int) -> None:
     said = st.session_state
     meeting_session.do(
-        hold_meeting.add_item,
+        prepare_meeting.add_item,
         session.registry(),
         meeting_id,
         title=said.get("mt_add_title") or "",
@@ -178,7 +178,7 @@ def changed(meeting: Meeting, item: Item, **values: Any) -> None:
 
 
 def edited(meeting: Meeting, change: Callable[[tuple[Item, ...]], Sequence[Item]]) -> None:
-    meeting_session.do(hold_meeting.edit_agenda, session.registry(), meeting.id, change=change)
+    meeting_session.do(prepare_meeting.edit_agenda, session.registry(), meeting.id, change=change)
 
 
 def attendance(meeting: Meeting, *, leads: bool) -> None:
@@ -212,7 +212,7 @@ def attendance(meeting: Meeting, *, leads: bool) -> None:
 
 def save_attendance(meeting: Meeting) -> None:
     meeting_session.do(
-        hold_meeting.set_attendance,
+        prepare_meeting.set_attendance,
         session.registry(),
         meeting.id,
         present=st.session_state.get(f"mt_present_{meeting.revision}") or [],

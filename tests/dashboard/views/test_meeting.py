@@ -9,7 +9,7 @@ from dashboard.minutes_document import blocks
 from dashboard.minutes_export import minutes_html, minutes_markdown, minutes_on_page
 from data_access import decision_queries, meeting_queries
 from data_access.registry import Registry
-from monitoring import decide, hold_meeting
+from monitoring import decide, hold_meeting, prepare_meeting
 from monitoring.decision import Decision
 from monitoring.lifecycle import Action, State
 from monitoring.meeting import Choice, EntryKind, Meeting, MeetingState
@@ -33,7 +33,7 @@ def churn(registry: Registry) -> Decision:
 @pytest.fixture
 def running(registry: Registry, churn: Decision) -> Meeting:
     """A running meeting that shows the proposal; Marie chairs, Max and Rosa are there."""
-    planned = hold_meeting.call_meeting(
+    planned = prepare_meeting.call_meeting(
         registry, title="Committee", length_minutes=60, chair=MARIE, people=[MAX, ROSA, ADA], by=MARIE, **WHEN
     )
     opened = hold_meeting.open_meeting(registry, planned.id, by=MARIE, **WHEN)
@@ -77,7 +77,7 @@ def test_meeting_is_called_and_its_agenda_is_built(registry: Registry, open_page
 
 
 def test_agenda_is_reordered_and_shortened(registry: Registry, open_page: Open, churn: Decision) -> None:
-    planned = hold_meeting.call_meeting(
+    planned = prepare_meeting.call_meeting(
         registry, title="Committee", length_minutes=5, chair=MARIE, people=[], by=MARIE, **WHEN
     )
     page = open_as(open_page, MARIE, planned)
@@ -142,7 +142,7 @@ def test_who_proposed_or_is_not_there_has_no_button_to_approve(
     registry: Registry, open_page: Open, running: Meeting
 ) -> None:
     assert labels(open_as(open_page, ADA, running)) & {"Approve retraining", "Reject", "Withdraw"} == {"Withdraw"}
-    hold_meeting.set_attendance(registry, running.id, present=[MARIE, ROSA], guests=[], by=MARIE, **WHEN)
+    prepare_meeting.set_attendance(registry, running.id, present=[MARIE, ROSA], guests=[], by=MARIE, **WHEN)
     page = open_as(open_page, MAX, running)
     assert "Approve retraining" not in labels(page)
     assert "You are not on the list of who is there." in texts(page)
@@ -223,7 +223,7 @@ def test_action_is_followed_up_on_the_page_by_two_people(registry: Registry, ope
 
 
 def test_portfolio_shows_what_changed_since_the_last_meeting(registry: Registry, open_page: Open) -> None:
-    planned = hold_meeting.call_meeting(
+    planned = prepare_meeting.call_meeting(
         registry, title="Committee", length_minutes=60, chair=MARIE, people=[], by=MARIE, **BEFORE
     )
     hold_meeting.open_meeting(registry, planned.id, by=MARIE, **BEFORE)
