@@ -97,19 +97,25 @@ def given(registry: Registry, meeting: Meeting, *, assignee: str = ADA, item: in
     )
 
 
+def fill(address: str) -> None:
+    """Make a registry with people, a model and its assessment: once, because migrating takes longer than a test."""
+    upgrade(address)
+    registry = Registry.open(address, audit_key=KEY)
+    add_everybody(registry)
+    add_model(registry)
+    add_assessment(registry)
+    registry.close()
+
+
 class MeetingContract:
-    """Subclasses give ``address`` (an empty database) and ``replaces``: statements of that database that slip past a DELETE."""
+    """Subclasses give ``address``: a copy of a registry that ``fill`` made, and statements of that database that slip past a DELETE."""
 
     def replaces(self) -> list[str]:
         raise NotImplementedError
 
     @pytest.fixture
     def registry(self, address: str) -> Iterator[Registry]:
-        upgrade(address)
         registry = Registry.open(address, audit_key=KEY)
-        add_everybody(registry)
-        add_model(registry)
-        add_assessment(registry)
         yield registry
         registry.close()
 
