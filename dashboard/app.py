@@ -44,7 +44,7 @@ STYLE = """
 
 
 PRESENT_STYLE = (
-    "header{display:none!important} .st-key-page{margin-top:-3.4rem!important} main,section{outline:none!important}"
+    "header{display:none!important} .st-key-page{margin-top:-3.4rem!important} main::before{box-shadow:none!important}"
 )
 """What a projector needs on top: no menu, and the room of it."""
 

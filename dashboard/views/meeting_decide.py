@@ -33,7 +33,9 @@ APPROVED = {True: "Approved.", False: "This approval counts; the quorum is not c
 
 def bar(meeting: Meeting, item: Item) -> None:
     """Show what can be decided on this item, or whom it waits for, and the way to the minutes."""
-    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
+    with st.container(
+        horizontal=True, wrap=False, horizontal_alignment="right", vertical_alignment="center", gap="small"
+    ):
         decision = table_decision(meeting, item)
         if item.action_id:
             _action(item)
@@ -82,7 +84,7 @@ def _proposal(meeting: Meeting, item: Item, decision: Decision) -> None:
     unread = bool(review.changes) and not st.session_state.get(_read_key(decision, review), False)
     with (
         st.form("mt_decide", border=False, enter_to_submit=False, clear_on_submit=True, width="stretch"),
-        st.container(horizontal=True, vertical_alignment="center", gap="small"),
+        st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"),
     ):
         _comment("Reason or condition (needed to reject)")
         if Move.WITHDRAW in review.may:
@@ -194,7 +196,7 @@ def _action(item: Item) -> None:
         return
     with (
         st.form("mt_follow_up", border=False, enter_to_submit=False, clear_on_submit=True, width="stretch"),
-        st.container(horizontal=True, vertical_alignment="center", gap="small"),
+        st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"),
     ):
         _comment("What shows that it is done" if reports else "Comment (needed to send it back)")
         if reports:
@@ -228,7 +230,7 @@ def _policy(meeting: Meeting, item: Item) -> None:
         return
     with (
         st.form("mt_policy", border=False, enter_to_submit=False, clear_on_submit=True, width="stretch"),
-        st.container(horizontal=True, vertical_alignment="center", gap="small"),
+        st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"),
     ):
         _comment("Reason or condition (needed to reject)")
         for move in may:
@@ -249,7 +251,7 @@ def _answer_policy(meeting: Meeting, item: Item, move: Move) -> None:
 def _carry_out(meeting: Meeting, item: Item, decision: Decision, moves: list[Move]) -> None:
     with (
         st.form("mt_carry_out", border=False, enter_to_submit=False, clear_on_submit=True, width="stretch"),
-        st.container(horizontal=True, vertical_alignment="center", gap="small"),
+        st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"),
     ):
         if Move.REVIEW_OUTCOME in moves:
             st.segmented_control(

@@ -187,7 +187,7 @@ def action_list(actions: Sequence[MeetingAction]) -> None:
 def action_row(action: MeetingAction) -> None:
     """Show one action; it is closed by its evidence and by somebody else than whom it was given to."""
     person, today = session.actor(), session.today()
-    with st.container(horizontal=True, vertical_alignment="center", key=f"mt_action_{action.id}"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", key=f"mt_action_{action.id}"):
         when = due(action.due_on, today=today)
         late = f":red[{when}]" if action.is_overdue(today) else quiet(when)
         who = escape_markdown(session.person_name(action.assignee))
