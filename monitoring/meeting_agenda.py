@@ -153,8 +153,11 @@ class AgendaFacts:
 
     @property
     def undecided(self) -> list[ModelFact]:
-        """Models whose verdict asks for an action while nothing is proposed or under way; those of a shift are its own item."""
-        moving = {model_id for shift in self.shifts for model_id in shift.models}
+        """Models whose verdict asks for an action while nothing is proposed or under way.
+
+        A verdict that came with a shift is part of the shift's item; one that is older is not hidden by it.
+        """
+        moving = {model_id: shift.day for shift in self.shifts for model_id in shift.models}
         busy = {each.subject.model_id for each in self.decisions if each.is_open}
         return sorted(
             (
@@ -163,7 +166,7 @@ class AgendaFacts:
                 if model.verdict in NEEDS_ACTION
                 and not model.is_retired
                 and model.model_id not in busy
-                and model.model_id not in moving
+                and not _came_with(moving.get(model.model_id), model)
             ),
             key=lambda model: model.urgency,
         )
@@ -392,6 +395,11 @@ def _approval(rule: Rule, decision: Decision, facts: AgendaFacts) -> Item:
     who = facts.person(decision.proposed_by)
     why = f"{who} proposed on {day_text(decision.proposed_on)} to {ACTION_WORDS[decision.action]}, {due}: {decision.reason}"
     return _of_decision(rule, decision, why)
+
+
+def _came_with(shift_day: date | None, model: ModelFact) -> bool:
+    """Whether a model has its verdict since the shift it is part of."""
+    return shift_day is not None and model.since is not None and model.since >= shift_day
 
 
 def _verdict_words(model: ModelFact) -> str:

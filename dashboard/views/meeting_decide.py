@@ -19,6 +19,7 @@ from monitoring.assessment import Verdict
 from monitoring.lifecycle import Action, Move, State
 from monitoring.meeting import EntryKind
 from monitoring.outcome import Judgement
+from monitoring.portfolio_shift import ShiftKind
 
 if TYPE_CHECKING:
     from monitoring.decide import Review
@@ -173,7 +174,8 @@ def _options(meeting: Meeting, item: Item, decision: Decision | None) -> None:
 def _suggested(item: Item) -> Action | None:
     if item.model_id:
         return VERDICT_ACTIONS.get(Verdict(str(meeting_session.evidence(item.model_id)["verdict"])))
-    return Action.FIX_DATA if item.shift_day else None
+    feeds = {shift.day for shift in session.open_shifts() if shift.kind is ShiftKind.FEED}
+    return Action.FIX_DATA if item.shift_day in feeds else None
 
 
 def _defer(meeting: Meeting, item: Item) -> None:

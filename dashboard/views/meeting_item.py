@@ -217,12 +217,12 @@ def _models(item: Item) -> None:
     known = portfolio_session.listed(PortfolioFilter(model_ids=item.model_ids))
     rows = tables.records(portfolio_session.rows(known[:MOST_MODELS]))
     lines = [
-        f"- {VERDICT_LABELS[Verdict(row.verdict)].markdown} **{escape_markdown(row.name, longest=50)}** "
+        f"{VERDICT_LABELS[Verdict(row.verdict)].markdown}\u2002**{escape_markdown(row.name, longest=50)}** "
         f"{quiet(escape_markdown(row.reason) if isinstance(row.reason, str) else 'never assessed')}"
         for row in rows
     ]
-    more = f"\n- {quiet('and ' + plural(len(known) - MOST_MODELS, 'more model'))}" if len(known) > MOST_MODELS else ""
-    st.markdown("\n".join(lines) + more)
+    lines += [quiet(f"and {plural(len(known) - MOST_MODELS, 'more model')}")] if len(known) > MOST_MODELS else []
+    st.markdown("  \n".join(lines))
 
 
 def _who_decides(meeting: Meeting, item: Item, decision: Decision | None) -> None:

@@ -121,6 +121,11 @@ def test_verdict_that_has_its_place_elsewhere_is_no_item_of_its_own(known: dict[
     assert found(Rule.NEW_VERDICT, **known) == []
 
 
+def test_verdict_older_than_the_shift_its_model_is_part_of_is_not_hidden_by_it() -> None:
+    broken_before = model(model_id="m", since=DAY - 2 * ONE)
+    assert found(Rule.NEW_VERDICT, models=(broken_before,), shifts=(shift("m"),)) == ["Late?"]
+
+
 def test_verdicts_older_than_the_last_meeting_without_a_decision_are_together_one_item() -> None:
     models = (model("A", since=LAST), model("B", since=LAST - ONE), model("C"))
     assert found(Rule.STILL_OPEN, models=models) == ["2 models without a decision"]
