@@ -24,8 +24,8 @@ STYLE = """
 body{font:11pt/1.45 "Source Sans 3","Segoe UI",Helvetica,Arial,sans-serif;color:#17202E;background:#FFFFFF;margin:0 auto;max-width:178mm;padding:8mm 0}
 h1{font-size:20pt;margin:0 0 4mm} h2{font-size:14pt;margin:8mm 0 2mm;border-bottom:1px solid #D9E0E8;padding-bottom:1mm}
 h3{font-size:11.5pt;margin:5mm 0 1mm} p{margin:2mm 0}
-table{border-collapse:collapse;width:100%;margin:2mm 0} th{text-align:left;color:#56637A;font-weight:600}
-th,td{padding:1.2mm 3mm 1.2mm 0;vertical-align:top;border-bottom:1px solid #E6EBF1;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%;margin:2mm 0} th{text-align:left;color:#56637A;font-weight:600;white-space:nowrap}
+th,td{padding:1.2mm 3mm 1.2mm 0;vertical-align:top;border-bottom:1px solid #E6EBF1} td{overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:44mm 1fr;margin:1mm 0;gap:.6mm 3mm} dt{color:#56637A} dd{margin:0;overflow-wrap:anywhere}
 h1,h2,h3{break-after:avoid} tr,dl div{break-inside:avoid} code{font-size:9pt;overflow-wrap:anywhere} .draft{color:#A8093F;font-weight:600}
 @media print{body{max-width:none;padding:0}}
