@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
     from data_access.portfolio_filter import FilterOptions, PortfolioFilter
+    from data_access.portfolio_queries import Sparklines
     from data_access.portfolio_standing import Ranked, Ranking, Standing
     from data_access.registry import Registry
 
@@ -54,6 +55,15 @@ def rows(ranked: list[Ranked]) -> pd.DataFrame:
 
 
 @st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _sparklines(
+    address: str, last_assessment: int | None, _registry: Registry, *, model_ids: tuple[str, ...], day: date
+) -> Sparklines:
+    """Assessments are only ever added, so the last one says whether the lines changed: a decision does not draw them again."""
+    del address, last_assessment
+    return portfolio_queries.sparklines(_registry.engine, model_ids=model_ids, day=day)
+
+
+@st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
 def _table(
     key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter, order: str, mode: str | None
 ) -> tuple[tuple[str, ...], Styler]:
@@ -62,7 +72,8 @@ def _table(
     ]
     found = portfolio_queries.overview(_registry.engine, day=day, ranked=ranked)
     ids = tuple(found["model_id"])
-    lines = portfolio_queries.sparklines(_registry.engine, model_ids=ids, day=day)
+    last = portfolio_queries.last_assessment(_registry.engine)
+    lines = _sparklines(key[0], last, _registry, model_ids=ids, day=day)
     return ids, portfolio_table(
         found, sparklines=lines, today=day, colours=palette(mode), with_before=wanted.changed_since is not None
     )

@@ -45,6 +45,7 @@ from monitoring.lifecycle import LIFECYCLE, Action, Capacity, Move, State
 from monitoring.outcome import Judgement
 from monitoring.people import COMMAND_LINE, Role
 from monitoring.retraining import Report, TrainingReport
+from tests.fresh import fresh_registry
 from tests.registry_contract import (
     ADA,
     BEN,
@@ -130,7 +131,7 @@ class AfterApprovalContract:
     @pytest.fixture
     def office(self, address: str) -> Iterator[Registry]:
         """A registry with people, an auditor and the assessed model ``m`` of tier 2 that Ada owns."""
-        upgrade(address)
+        fresh_registry(address)
         registry = Registry.open(address, audit_key=KEY)
         add_everybody(registry)
         people.add(registry, email=AUDREY, name="Audrey", by=COMMAND_LINE, now=NOW)

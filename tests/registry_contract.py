@@ -60,6 +60,7 @@ from monitoring.errors import (
 from monitoring.lifecycle import Action, Move, State
 from monitoring.people import COMMAND_LINE, Role
 from tests.dashboard.model_builders import LAST, judged_model
+from tests.fresh import fresh_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,7 +210,7 @@ class RegistryContract:
 
     @pytest.fixture
     def registry(self, address: str) -> Iterator[Registry]:
-        upgrade(address)
+        fresh_registry(address)
         registry = Registry.open(address, audit_key=KEY)
         yield registry
         registry.close()

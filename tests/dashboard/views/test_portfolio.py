@@ -1,3 +1,6 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
@@ -14,6 +17,8 @@ from monitoring.assessment import Verdict
 from tests import builders
 from tests.builders import Built
 from tests.dashboard.conftest import Open
+
+READS_SPARKLINES = "CAST(assessments.day"
 
 
 def shown(page: AppTest) -> list[str]:
@@ -304,16 +309,37 @@ def test_the_page_opens_for_every_role(registry: Registry, open_page: Open, emai
     assert len(shown(open_page(acting_as=email))) == 11
 
 
-def test_a_rerun_after_nothing_changed_asks_the_registry_for_its_revision_only(
-    registry: Registry, open_page: Open
-) -> None:
-    page = open_page().run()
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What the page asks the registry meanwhile."""
     asked: list[str] = []
     opened = session.registry().engine
     listener = lambda *call: asked.append(call[2])  # noqa: E731 - only the statement counts
     sa.event.listen(opened, "before_cursor_execute", listener)
-    page.run()
+    yield asked
     sa.event.remove(opened, "before_cursor_execute", listener)
+
+
+def test_a_rerun_after_nothing_changed_asks_the_registry_for_its_revision_only(
+    registry: Registry, open_page: Open
+) -> None:
+    page = open_page().run()
+    with statements() as asked:
+        page.run()
 
     assert asked
     assert not [statement for statement in asked if "assessments" in statement or "models" in statement]
+
+
+def test_after_a_write_that_is_no_assessment_the_sparklines_are_not_read_again(
+    registry: Registry, open_page: Open
+) -> None:
+    with statements() as asked:
+        page = open_page()
+    assert [statement for statement in asked if READS_SPARKLINES in statement]
+
+    RegistryAssessments(registry).keep_failure("card-churn", "no table", now=builders.NOW)
+    with statements() as asked:
+        page.run()
+    assert "The last assessment of 1 model failed" in texts(page)
+    assert not [statement for statement in asked if READS_SPARKLINES in statement]
