@@ -13,7 +13,6 @@ from data_access import audit_trail, decision_queries
 from data_access.meeting_guards import missing_meeting_guards
 from data_access.meeting_room import MeetingRoom
 from data_access.registry import Registry
-from data_access.schema import upgrade
 from data_access.tables import AuditEventRow
 from monitoring import decide, hold_meeting, meeting_follow_up, prepare_meeting
 from monitoring.errors import (
@@ -30,6 +29,7 @@ from monitoring.lifecycle import Action, State
 from monitoring.meeting import Choice, EntryKind, Item, Meeting, MeetingState, Scope
 from monitoring.meeting_action import ActionState, MeetingAction
 from monitoring.meeting_agenda import Rule
+from tests.fresh import fresh_registry
 from tests.registry_contract import (
     ADA,
     BEN,
@@ -97,25 +97,19 @@ def given(registry: Registry, meeting: Meeting, *, assignee: str = ADA, item: in
     )
 
 
-def fill(address: str) -> None:
-    """Make a registry with people, a model and its assessment: once, because migrating takes longer than a test."""
-    upgrade(address)
-    registry = Registry.open(address, audit_key=KEY)
-    add_everybody(registry)
-    add_model(registry)
-    add_assessment(registry)
-    registry.close()
-
-
 class MeetingContract:
-    """Subclasses give ``address``: a copy of a registry that ``fill`` made, and statements of that database that slip past a DELETE."""
+    """Subclasses give ``address`` (an empty database) and ``replaces``: statements of that database that slip past a DELETE."""
 
     def replaces(self) -> list[str]:
         raise NotImplementedError
 
     @pytest.fixture
     def registry(self, address: str) -> Iterator[Registry]:
+        fresh_registry(address)
         registry = Registry.open(address, audit_key=KEY)
+        add_everybody(registry)
+        add_model(registry)
+        add_assessment(registry)
         yield registry
         registry.close()
 

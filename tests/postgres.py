@@ -48,11 +48,10 @@ class PostgresServer:
         """Return the SQLAlchemy address of a database."""
         return f"postgresql+psycopg://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self, *, like: str | None = None) -> str:
-        """Create a database, empty or a copy of another that nobody is connected to, and return its address."""
+    def new_database(self) -> str:
+        """Create an empty database and return its address."""
         name = f"test_{next(self._numbers)}"
-        copied = f" TEMPLATE {like.rpartition('/')[2]}" if like else ""
-        self._execute(f"CREATE DATABASE {name}{copied}")
+        self._execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
