@@ -12,7 +12,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.palette import palette
 from dashboard.portfolio_table import portfolio_table
-from data_access import portfolio_filter, portfolio_queries, portfolio_standing
+from data_access import portfolio_filter, portfolio_queries, portfolio_standing, retirement_queries
 from data_access.portfolio_filter import DEFAULT_ORDER
 from data_access.portfolio_queries import MOST_ROWS
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from data_access.portfolio_queries import Sparklines
     from data_access.portfolio_standing import Ranked, Ranking, Standing
     from data_access.registry import Registry
+    from monitoring.zombie import Zombie
 
 
 @st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
@@ -71,11 +72,17 @@ def _table(
         :MOST_ROWS
     ]
     found = portfolio_queries.overview(_registry.engine, day=day, ranked=ranked)
+    scored = {zombie.model_id: zombie.short for zombie in _zombies(key, _registry, day=day)}
     ids = tuple(found["model_id"])
     last = portfolio_queries.last_assessment(_registry.engine)
     lines = _sparklines(key[0], last, _registry, model_ids=ids, day=day)
     return ids, portfolio_table(
-        found, sparklines=lines, today=day, colours=palette(mode), with_before=wanted.changed_since is not None
+        found,
+        sparklines=lines,
+        today=day,
+        colours=palette(mode),
+        with_before=wanted.changed_since is not None,
+        zombies=scored,
     )
 
 
@@ -84,6 +91,17 @@ def table(wanted: PortfolioFilter, order: str) -> tuple[tuple[str, ...], Styler]
     return _table(
         session.key(), session.registry(), day=session.today(), wanted=wanted, order=order, mode=st.context.theme.type
     )
+
+
+@st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _zombies(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Zombie, ...]:
+    del key
+    return retirement_queries.zombies(_registry, on=day)
+
+
+def zombies() -> tuple[Zombie, ...]:
+    """Return the retired models that are still scored."""
+    return _zombies(session.key(), session.registry(), day=session.today())
 
 
 @st.cache_data(ttl=session.CACHED_SECONDS, max_entries=5, show_spinner=False)

@@ -154,8 +154,16 @@ def add_assessment(
         )
 
 
+def suspend(registry: Registry, model_id: str = "m") -> None:
+    with registry.write() as session:
+        session.execute(sa.update(ModelRow).where(ModelRow.id == model_id).values(service_state="suspended"))
+
+
 def propose(registry: Registry, model_id: str = "m", *, by: str = ADA, action: Action = Action.RETRAIN) -> Decision:
+    """Propose an action; a reinstatement is of a model that was suspended some time ago."""
     until = DAY + timedelta(days=90) if action is Action.ACCEPT else None
+    if action is Action.REINSTATE:
+        suspend(registry, model_id)
     return decide.propose(
         registry, model_id=model_id, action=action, reason=REASON, by=by, on=DAY, now=NOW, accept_until=until
     )

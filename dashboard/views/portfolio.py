@@ -20,6 +20,7 @@ from dashboard.portfolio_filters import (
 from dashboard.portfolio_table import portfolio_columns
 from dashboard.presentation import (
     csv_bytes,
+    escape_markdown,
     instant,
     joined,
     long_date,
@@ -36,17 +37,20 @@ from monitoring.assessment import Verdict
 from monitoring.error_control import beyond_chance, chance_of, expected_chance_signals
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from data_access.portfolio_standing import Standing
+    from monitoring.zombie import Zombie
 
 
-def heading(standing: Standing, wanted: PortfolioFilter) -> str:
-    if not standing.models + standing.retired:
+def heading(standing: Standing, wanted: PortfolioFilter, *, zombies: int = 0) -> str:
+    """Return the answer in one line; a retired model that is still scored needs someone, too."""
+    if not standing.models:
         return "No model passes these filters"
     models = f"{standing.judged:,} of {plural(standing.models, 'model')}"
     which = "" if wanted.without_verdicts.is_empty else "chosen "
-    needing = standing.needing_someone
+    needing = standing.needing_someone + zombies
     rest = f"{needing:,} need{'s' if needing == 1 else ''} someone" if needing else "nothing needs anyone"
     return f"{models.replace(' model', f' {which}model', 1)} judged; {rest}"
 
@@ -57,8 +61,8 @@ def coverage(standing: Standing) -> str:
     if unknown := standing.counts[Verdict.UNKNOWN]:
         reasons = [f"{count:,} {reason}" for reason, count in standing.not_judged.items()]
         parts.append(f"{unknown:,} not judged: {', '.join(reasons)}.")
-    elif standing.models:
-        parts.append("Every model is judged.")
+    elif standing.serving:
+        parts.append("Every model in service is judged." if standing.retired else "Every model is judged.")
     if estimated := standing.estimated[Verdict.KEEP]:
         parts.append(f"Of those performing well, {estimated:,} on estimates.")
     if estimated := standing.estimated[Verdict.RETRAIN]:
@@ -95,6 +99,29 @@ def shift_card() -> None:
                 )
                 if st.button("See the shift", key=f"pf_see_{day}"):
                     st.switch_page(tables.SHIFTS_PAGE, query_params={"shift": day})
+
+
+def zombie_card(zombies: Sequence[Zombie]) -> None:
+    """Say which retired models are still scored, with the way to them."""
+    if not zombies:
+        return
+    first, chosen = zombies[0], st.query_params.get_all("lens") == ["zombie"]
+    which = escape_markdown(first.name, longest=60)
+    are = f"{plural(len(zombies), 'retired model')} {'is' if len(zombies) == 1 else 'are'} still scored."
+    more = f" {plural(len(zombies) - 1, 'other')} beside it." if zombies[1:] else ""
+    with st.container(border=True, key="zombies", horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(
+            f"**{are}** {which}: {escape_markdown(first.counted)}.{more}",
+            width="stretch",
+            help=glossary.meaning("zombie"),
+        )
+        st.button(
+            "Show all models" if chosen else f"Show {plural(len(zombies), 'model')}",
+            key="pf_zombies",
+            on_click=remember_in_url,
+            args=("lens", [] if chosen else ["zombie"]),
+            type="tertiary",
+        )
 
 
 def everything_that_passes(wanted: PortfolioFilter, order: str) -> bytes:
@@ -167,7 +194,7 @@ def nothing_registered() -> None:
 def nothing_passes() -> None:
     everyone = portfolio_session.standing(PortfolioFilter())
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f"There are {plural(everyone.models + everyone.retired, 'model')} in all.", width="content")
+        st.markdown(f"There are {plural(everyone.models, 'model')} in all.", width="content")
         st.button("Clear filters", on_click=clear_filters, key="pf_clear_empty")
 
 
@@ -192,14 +219,18 @@ def page() -> None:
         nothing_registered()
         return
     show_notice()
+    passing = {row.model_id: row.is_retired for row in ranking.rows}
+    zombies = [zombie for zombie in portfolio_session.zombies() if zombie.model_id in passing]
+    retired = sum(passing[zombie.model_id] for zombie in zombies)
     answer, actions = st.columns([3, 1.4], vertical_alignment="center")
-    answer.title(heading(standing, wanted), anchor=False, help=glossary.meaning("verdict", "basis"))
+    answer.title(heading(standing, wanted, zombies=retired), anchor=False, help=glossary.meaning("verdict", "basis"))
     action_place = actions.container(horizontal=True, horizontal_alignment="right")
     why, known = st.columns([1.8, 1.2])
     why.markdown(small(coverage(standing)))
     known.markdown(small(as_known(standing, today)), text_alignment="right")
     notes_on_assessment(standing, today)
     shift_card()
+    zombie_card(zombies)
     verdict_counts(standing)
     model_filters()
     total = len(ranking.of(wanted.verdicts))

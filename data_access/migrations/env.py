@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from data_access import meeting_tables  # noqa: F401 - so that the metadata are complete
+from data_access import meeting_tables, retired_tables  # noqa: F401 - the metadata must be complete
 from data_access.tables import Table
 
 context.configure(

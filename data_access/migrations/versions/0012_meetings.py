@@ -6,7 +6,7 @@ from alembic import op
 from data_access.meeting_guards import create_meeting_guards, drop_meeting_guards
 
 revision = "0012"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

@@ -30,7 +30,7 @@ def texts(page: AppTest) -> str:
 
 
 def test_heading_is_the_answer(registry: Registry, open_page: Open) -> None:
-    assert open_page().title[0].value == "7 of 10 models judged; 4 need someone"
+    assert open_page().title[0].value == "7 of 11 models judged; 4 need someone"
 
 
 def test_coverage_says_why_models_are_not_judged_and_what_rests_on_estimates(
@@ -258,7 +258,7 @@ def test_verdicts_are_compared_with_the_day_that_is_asked_for(registry: Registry
 def test_choosing_a_verdict_does_not_make_the_counts_those_of_chosen_models(
     registry: Registry, open_page: Open
 ) -> None:
-    assert open_page(verdict=["retrain"]).title[0].value == "7 of 10 models judged; 4 need someone"
+    assert open_page(verdict=["retrain"]).title[0].value == "7 of 11 models judged; 4 need someone"
     assert open_page(team=["Cards"]).title[0].value == "1 of 1 chosen model judged; 1 needs someone"
 
 
