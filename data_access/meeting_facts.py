@@ -13,8 +13,9 @@ from data_access.meeting_rows import actions_where
 from data_access.meeting_tables import MeetingActionRow
 from data_access.policy_records import RegistryPolicies
 from data_access.portfolio_filter import newest_assessment
+from data_access.retired_tables import WatchedDayRow
 from data_access.shift_queries import shifts_on
-from data_access.tables import AssessmentRow, DecisionRow, LogDayRow, ModelRow
+from data_access.tables import AssessmentRow, DecisionRow, ModelRow
 from monitoring.assessment import Verdict
 from monitoring.lifecycle import Action, State
 from monitoring.meeting_action import ActionState
@@ -84,8 +85,8 @@ def _models(session: Session, scope: Scope, *, on: date) -> tuple[ModelFact, ...
         .scalar_subquery()
     )
     last_rows = (
-        sa.select(sa.func.max(LogDayRow.day))
-        .where(LogDayRow.model_id == ModelRow.id, LogDayRow.rows > 0, LogDayRow.day <= on)
+        sa.select(sa.func.max(WatchedDayRow.day))
+        .where(WatchedDayRow.model_id == ModelRow.id, WatchedDayRow.rows > 0, WatchedDayRow.day <= on)
         .correlate(ModelRow)
         .scalar_subquery()
     )

@@ -13,7 +13,8 @@ from data_access import audit_trail, decision_queries
 from data_access.meeting_guards import missing_meeting_guards
 from data_access.meeting_room import MeetingRoom
 from data_access.registry import Registry
-from data_access.tables import AuditEventRow
+from data_access.retired_tables import WatchedDayRow
+from data_access.tables import AuditEventRow, ModelRow
 from monitoring import decide, hold_meeting, meeting_follow_up, prepare_meeting
 from monitoring.errors import (
     AuditChainError,
@@ -137,6 +138,14 @@ class MeetingContract:
 
     def test_models_outside_the_scope_are_not_on_the_agenda(self, registry: Registry, number: int) -> None:
         assert call(registry, scope=Scope(tiers=(1,))).items == ()
+
+    def test_retired_model_whose_log_still_grows_is_on_the_agenda(self, registry: Registry) -> None:
+        with registry.write() as session:
+            gone = {"service_state": "retired", "sunset_on": DAY - 5 * ONE}
+            session.execute(sa.update(ModelRow).values(**gone))
+            session.add(WatchedDayRow(model_id="m", day=DAY - ONE, rows=7))
+        (item,) = call(registry).items
+        assert (item.rule, item.model_id) == (Rule.ZOMBIE, "m")
 
     @pytest.mark.parametrize("by", [ADA, VIC])
     def test_only_who_answers_for_decisions_or_keeps_minutes_calls_a_meeting(self, registry: Registry, by: str) -> None:
