@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import session, simulated
+from dashboard import meeting_session, session, simulated
 from dashboard.presentation import escape_markdown, long_date, words
 from dashboard.tables import MODEL_PAGE, SHIFTS_PAGE
 from dashboard.widgets import colours, small
@@ -30,10 +30,23 @@ STYLE = """
 .st-key-shift{border-left:4px solid WATCH!important}
 .st-key-facts{border-top:1px solid LINE;border-bottom:1px solid LINE;padding:7px 0 5px}
 .st-key-demobar{background:PANEL;border-radius:6px;padding:5px 12px}
-.st-key-decidebar{margin:0 -2.6rem;width:calc(100% + 5.2rem)!important;max-width:none!important}
+.st-key-meeting h1{font-size:40px;line-height:1.15;padding:0 0 .4rem} .st-key-meeting h2{font-size:27px;line-height:1.3;padding:0 0 .7rem}
+.st-key-meeting p,.st-key-meeting li{font-size:20px;line-height:1.4}
+.st-key-mt_record p,.st-key-mt_record li,.st-key-mt_evidence p,.st-key-mt_evidence li{font-size:17.5px;line-height:1.36}
+.st-key-meeting input,.st-key-meeting textarea{font-size:17px}
+.st-key-mt_evidence p{margin-bottom:.15rem}
+.st-key-mt_chart_title p,.st-key-mt_quorum p{font-size:16.5px}
+.st-key-meetbar button{min-height:50px;padding:0 18px} .st-key-meetbar button p{font-size:19px} .st-key-meetbar p{font-size:18px}
+.st-key-meetbar input{min-height:48px;font-size:18px}
+.st-key-decidebar,.st-key-meetbar{margin:0 -2.6rem;width:calc(100% + 5.2rem)!important;max-width:none!important}
 """
 """All the CSS there is: only keys, tags and ARIA states, so that a rule that stops matching breaks nothing."""
 
+
+PRESENT_STYLE = (
+    "header{display:none!important} .st-key-page{margin-top:-3.4rem!important} main::before{box-shadow:none!important}"
+)
+"""What a projector needs on top: no menu, and the room of it."""
 
 SIMULATED_BANNER = (
     "**Simulated portfolio.** Every model, person and number here is made by a script; the verdicts come from the same rules as those "
@@ -47,7 +60,7 @@ def frame() -> None:
     mode = colours()
     filled = STYLE.replace("ACCENT", mode.accent).replace("LINE", mode.border).replace("PANEL", mode.panel)
     filled = filled.replace("WATCH", mode.watch_fill)
-    st.html(f"<style>{filled}</style>")
+    st.html(f"<style>{filled}{PRESENT_STYLE if meeting_session.presents() else ''}</style>")
     st.logo(str(ASSETS / f"logo_{'dark' if st.context.theme.type == 'dark' else 'light'}.svg"))
 
 
@@ -67,6 +80,7 @@ def pages() -> dict[str, list[st.Page]]:
                 title=f"Retraining ({standing})" if standing else "Retraining",
                 url_path="retraining",
             ),
+            st.Page(VIEWS / "meeting.py", title="Meeting", url_path="meeting"),
             *(
                 [st.Page(MODEL_PAGE, title="Model", url_path="model", visibility="hidden")]
                 if MODEL_PAGE.exists()
@@ -98,7 +112,8 @@ def demo_bar() -> None:
     with st.container(key="demobar", gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown("**Demo**", width="content", help="Nobody is signed in: choose whom you act as.")
-            portfolio_switch()
+            if not meeting_session.presents():
+                portfolio_switch()
             st.markdown("Acting as", width="content")
             st.selectbox(
                 "Acting as",
@@ -108,7 +123,7 @@ def demo_bar() -> None:
                 label_visibility="collapsed",
                 width=270,
             )
-            if clock:
+            if clock and not meeting_session.presents():
                 st.space("stretch")
                 clock_buttons(*clock)
         if session.shows_simulated():
@@ -197,7 +212,7 @@ def main() -> None:
         st.error(escape_markdown(why))
         return
     try:
-        page = st.navigation(pages(), position="top")
+        page = st.navigation(pages(), position="hidden" if meeting_session.presents() else "top")
     except ModelfolioError as error:
         st.error(escape_markdown(error))
         return

@@ -53,6 +53,21 @@ class Checked(BaseFigure):  # type: ignore[misc]  # plotly has no types
         return self._figure
 
 
+def enlarged(figure: Figure, factor: float) -> Figure:
+    """Return a figure as a projector needs it: its height, margins, words and points so many times larger."""
+    scaled = {"height", "size", "xshift", "yshift", "l", "r", "t", "b"}
+
+    def larger(name: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: larger(key, each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [larger("", each) if isinstance(each, dict) else each for each in value]
+        return value * factor if name in scaled and isinstance(value, int | float) else value
+
+    enlarged_figure: Figure = larger("", figure)
+    return enlarged_figure
+
+
 def safe(text: object, *, longest: int = LONGEST_NAME) -> str:
     """Return database text for a figure: plotly reads a subset of HTML everywhere, so nothing of it may be left."""
     return escape(one_line(text, longest=longest), quote=False)  # plotly would show &quot; as it is written

@@ -30,6 +30,7 @@ GROUPS = {
     "challenges": "dashboard.commands.decisions:challenges_app",
     "policies": "dashboard.commands.policies:app",
     "standing": "dashboard.commands.standing:app",
+    "meetings": "dashboard.commands.meetings:app",
     "audit": "dashboard.commands.audit:app",
     "db": "dashboard.commands.db:app",
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import portfolio_session, session
+from dashboard import meeting_session, portfolio_session, session
 from dashboard.presentation import SERVICE_WORDS, VERDICT_LABELS, one_line, short_date, signed
 from dashboard.widgets import chosen_from_url, remember_in_url, small, url_filter
 from data_access.portfolio_filter import (
@@ -232,6 +232,7 @@ def _more_filters() -> None:
             key="pf_since",
             on_change=_remember_since,
         )
+        _since_last_meeting()
         st.markdown(small("One of several reasons is enough. The counts then tell changes since that day."))
 
 
@@ -241,6 +242,26 @@ def _lens_words(lens: str) -> str:
     if not late:
         return LENS_WORDS[lens]
     return f"{LENS_WORDS[lens]} ({late:,}{f', {escalated:,} escalated' if escalated else ''})"
+
+
+def _since_last_meeting() -> None:
+    """Show the button that compares with the day of the last meeting, if one was held before today."""
+    last = meeting_session.last_meeting()
+    if last is None or last.ended_on is None or last.ended_on >= session.today():
+        return
+    st.button(
+        f"Since the last meeting, {short_date(last.ended_on)}",
+        key="pf_since_meeting",
+        type="tertiary",
+        disabled=since_in_url() == last.ended_on,
+        on_click=_since,
+        args=(last.ended_on,),
+    )
+
+
+def _since(day: date) -> None:
+    st.session_state.pop("pf_since", None)
+    remember_in_url("since", day.isoformat())
 
 
 def _remember_order() -> None:
@@ -254,5 +275,7 @@ def _remember_since() -> None:
 
 
 def compared_with(standing: Standing) -> str:
-    """Return since when the changes beside the counts are."""
-    return f"± since {short_date(standing.compared_with)}"
+    """Return since when the changes beside the counts are, and whether that was the day of the last meeting."""
+    last = meeting_session.last_meeting() if since_in_url() else None
+    meeting = ", the last meeting" if last is not None and last.ended_on == standing.compared_with else ""
+    return f"± since {short_date(standing.compared_with)}{meeting}"

@@ -12,6 +12,8 @@ from data_access.audit_guards import missing_guards
 from data_access.audit_links import links
 from data_access.challenge_check import check_challenges
 from data_access.decision_check import check_decisions
+from data_access.meeting_check import check_meetings
+from data_access.meeting_guards import missing_meeting_guards
 from data_access.policy_check import check_policies
 from data_access.standing_check import check_standing_approvals
 from data_access.tables import AuditEventRow, AuditHeadRow
@@ -91,7 +93,7 @@ def append_event(session: Session, event: AuditEvent) -> None:
 
 
 def verify(registry: Database, *, anchors: Iterable[Anchor] = ()) -> Verification:
-    """Check every row, the head, decisions, policies, standing approvals and challenges against the trail, and the database's guards.
+    """Check every row, the head, decisions, policies, standing approvals, challenges and minutes against the trail, and the guards.
 
     Args:
         registry: whose trail.
@@ -109,12 +111,15 @@ def verify(registry: Database, *, anchors: Iterable[Anchor] = ()) -> Verificatio
             expected.meet(sequence, newest_hash)
         _check_end(session, sequence, newest_hash)
         expected.end(sequence)
-        if missing := missing_guards(session.connection()):
-            raise AuditChainError(f"The database no longer refuses changes to the trail: {', '.join(missing)} missing.")
+        if missing := missing_guards(session.connection()) + missing_meeting_guards(session.connection()):
+            raise AuditChainError(
+                f"The database no longer refuses changes to the record: {', '.join(missing)} missing."
+            )
         check_decisions(session)
         check_policies(session)
         check_standing_approvals(session)
         check_challenges(session)
+        check_meetings(session)
     return Verification(rows=sequence, head_sequence=sequence, head_hash=newest_hash, anchors=expected.met)
 
 

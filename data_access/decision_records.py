@@ -11,6 +11,7 @@ from data_access import audit_trail, people, standing_rows
 from data_access.after_approval import AfterApproval, carry_through
 from data_access.answer_rows import answer_columns, answer_of
 from data_access.challenge_records import RegistryChallenges, as_finding
+from data_access.meeting_conflicts import refuse_conflicted
 from data_access.tables import ApprovalRow, AssessmentRow, DecisionRow, FindingRow, ModelRow
 from monitoring.assessment import Assessment, Basis, Measures, Verdict
 from monitoring.authority import Subject
@@ -157,6 +158,7 @@ class RegistryDecisions(RegistryChallenges, AfterApproval):
         if len(updated) != 1:
             raise StaleDecisionError("Another person decided this at the same moment. Nothing was sent twice.")
         for answer in moved.approvals[len(before.approvals) :]:
+            refuse_conflicted(self.session, moved.id, person=answer.person)
             self.session.add(
                 ApprovalRow(decision_id=moved.id, evidence_hash=answer.evidence_hash, **answer_columns(answer))
             )

@@ -10,10 +10,13 @@ import sqlalchemy as sa
 from data_access.database import Database
 from data_access.decision_records import RegistryDecisions
 from data_access.engine import reading_engine, registry_url, sqlite_file, unavailable, writing_engine
+from data_access.meeting_records import RegistryMeetings
+from data_access.meeting_tables import MeetingRow
 from data_access.policy_records import RegistryPolicies
 from data_access.standing_records import RegistryStanding
 from data_access.tables import AuditHeadRow
-from monitoring.errors import RegistryOutOfDateError
+from monitoring.errors import ForbiddenMoveError, RegistryOutOfDateError
+from monitoring.meeting import MeetingState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +96,32 @@ class Registry(Database):
         """Give the standing approvals for reading only."""
         with self.read() as session:
             yield RegistryStanding(session)
+
+    @contextmanager
+    def meeting_records(self) -> Iterator[RegistryMeetings]:
+        """Give the meetings inside one writing transaction, one at a time as in ``deciding``."""
+        with self.write() as session:
+            session.execute(sa.select(AuditHeadRow.id).with_for_update())
+            yield RegistryMeetings(session)
+
+    def turn_to(self, meeting_id: int, *, position: int, leader: str) -> None:
+        """Show another screen of a running meeting to everybody; only its chair and its caller can.
+
+        Which screen is shown is no part of the record: it leaves no audit event and no cache forgets anything.
+        """
+        with self.keep_books() as session:
+            meeting = RegistryMeetings(session).meeting(meeting_id)
+            meeting.check_leads(RegistryMeetings(session).actor(leader))
+            if not 0 <= position <= meeting.last_position:
+                raise ForbiddenMoveError(f"The agenda has {len(meeting.items)} items.")
+            turned = session.execute(
+                sa.update(MeetingRow)
+                .where(MeetingRow.id == meeting_id, MeetingRow.state == MeetingState.RUNNING.value)
+                .values(position=position, revision=MeetingRow.revision + 1)
+                .returning(MeetingRow.id)
+            ).all()
+        if len(turned) != 1:
+            raise ForbiddenMoveError("The meeting is not running.")
 
     def _refuse_other_schema(self) -> None:
         with self.engine.connect() as connection:

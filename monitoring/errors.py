@@ -127,3 +127,15 @@ class PreviewRunningError(ModelfolioError):
 
 class UnknownStandingApprovalError(ModelfolioError):
     """No standing approval has this number."""
+
+
+class InvalidMeetingError(ModelfolioError):
+    """A meeting, its agenda or an action of it cannot be like this; the text says why."""
+
+
+class UnknownMeetingError(ModelfolioError):
+    """No meeting has this number."""
+
+
+class UnknownItemError(ModelfolioError):
+    """The agenda has no such item."""

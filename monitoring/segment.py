@@ -167,7 +167,7 @@ class Segment:
             return True
         return any(check.kind in CHANGES_OF_UNIT for feature in quality.values() for check in feature.checks)
 
-    def shifts_on(self, i: int) -> tuple[Shift, ...]:
+    def shifts_open_on(self, i: int) -> tuple[Shift, ...]:
         """Return the portfolio shifts open on day ``i``."""
         return self.shifts.get(self.day_at(i), ())
 

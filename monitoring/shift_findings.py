@@ -53,7 +53,7 @@ def _chance_words(found: Shift) -> str:
 
 def shift(segment: Segment, i: int) -> Iterator[tuple[Finding, str]]:
     """Give the portfolio shifts that touch the model: fix the data of a broken feed, watch a changed world."""
-    for found in segment.shifts_on(i):
+    for found in segment.shifts_open_on(i):
         if not found.touches(segment.model.id):
             if found.kind is ShiftKind.FEED or not _is_exposed(segment, found):
                 continue
@@ -104,7 +104,7 @@ def _is_exposed(segment: Segment, found: Shift) -> bool:
 
 def linked(segment: Segment, i: int, found: list[tuple[Finding, str]]) -> list[tuple[Finding, str]]:
     """Return the findings with the shift they belong to in their evidence: the same source, or begun on the same days."""
-    touching = [each for each in segment.shifts_on(i) if each.touches(segment.model.id)]
+    touching = [each for each in segment.shifts_open_on(i) if each.touches(segment.model.id)]
     if not touching:
         return found
     return [(_linked(finding, touching), short) for finding, short in found]

@@ -398,9 +398,8 @@ class RegistryContract:
         """Do what somebody with every right on the database can do."""
         with registry.writer.begin() as connection:
             if connection.dialect.name == "sqlite":
-                definitions = (
-                    connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'").scalars().all()
-                )
+                of_the_trail = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'audit%'"
+                definitions = connection.exec_driver_sql(of_the_trail).scalars().all()
                 for name in SQLITE_GUARDS:
                     connection.exec_driver_sql(f"DROP TRIGGER {name}")
             else:

@@ -2,7 +2,12 @@
 
 from alembic import context
 
-from data_access import challenge_tables, retired_tables, standing_tables  # noqa: F401 - the metadata must be complete
+from data_access import (  # noqa: F401 - the metadata must be complete
+    challenge_tables,
+    meeting_tables,
+    retired_tables,
+    standing_tables,
+)
 from data_access.tables import Table
 
 context.configure(

@@ -5,6 +5,7 @@ import pytest
 
 from data_access import audit_trail
 from data_access.audit_guards import POSTGRESQL_GUARDS, SQLITE_GUARDS
+from data_access.meeting_guards import POSTGRESQL_MEETING_GUARDS, SQLITE_MEETING_GUARDS
 from data_access.registry import Registry
 from data_access.schema import upgrade
 from monitoring.errors import AuditChainError, RegistryOutOfDateError, RegistryUnavailableError, SettingsError
@@ -56,7 +57,7 @@ class TestSqliteRegistry(RegistryContract):
         with sqlite3.connect(tmp_path / "registry.db") as connection:
             names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
         connection.close()
-        assert names == set(SQLITE_GUARDS)
+        assert names == SQLITE_GUARDS.keys() | SQLITE_MEETING_GUARDS
 
 
 @pytest.mark.postgres
@@ -83,7 +84,7 @@ class TestPostgresRegistry(RegistryContract):
     def test_there_are_as_many_guards_as_promised(self, registry: Registry) -> None:
         with registry.engine.connect() as connection:
             names = connection.exec_driver_sql("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal").scalars()
-            assert set(names) == set(POSTGRESQL_GUARDS)
+            assert set(names) == POSTGRESQL_GUARDS.keys() | POSTGRESQL_MEETING_GUARDS
 
 
 @pytest.mark.parametrize("address", ["", "not a url", "mysql://host/db", "sqlite://", "sqlite:///:memory:"])

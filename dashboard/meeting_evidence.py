@@ -1,0 +1,91 @@
+"""What speaks for and against an action in a meeting, what doing nothing costs, and which proposal is on the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dashboard import session
+from dashboard.presentation import RULED_OUT, VERDICT_LABELS, lost, number, plural
+from data_access import decision_queries
+from monitoring.assessment import Basis, Verdict
+from monitoring.lifecycle import Action, State
+from monitoring.meeting import EntryKind
+
+if TYPE_CHECKING:
+    from monitoring.decision import Decision
+    from monitoring.meeting import Item, Meeting
+
+WEEK = 7
+LONGEST_POINT = 96
+SAME = 40
+"""Characters by which a finding is known to be the sentence of the verdict."""
+
+
+def table_decision(meeting: Meeting, item: Item) -> Decision | None:
+    """Return the proposal the item is about: the newest one made in the meeting that still waits, else the item's own."""
+    made = [entry.decision_id for entry in meeting.of_item(item.id, EntryKind.DECISION) if entry.decision_id]
+    numbers = dict.fromkeys([*reversed(made), *([item.decision_id] if item.decision_id else [])])
+    found = [decision_queries.decision(session.registry(), number) for number in numbers]
+    waiting = [decision for decision in found if decision.state is State.PROPOSED]
+    return next(iter(waiting or found), None)
+
+
+def arguments(snapshot: dict[str, Any], *, wanted: Verdict, action: Action | None) -> tuple[list[str], list[str]]:
+    """Return what speaks for and against an action, or for and against the verdict where nothing is proposed.
+
+    For leaving a model as it is speaks what speaks against its verdict, and the other way round.
+    """
+    if action is Action.ACCEPT:
+        against, speaks_for = arguments(snapshot, wanted=Verdict(str(snapshot["verdict"])), action=None)
+        return speaks_for, against
+    findings: list[dict[str, str]] = snapshot["findings"]
+    # The finding that gave the verdict is the headline already; in its place stands on how much it rests.
+    speaks_for = [
+        sample(snapshot) if finding["sentence"][:SAME] == str(snapshot["sentence"])[:SAME] else finding["sentence"]
+        for finding in findings
+        if finding["argues_for"] == wanted.value
+    ]
+    said = [str(point) for point in snapshot["against"]]
+    ruled_out = [point for point in said if point.startswith(RULED_OUT)]
+    against = [point for point in said if not point.startswith(RULED_OUT)]
+    # What was ruled out is broken data: it speaks for everything but fixing them.
+    (against if wanted is Verdict.FIX_DATA else speaks_for).extend(ruled_out)
+    verdict = Verdict(str(snapshot["verdict"]))
+    if verdict is not wanted and action in {Action.RETRAIN, Action.RETIRE, Action.FIX_DATA}:
+        against.insert(0, f"The verdict is {VERDICT_LABELS[verdict].word}, not {VERDICT_LABELS[wanted].word}.")
+    if snapshot.get("basis") == Basis.ESTIMATED.value:
+        against.insert(0, "It rests on an estimate; the labels are not there yet.")
+    neutral = {wanted.value, Verdict.WATCH.value, Verdict.KEEP.value}
+    against += [finding["sentence"] for finding in findings if finding["argues_for"] not in neutral]
+    return speaks_for, against
+
+
+def sample(snapshot: dict[str, Any]) -> str:
+    """Return on how many labels and predictions an assessment rests."""
+    measures: dict[str, Any] = snapshot.get("measures") or {}
+    labels, rows = measures.get("labels_28") or 0, measures.get("rows_7") or 0
+    return f"Measured on {plural(labels, 'label')} of 28 days and {plural(rows, 'prediction')} of the last 7."
+
+
+def brief(point: str) -> str:
+    """Return a point as a projector shows it: of a long one the first sentence."""
+    first, _, rest = point.partition(". ")
+    return f"{first}." if rest and len(point) > LONGEST_POINT else point
+
+
+def doing_nothing(snapshot: dict[str, Any]) -> str:
+    """Return what leaving the model as it is costs, where it is known: how many predictions a day are made like this."""
+    measures: dict[str, Any] = snapshot.get("measures") or {}
+    rows, verdict = measures.get("rows_7") or 0, Verdict(str(snapshot["verdict"]))
+    if not rows or verdict not in {Verdict.RETRAIN, Verdict.FIX_DATA, Verdict.RETIRE}:
+        return ""
+    daily = f"About {plural(round(rows / WEEK), 'prediction')} a day"
+    if verdict is Verdict.FIX_DATA:
+        return f"{daily} on broken data."
+    effect, estimated = measures.get("effect"), measures.get("estimated_effect")
+    if effect is not None and effect > 0:
+        share = lost(effect, measures.get("effect_low"), measures.get("effect_high"))
+        return f"{daily} with {share} of the advantage lost ({number(measures.get('labels_28'))} labels)."
+    if estimated is not None and estimated > 0:
+        return f"{daily} with {lost(estimated)} of the advantage lost, by estimate."
+    return f"{daily} rest on it."

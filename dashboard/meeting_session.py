@@ -1,0 +1,133 @@
+"""What the meeting page shows and does: which meeting the address names, what is on the next agenda, writes that answer in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard import session
+from dashboard.widgets import complain, notify
+from data_access import meeting_queries
+from data_access.meeting_room import MeetingRoom
+from monitoring import hold_meeting
+from monitoring.errors import ModelfolioError
+from monitoring.meeting import CALLERS, Meeting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from data_access.registry import Registry
+    from monitoring.meeting import Item
+    from monitoring.meeting_action import MeetingAction
+
+ADDRESS, PRESENT = "meeting", "present"
+LONGEST_NUMBER = 9
+
+
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=10, show_spinner=False)
+def _next_agenda(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Item, ...]:
+    del key
+    return meeting_queries.next_agenda(_registry, on=day)
+
+
+def next_agenda() -> tuple[Item, ...]:
+    """Return what would be on the agenda of a meeting about every model."""
+    return _next_agenda(session.key(), session.registry(), day=session.today())
+
+
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=10, show_spinner=False)
+def _last_meeting(key: tuple[str, int], _registry: Registry, *, day: date) -> Meeting | None:
+    del key
+    return meeting_queries.last_meeting(_registry, on=day)
+
+
+def last_meeting() -> Meeting | None:
+    """Return the newest meeting that is over."""
+    return _last_meeting(session.key(), session.registry(), day=session.today())
+
+
+def open_actions() -> tuple[MeetingAction, ...]:
+    """Return the actions that nobody has closed, the first due first."""
+    return meeting_queries.actions(session.registry(), on=session.today())
+
+
+def asked_number() -> int | None:
+    """Return the number of the meeting in the address."""
+    text = st.query_params.get(ADDRESS, "")
+    return int(text) if text.isdecimal() and len(text) <= LONGEST_NUMBER else None
+
+
+def show(meeting_id: int | None, *, present: bool = False) -> None:
+    """Put a meeting into the address, or take it out of it; ``present`` hides the menu for the projector."""
+    for name, value in ((ADDRESS, str(meeting_id) if meeting_id else ""), (PRESENT, "1" if present else "")):
+        if value:
+            st.query_params[name] = value
+        else:
+            st.query_params.pop(name, None)
+
+
+def presents() -> bool:
+    """Whether the address asks for the page of a projector."""
+    return st.query_params.get(PRESENT) == "1"
+
+
+def may_call() -> bool:
+    """Whether the acting person may call a meeting."""
+    person = session.actor()
+    return person is not None and not person.is_auditor and bool(CALLERS & {grant.role for grant in person.grants})
+
+
+def leads(meeting: Meeting) -> bool:
+    """Whether the acting person leads the meeting."""
+    person = session.actor()
+    return person is not None and meeting.leads(person)
+
+
+def may_record(meeting: Meeting) -> bool:
+    """Whether the acting person may record something in the meeting."""
+    person = session.actor()
+    if person is None:
+        return False
+    try:
+        meeting.check_records(person)
+    except ModelfolioError:
+        return False
+    return True
+
+
+def evidence(model_id: str) -> dict[str, Any]:
+    """Return the model's newest assessment as a decision would rest on it today."""
+    with session.registry().looking() as records:
+        return records.evidence(model_id, on=session.today()).snapshot
+
+
+def room(meeting: Meeting, item: Item) -> MeetingRoom:
+    """Return the registry as seen from one item of a meeting: decisions made through it name the meeting."""
+    return MeetingRoom(session.registry(), meeting_id=meeting.id, item_id=item.id)
+
+
+def do(use_case: Callable[..., Any], *about: Any, done: str = "", **more: Any) -> Any:
+    """Do something as the acting person and say so; whatever is refused is said in its own words. Returns nothing when refused."""
+    by = session.actor_email()
+    if by is None:
+        complain("Only somebody who is signed in can do this.")
+        return None
+    try:
+        found = use_case(*about, by=by, on=session.today(), now=session.now(), **more)
+    except ModelfolioError as error:
+        complain(str(error))
+        return None
+    if done:
+        notify(done)
+    return found
+
+
+def turn(meeting: Meeting, position: int) -> None:
+    """Show another screen of the meeting to everybody."""
+    by = session.actor_email()
+    try:
+        hold_meeting.turn_to(session.registry(), meeting.id, position=position, by=by or "")
+    except ModelfolioError as error:
+        complain(str(error))

@@ -1,0 +1,264 @@
+"""One item of a meeting on one screen: what and why now, the evidence for and against, what doing nothing costs."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard import (
+    charts,
+    meeting_session,
+    model_session,
+    performance_chart,
+    policy_view,
+    portfolio_session,
+    session,
+    tables,
+)
+from dashboard.meeting_evidence import LONGEST_POINT, arguments, brief, doing_nothing, table_decision
+from dashboard.model_view import tolerance
+from dashboard.presentation import (
+    ACTION_NOUNS,
+    ACTION_VERDICTS,
+    VERDICT_LABELS,
+    due,
+    escape_markdown,
+    number,
+    plural,
+)
+from dashboard.widgets import colours, quiet
+from data_access import meeting_queries, policy_queries
+from data_access.portfolio_filter import PortfolioFilter
+from monitoring.assessment import Verdict
+from monitoring.errors import UnknownPolicyError
+from monitoring.lifecycle import State
+from monitoring.meeting_agenda import Rule
+from monitoring.meeting_quorum import aside_sentence, item_quorum
+from monitoring.policy import DEFAULT_POLICY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitoring.decision import Decision
+    from monitoring.meeting import Item, Meeting
+    from monitoring.people import Actor
+
+    Beside = Callable[[Meeting, Item], None]
+
+CHART_DAYS = 120
+CHART_HEIGHT = 222
+LARGER = 1.3
+MOST_POINTS, MOST_MODELS = 2, 8
+LONGEST_SENTENCE, LONGEST_HEADLINE, LONGEST_WHY = 260, 170, 190
+
+
+def show(meeting: Meeting, item: Item, *, beside: Beside | None) -> None:
+    """Show the item; with ``beside`` the forms of the minutes stand where the evidence does."""
+    if item.action_id:
+        _of_action(meeting, item, beside)
+    elif item.policy_number:
+        _of_policy(meeting, item, beside)
+    elif item.model_id:
+        _of_model(meeting, item, beside)
+    else:
+        _of_many(meeting, item, beside)
+
+
+def _of_model(meeting: Meeting, item: Item, beside: Beside | None) -> None:
+    today = session.today()
+    facts, assessment, history = model_session.model(str(item.model_id), known_on=today)
+    decision = table_decision(meeting, item)
+    st.title(escape_markdown(facts.name, longest=60), anchor=False)
+    if assessment is None:
+        st.header("Never assessed.", anchor=False)
+    else:
+        label = VERDICT_LABELS[assessment.verdict]
+        sentence = escape_markdown(headline(assessment.sentence), longest=LONGEST_SENTENCE)
+        st.header(f"{label.markdown}. {sentence}", anchor=False)
+    st.markdown(f"**Why now** {quiet(escape_markdown(why_now(item), longest=LONGEST_WHY))}")
+    left, right = st.columns([1.7, 1], gap="large")
+    with left:
+        _chart(item, decision, assessment, history)
+        _who_decides(meeting, item, decision)
+    with right:
+        if beside:
+            beside(meeting, item)
+        else:
+            with st.container(key="mt_evidence", gap="xsmall"):
+                _evidence(item, decision)
+
+
+def why_now(item: Item) -> str:
+    """Return why the item is on the agenda; of a new verdict without its reason, which is the headline."""
+    first, _, _ = item.why.partition(". ")
+    return f"{first}." if item.rule == Rule.NEW_VERDICT else item.why
+
+
+def headline(sentence: str) -> str:
+    """Return a verdict's sentence, of one that would fill the screen its first part only."""
+    first, _, rest = sentence.partition(". ")
+    return f"{first}." if rest and len(sentence) > LONGEST_HEADLINE else sentence
+
+
+def _evidence(item: Item, decision: Decision | None) -> None:
+    snapshot = meeting_session.evidence(str(item.model_id))
+    verdict = Verdict(str(snapshot["verdict"]))
+    wanted = ACTION_VERDICTS[decision.action.value] if decision else verdict
+    speaks_for, against = arguments(snapshot, wanted=wanted, action=decision.action if decision else None)
+    _points(
+        f"For {ACTION_NOUNS[decision.action.value]}" if decision else "For",
+        speaks_for,
+        none="No finding argues for it.",
+    )
+    _points("Against", against, none="Nothing known speaks against it.")
+
+
+def _points(title: str, points: list[str], *, none: str) -> None:
+    shown = [f"- {escape_markdown(brief(point), longest=LONGEST_POINT)}" for point in points[:MOST_POINTS]]
+    more = f" {quiet(f'and {len(points) - MOST_POINTS} more')}" if len(points) > MOST_POINTS else ""
+    st.markdown("\n".join([f"**{title}**{more}\n", *(shown or [f"- {quiet(none)}"])]))
+
+
+def _chart(item: Item, decision: Decision | None, assessment: Any, history: Any) -> None:
+    """Show the advantage kept over the last months, as large as a projector needs it."""
+    today = session.today()
+    if assessment is None or history.empty:
+        st.markdown(quiet("No day of this model was assessed yet."))
+        return
+    recent = history[history["day"] > today - timedelta(days=CHART_DAYS)]
+    wanted = ACTION_VERDICTS[decision.action.value] if decision else assessment.verdict
+    onsets = [finding.since for finding in assessment.findings if finding.argues_for is wanted]
+    newest: date | None = assessment.measures.newest_labelled_day
+    marks = performance_chart.PerformanceMarks(
+        tolerance=tolerance(assessment), onset=min(onsets, default=None), verdict=wanted, last_labelled=newest
+    )
+    judged = model_session.judged(str(item.model_id), known_on=assessment.known_on)
+    policies = [segment.policy for segment in judged.segments] or [DEFAULT_POLICY]
+    yardstick = performance_chart.yardstick_of(assessment, policies[-1])
+    chart = performance_chart.performance(
+        recent, colours(), marks=marks, yardstick=yardstick, height=round(CHART_HEIGHT / LARGER)
+    )
+    if chart is None:
+        st.markdown(quiet("Its performance cannot be drawn: there are neither labels nor estimates in these months."))
+        return
+    labels = number(assessment.measures.labels_28, missing="no")
+    with st.container(key="mt_chart_title"):
+        st.markdown(f"**{yardstick.name}** {quiet(f'90 % interval, 28-day windows, {labels} labels in the last')}")
+    st.plotly_chart(
+        charts.enlarged(chart.figure, LARGER),
+        theme=None,
+        config=charts.CONFIG,
+        key=f"mt_chart_{item.id}",
+        alt=chart.alt,
+    )
+
+
+def _of_action(meeting: Meeting, item: Item, beside: Beside | None) -> None:
+    action = meeting_queries.action(session.registry(), item.action_id or 0)
+    today = session.today()
+    st.title(escape_markdown(action.what, longest=90), anchor=False)
+    when = due(action.due_on, today=today)
+    late = f":red[{when}]" if action.is_overdue(today) else when
+    st.header(f"{escape_markdown(session.person_name(action.assignee))}, {late}: {action.state.words}", anchor=False)
+    left, right = st.columns([1.7, 1], gap="large")
+    with left:
+        if action.evidence:
+            st.markdown(f"**What shows it**\n\n{escape_markdown(action.evidence, longest=900)}")
+        if action.answer:
+            st.markdown(f"**Answer**\n\n{escape_markdown(action.answer, longest=400)}")
+        if not action.evidence:
+            st.markdown(quiet("It has not been reported done, so there is nothing to confirm."))
+    with right:
+        if beside:
+            beside(meeting, item)
+    st.markdown(quiet("It closes with evidence, and when somebody else than whom it was given to confirms it."))
+
+
+def _of_policy(meeting: Meeting, item: Item, beside: Beside | None) -> None:
+    st.title(escape_markdown(item.title), anchor=False)
+    st.header(escape_markdown(item.why, longest=LONGEST_SENTENCE), anchor=False)
+    left, right = st.columns([1.7, 1], gap="large")
+    with left:
+        try:
+            version = policy_queries.version(session.registry(), item.policy_number or 0)
+            base = policy_queries.version(session.registry(), version.based_on or 1)
+        except UnknownPolicyError as error:
+            st.markdown(quiet(escape_markdown(error)))
+        else:
+            st.markdown(policy_view.differences_list(version.differences(base)[:MOST_MODELS], against=base.number))
+        st.page_link(
+            "views/policies.py", label="See what it would change", query_params={"version": str(item.policy_number)}
+        )
+    with right:
+        if beside:
+            beside(meeting, item)
+
+
+def _of_many(meeting: Meeting, item: Item, beside: Beside | None) -> None:
+    """Show an item about many models, or about none: in words, and with the first of its models."""
+    st.title(escape_markdown(item.title, longest=90), anchor=False)
+    if item.why:
+        st.header(escape_markdown(item.why, longest=LONGEST_SENTENCE), anchor=False)
+    left, right = st.columns([1.7, 1], gap="large")
+    with left:
+        _models(item)
+        if item.shift_day:
+            st.page_link(tables.SHIFTS_PAGE, label="See the shift", query_params={"shift": item.shift_day.isoformat()})
+    with right:
+        if beside:
+            beside(meeting, item)
+
+
+def _models(item: Item) -> None:
+    if not item.model_ids:
+        return
+    known = portfolio_session.listed(PortfolioFilter(model_ids=item.model_ids))
+    rows = tables.records(portfolio_session.rows(known[:MOST_MODELS]))
+    lines = [
+        f"{VERDICT_LABELS[Verdict(row.verdict)].markdown}\u2002**{escape_markdown(row.name, longest=50)}** "
+        f"{quiet(escape_markdown(row.reason) if isinstance(row.reason, str) else 'never assessed')}"
+        for row in rows
+    ]
+    lines += [quiet(f"and {plural(len(known) - MOST_MODELS, 'more model')}")] if len(known) > MOST_MODELS else []
+    st.markdown("  \n".join(lines))
+
+
+def _who_decides(meeting: Meeting, item: Item, decision: Decision | None) -> None:
+    """Say which of those present can decide this, and who steps back."""
+    with session.registry().looking() as records:
+        people = records.everyone()
+        subject = records.subject(item.model_id) if item.model_id else None
+    names = {person.email: person.name for person in people}
+    said = [
+        standing(decision, people) or item_quorum(meeting, item, decision=decision, subject=subject, people=people),
+        aside_sentence(meeting, item, decision=decision, names=names),
+        recorded(meeting, item),
+    ]
+    cost = doing_nothing(meeting_session.evidence(item.model_id)) if item.model_id else ""
+    with st.container(key="mt_quorum", gap="xxsmall"):
+        if cost:
+            st.markdown(f"**Doing nothing** {escape_markdown(cost)}")
+        st.markdown(quiet(escape_markdown(" ".join(part for part in said if part), longest=320)))
+
+
+def standing(decision: Decision | None, people: tuple[Actor, ...]) -> str:
+    """Return how far a proposal is once somebody has answered it; empty before."""
+    if decision is None or not decision.approvals:
+        return ""
+    given = f"{len(decision.approvers)} of {plural(len(decision.quorum), 'approval')} given"
+    if decision.state is State.PROPOSED:
+        return f"{given}. {decision.waiting_for(people)}"
+    return f"{given}: {decision.state.words}."
+
+
+def recorded(meeting: Meeting, item: Item) -> str:
+    """Return what the minutes hold on the item so far."""
+    votes = [vote.choice for vote in meeting.votes(item.id).values()]
+    parts = [f"{votes.count(choice)} {choice}" for choice in ("for", "against", "abstain") if choice in votes]
+    parts += ["a note"] if meeting.note(item.id) else []
+    given = meeting_queries.actions(session.registry(), on=session.today(), meeting_id=meeting.id)
+    count = sum(each.item_id == item.id for each in given)
+    parts += [plural(count, "action")] if count else []
+    return f"Recorded: {', '.join(parts)}." if parts else ""

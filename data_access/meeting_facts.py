@@ -1,0 +1,139 @@
+"""What the rules of an agenda and the minutes ask of the registry, as known on a day."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from data_access import people
+from data_access.decision_records import RegistryDecisions
+from data_access.meeting_rows import actions_where
+from data_access.meeting_tables import MeetingActionRow
+from data_access.policy_records import RegistryPolicies
+from data_access.portfolio_filter import newest_assessment
+from data_access.retired_tables import WatchedDayRow
+from data_access.shift_queries import shifts_open_on
+from data_access.tables import AssessmentRow, DecisionRow, ModelRow
+from monitoring.assessment import Verdict
+from monitoring.lifecycle import Action, State
+from monitoring.meeting_action import ActionState
+from monitoring.meeting_agenda import AgendaFacts, ModelFact
+from monitoring.minutes import MinutesFacts
+from monitoring.portfolio import ServiceState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    from sqlalchemy.orm import Session
+
+    from monitoring.decision import Decision
+    from monitoring.meeting import Meeting, Scope
+    from monitoring.portfolio_shift import Shift
+
+
+def agenda_facts(session: Session, scope: Scope, *, on: date, since: date | None) -> AgendaFacts:
+    """Return what stands in the registry about the models of ``scope``, as known on ``on``."""
+    models = _models(session, scope, on=on)
+    inside = {model.model_id for model in models}
+    actions = actions_where(
+        session, MeetingActionRow.state != ActionState.CLOSED.value, MeetingActionRow.given_on <= on
+    )
+    return AgendaFacts(
+        on=on,
+        since=since,
+        models=models,
+        decisions=_decisions(session, inside, on=on, since=since),
+        actions=tuple(each for each in actions if each.model_id is None or each.model_id in inside),
+        shifts=tuple(_within(shifts_open_on(session, day=on), inside)),
+        policies=tuple(each for each in RegistryPolicies(session).versions() if each.proposed_on <= on),
+        names={person.email: person.name for person in people.active_actors(session)},
+    )
+
+
+def minutes_facts(session: Session, meeting: Meeting, *, on: date) -> MinutesFacts:
+    """Return what the minutes of a meeting need beside it."""
+    records = RegistryDecisions(session)
+    numbers = {item.decision_id for item in meeting.items} | {entry.decision_id for entry in meeting.entries}
+    decisions = records.decisions(DecisionRow.id.in_([number for number in numbers if number is not None]))
+    models = [item.model_id for item in meeting.items if item.model_id]
+    data_day = session.scalar(
+        sa.select(sa.func.max(AssessmentRow.day)).where(AssessmentRow.day <= on, AssessmentRow.known_on <= on)
+    )
+    return MinutesFacts(
+        decisions={decision.id: decision for decision in decisions},
+        subjects={model_id: records.subject(model_id) for model_id in models},
+        actions=actions_where(session, MeetingActionRow.meeting_id == meeting.id),
+        people=people.active_actors(session),
+        data_day=data_day.isoformat() if data_day else None,
+        policy=f"version {RegistryPolicies(session).history().on(on).number}",
+    )
+
+
+def _models(session: Session, scope: Scope, *, on: date) -> tuple[ModelFact, ...]:
+    retirement = sa.orm.aliased(DecisionRow)
+    retired_on = (
+        sa.select(sa.func.max(sa.func.coalesce(retirement.sunset_on, retirement.state_on)))
+        .where(
+            retirement.model_id == ModelRow.id,
+            retirement.action == Action.RETIRE.value,
+            retirement.state.in_([State.CLOSED.value, State.DUE.value]),
+        )
+        .correlate(ModelRow)
+        .scalar_subquery()
+    )
+    last_rows = (
+        sa.select(sa.func.max(WatchedDayRow.day))
+        .where(WatchedDayRow.model_id == ModelRow.id, WatchedDayRow.rows > 0, WatchedDayRow.day <= on)
+        .correlate(ModelRow)
+        .scalar_subquery()
+    )
+    retired = ModelRow.service_state == ServiceState.RETIRED.value
+    rows = session.execute(
+        sa.select(
+            ModelRow.id,
+            ModelRow.name,
+            ModelRow.tier,
+            ModelRow.team,
+            ModelRow.use_case,
+            ModelRow.service_state,
+            sa.func.coalesce(ModelRow.sunset_on, retired_on).label("retired_on"),
+            # Only of retired models does anybody ask it.
+            sa.case((retired, last_rows)).label("last_rows_on"),
+            AssessmentRow.verdict,
+            AssessmentRow.in_verdict_since,
+            AssessmentRow.reason,
+            AssessmentRow.expected_loss,
+        ).outerjoin(AssessmentRow, AssessmentRow.id == newest_assessment(on))
+    )
+    return tuple(
+        ModelFact(
+            model_id=row.id,
+            name=row.name,
+            tier=row.tier,
+            verdict=Verdict(row.verdict) if row.verdict else None,
+            since=row.in_verdict_since,
+            reason=row.reason or "",
+            expected_loss=row.expected_loss or 0.0,
+            is_retired=row.service_state == ServiceState.RETIRED.value,
+            retired_on=row.retired_on,
+            last_rows_on=row.last_rows_on,
+        )
+        for row in rows
+        if scope.holds(team=row.team, use_case=row.use_case, tier=row.tier)
+    )
+
+
+def _decisions(session: Session, inside: set[str], *, on: date, since: date | None) -> tuple[Decision, ...]:
+    """Return the decisions about these models that are open, and those that moved after ``since``."""
+    moved = sa.true() if since is None else DecisionRow.state_on > since
+    found = RegistryDecisions(session).decisions(DecisionRow.proposed_on <= on, sa.or_(DecisionRow.is_open, moved))
+    return tuple(each for each in found if each.subject.model_id in inside)
+
+
+def _within(shifts: Iterable[Shift], inside: set[str]) -> Iterable[Shift]:
+    for shift in shifts:
+        if models := tuple(model_id for model_id in shift.models if model_id in inside):
+            yield replace(shift, models=models)

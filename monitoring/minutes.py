@@ -1,0 +1,143 @@
+"""The minutes of a meeting as one plain document: what a committee keeps, frozen when the chair confirms it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from monitoring.audit import canonical_json
+from monitoring.meeting import EntryKind, Meeting
+from monitoring.meeting_agenda import Rule
+from monitoring.meeting_quorum import aside_sentence, item_quorum, meeting_quorum
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitoring.authority import Subject
+    from monitoring.decision import Decision
+    from monitoring.meeting import Entry, Item
+    from monitoring.meeting_action import MeetingAction
+    from monitoring.people import Actor
+
+FORMAT = "modelfolio minutes 1"
+
+
+@dataclass(frozen=True, slots=True)
+class MinutesFacts:
+    """What the minutes need beside the meeting itself.
+
+    ``decisions`` are those on the agenda and those made in the meeting, ``subjects`` the models of its items, ``actions`` those it
+    gave, ``data_day`` the newest day assessed, ``policy`` the version in force.
+    """
+
+    decisions: Mapping[int, Decision]
+    subjects: Mapping[str, Subject]
+    actions: tuple[MeetingAction, ...]
+    people: tuple[Actor, ...]
+    data_day: str | None
+    policy: str
+
+    @property
+    def names(self) -> dict[str, str]:
+        """How people are called."""
+        return {person.email: person.name for person in self.people}
+
+
+def minutes_document(meeting: Meeting, facts: MinutesFacts, *, anchor: str | None = None) -> dict[str, Any]:
+    """Return the minutes as plain JSON; without ``anchor`` they are a draft."""
+    names = facts.names
+    return {
+        "format": FORMAT,
+        "meeting": meeting.id,
+        "title": meeting.title,
+        "held_on": meeting.held_on.isoformat(),
+        "opened_at": _instant(meeting.opened_at),
+        "ended_at": _instant(meeting.ended_at),
+        "length_minutes": meeting.length_minutes,
+        "scope": meeting.scope.words,
+        "since": meeting.since.isoformat() if meeting.since else None,
+        "chair": names.get(meeting.chair, meeting.chair),
+        "called_by": names.get(meeting.called_by, meeting.called_by),
+        "attendees": [
+            {"name": each.name, "email": each.email, "role": each.role_words, "present": each.is_present}
+            for each in meeting.attendees
+        ],
+        "quorum": meeting_quorum(meeting),
+        "items": [_item(meeting, item, number, facts) for number, item in enumerate(meeting.items, start=1)],
+        "actions": [_action(action, names) for action in facts.actions],
+        "data_day": facts.data_day,
+        "policy": facts.policy,
+        "anchor": anchor,
+        "confirmed_by": names.get(meeting.confirmed_by or "", meeting.confirmed_by),
+        "confirmed_at": _instant(meeting.confirmed_at),
+    }
+
+
+def document_hash(document: dict[str, Any]) -> str:
+    """Return the SHA-256 of the minutes as canonical JSON; the audit event of the confirmation carries it."""
+    return sha256(canonical_json(document).encode()).hexdigest()
+
+
+def _item(meeting: Meeting, item: Item, number: int, facts: MinutesFacts) -> dict[str, Any]:
+    decision = facts.decisions.get(item.decision_id or 0)
+    names = facts.names
+    made = list(meeting.of_item(item.id, EntryKind.DECISION))
+    return {
+        "number": number,
+        "title": item.title,
+        "rule": Rule(item.rule).words,
+        "why": item.why,
+        "minutes": item.minutes,
+        "model": item.model_id,
+        "quorum": item_quorum(
+            meeting, item, decision=decision, subject=facts.subjects.get(item.model_id or ""), people=facts.people
+        ),
+        "aside": aside_sentence(meeting, item, decision=decision, names=names),
+        "remark": item.remark,
+        "note": meeting.note(item.id),
+        "votes": [
+            {
+                "person": names.get(person, person),
+                "vote": str(vote.choice),
+                "reason": vote.text,
+                "recorded_by": names.get(vote.recorded_by, vote.recorded_by),
+            }
+            for person, vote in sorted(meeting.votes(item.id).items())
+        ],
+        "decisions": [_decision(entry, facts) for entry in made],
+        "actions": [_action(action, names) for action in facts.actions if action.item_id == item.id],
+    }
+
+
+def _decision(entry: Entry, facts: MinutesFacts) -> dict[str, Any]:
+    person = facts.names.get(str(entry.person), entry.person)
+    said = {"move": entry.choice, "by": person, "reason": entry.text, "at": _instant(entry.recorded_at)}
+    if entry.policy_number is not None:
+        return said | {"policy": entry.policy_number}
+    decision = facts.decisions[entry.decision_id or 0]
+    until = decision.accept_until
+    return said | {
+        "decision": decision.id,
+        "model": decision.subject.name,
+        "action": decision.action.value,
+        "tier": decision.tier,
+        "accept_until": until.isoformat() if until else None,
+        "state": decision.state.value,
+        "approvals": f"{len(decision.approvers)} of {len(decision.quorum)}",
+        "evidence_hash": decision.evidence_hash,
+    }
+
+
+def _action(action: MeetingAction, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "action": action.id,
+        "what": action.what,
+        "assignee": names.get(action.assignee, action.assignee),
+        "due_on": action.due_on.isoformat(),
+        "model": action.model_id,
+    }
+
+
+def _instant(moment: Any) -> str | None:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else None

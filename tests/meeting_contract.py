@@ -1,0 +1,431 @@
+"""What a registry promises about meetings, on whatever database it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from data_access import audit_trail, decision_queries
+from data_access.meeting_guards import missing_meeting_guards
+from data_access.meeting_room import MeetingRoom
+from data_access.registry import Registry
+from data_access.retired_tables import WatchedDayRow
+from data_access.tables import AuditEventRow, ModelRow
+from monitoring import decide, hold_meeting, meeting_follow_up, prepare_meeting
+from monitoring.anchor import anchors_in
+from monitoring.errors import (
+    AuditChainError,
+    ForbiddenMoveError,
+    InvalidMeetingError,
+    InvalidReasonError,
+    NotAuthorisedError,
+    UnknownItemError,
+    UnknownMeetingError,
+    UnknownPersonError,
+)
+from monitoring.lifecycle import Action, State
+from monitoring.meeting import Choice, EntryKind, Item, Meeting, MeetingState, Scope
+from monitoring.meeting_action import ActionState, MeetingAction
+from monitoring.meeting_agenda import Rule
+from tests.fresh import fresh_registry
+from tests.registry_contract import (
+    ADA,
+    BEN,
+    CLEO,
+    DANA,
+    DAY,
+    KEY,
+    NOW,
+    VIC,
+    add_assessment,
+    add_everybody,
+    add_model,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ONE = timedelta(days=1)
+REASON = "It lost a third of its skill."
+WHEN: Any = {"on": DAY, "now": NOW}
+
+
+def propose(
+    registry: Registry | MeetingRoom, action: Action = Action.RETRAIN, *, by: str = ADA, model: str = "m"
+) -> int:
+    until = DAY + 30 * ONE if action is Action.ACCEPT else None
+    made = decide.propose(registry, model_id=model, action=action, reason=REASON, by=by, accept_until=until, **WHEN)
+    return made.id
+
+
+def call(registry: Registry, *, people: tuple[str, ...] = (ADA, CLEO, DANA), by: str = BEN, **more: Any) -> Meeting:
+    asked: dict[str, Any] = {
+        "title": "Model-risk committee",
+        "length_minutes": 60,
+        "chair": BEN,
+        "guests": ["Rosa Guest"],
+    } | more
+    return prepare_meeting.call_meeting(registry, people=people, by=by, **asked, **WHEN)
+
+
+def opened(registry: Registry, **more: Any) -> Meeting:
+    return hold_meeting.open_meeting(registry, call(registry, **more).id, by=BEN, **WHEN)
+
+
+def approve(registry: Registry | MeetingRoom, number: int, *, by: str) -> State:
+    seen = decide.review(registry, number, by=by, on=DAY).present.hash
+    return decide.approve(registry, number, comment="Only on May.", seen_evidence=seen, by=by, **WHEN).state
+
+
+def stored(registry: Registry, meeting: Meeting) -> Meeting:
+    with registry.meeting_records() as records:
+        return records.meeting(meeting.id)
+
+
+def given(registry: Registry, meeting: Meeting, *, assignee: str = ADA, item: int | None = None) -> MeetingAction:
+    return hold_meeting.give_action(
+        registry,
+        meeting.id,
+        what="Ask the feed's owner.",
+        assignee=assignee,
+        due_on=DAY + ONE,
+        item_id=item,
+        by=BEN,
+        **WHEN,
+    )
+
+
+class MeetingContract:
+    """Subclasses give ``address`` (an empty database) and ``replaces``: statements of that database that slip past a DELETE."""
+
+    def replaces(self) -> list[str]:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def registry(self, address: str) -> Iterator[Registry]:
+        fresh_registry(address)
+        registry = Registry.open(address, audit_key=KEY)
+        add_everybody(registry)
+        add_model(registry)
+        add_assessment(registry)
+        yield registry
+        registry.close()
+
+    @pytest.fixture
+    def number(self, registry: Registry) -> int:
+        return propose(registry)
+
+    @pytest.fixture
+    def running(self, registry: Registry, number: int) -> Meeting:
+        return opened(registry)
+
+    @pytest.fixture
+    def item(self, running: Meeting) -> Item:
+        return running.items[0]
+
+    @pytest.fixture
+    def room(self, registry: Registry, running: Meeting, item: Item) -> MeetingRoom:
+        return MeetingRoom(registry, meeting_id=running.id, item_id=item.id)
+
+    def test_meeting_is_kept_with_its_agenda_from_the_rules(self, registry: Registry, number: int) -> None:
+        meeting = call(registry, scope=Scope(teams=("flights",)))
+        assert [(each.rule, each.decision_id, each.minutes) for each in meeting.items] == [(Rule.APPROVAL, number, 5)]
+        assert [each.name for each in meeting.attendees] == ["Ben", "Ada", "Cleo", "Dana", "Rosa Guest"]
+        assert (meeting.state, meeting.since, meeting.scope.words) == (MeetingState.PLANNED, None, "flights")
+
+    def test_models_outside_the_scope_are_not_on_the_agenda(self, registry: Registry, number: int) -> None:
+        assert call(registry, scope=Scope(tiers=(1,))).items == ()
+
+    def test_retired_model_whose_log_still_grows_is_on_the_agenda(self, registry: Registry) -> None:
+        with registry.write() as session:
+            gone = {"service_state": "retired", "sunset_on": DAY - 5 * ONE}
+            session.execute(sa.update(ModelRow).values(**gone))
+            session.add(WatchedDayRow(model_id="m", day=DAY - ONE, rows=7))
+        (item,) = call(registry).items
+        assert (item.rule, item.model_id) == (Rule.ZOMBIE, "m")
+
+    @pytest.mark.parametrize("by", [ADA, VIC])
+    def test_only_who_answers_for_decisions_or_keeps_minutes_calls_a_meeting(self, registry: Registry, by: str) -> None:
+        with pytest.raises(NotAuthorisedError, match="may call a meeting"):
+            call(registry, by=by)
+
+    def test_somebody_without_a_vote_cannot_chair(self, registry: Registry) -> None:
+        with pytest.raises(InvalidMeetingError, match="cannot chair"):
+            call(registry, chair=ADA)
+
+    def test_stranger_cannot_be_invited_as_a_person(self, registry: Registry) -> None:
+        with pytest.raises(UnknownPersonError):
+            call(registry, people=("nobody@example.org",))
+
+    def test_agenda_is_put_in_order_and_what_is_dropped_stays_in_the_database(
+        self, registry: Registry, number: int
+    ) -> None:
+        meeting = call(registry)
+        added = prepare_meeting.add_item(registry, meeting.id, title="Budget", why="Asked for.", by=BEN, **WHEN)
+        turned = prepare_meeting.edit_agenda(
+            registry, meeting.id, change=lambda items: [replace(items[1], minutes=7)], by=BEN, **WHEN
+        )
+        assert [each.title for each in added.items] == ["Model m", "Budget"]
+        assert [(each.title, each.minutes) for each in turned.items] == [("Budget", 7)]
+        with registry.read() as session:
+            assert session.scalar(sa.text("SELECT count(*) FROM meeting_items")) == 2
+
+    def test_agenda_made_anew_keeps_places_takes_what_is_new_and_leaves_what_is_settled(
+        self, registry: Registry, number: int
+    ) -> None:
+        meeting = call(registry)
+        prepare_meeting.edit_agenda(
+            registry, meeting.id, change=lambda items: [replace(items[0], minutes=9)], by=BEN, **WHEN
+        )
+        second = propose(registry, Action.SUSPEND)
+        renewed = prepare_meeting.renew_agenda(registry, meeting.id, by=BEN, **WHEN)
+        assert [(each.decision_id, each.minutes) for each in renewed.items] == [(number, 9), (second, 5)]
+        decide.withdraw(registry, number, by=ADA, **WHEN)
+        assert [
+            each.decision_id for each in prepare_meeting.renew_agenda(registry, meeting.id, by=BEN, **WHEN).items
+        ] == [second]
+
+    def test_attendee_who_does_not_lead_changes_no_agenda(self, registry: Registry) -> None:
+        with pytest.raises(NotAuthorisedError, match="Only the chair"):
+            prepare_meeting.add_item(registry, call(registry).id, title="Mine", by=CLEO, **WHEN)
+
+    def test_screen_is_turned_without_touching_the_record_and_the_followers_notice(
+        self, registry: Registry, running: Meeting
+    ) -> None:
+        rows, revision = audit_trail.verify(registry).rows, registry.revision()
+        hold_meeting.turn_to(registry, running.id, position=1, by=BEN)
+        shown = stored(registry, running)
+        assert (shown.position, shown.revision > running.revision) == (1, True)
+        assert (audit_trail.verify(registry).rows, registry.revision()) == (rows, revision + 1)  # the reading above
+
+    @pytest.mark.parametrize("by", [CLEO, ADA])
+    def test_who_follows_does_not_turn_the_screen(self, registry: Registry, running: Meeting, by: str) -> None:
+        with pytest.raises(NotAuthorisedError):
+            hold_meeting.turn_to(registry, running.id, position=1, by=by)
+
+    def test_position_beyond_the_close_is_refused(self, registry: Registry, running: Meeting) -> None:
+        with pytest.raises(ForbiddenMoveError, match="has 1 items"):
+            hold_meeting.turn_to(registry, running.id, position=3, by=BEN)
+
+    def test_decision_in_a_meeting_is_an_ordinary_one_that_names_the_meeting(
+        self, registry: Registry, running: Meeting, item: Item, room: MeetingRoom, number: int
+    ) -> None:
+        assert approve(room, number, by=CLEO) is State.APPROVED
+        event = self.newest_event(registry)
+        assert (event.actor, event.action, event.reason) == (CLEO, "approve", "Only on May.")
+        assert (event.after or {})["meeting"] == {
+            "id": running.id,
+            "item": item.id,
+            "chair": BEN,
+            "attendees": [BEN, ADA, CLEO, DANA, "Rosa Guest"],
+        }
+        (entry,) = stored(registry, running).of_item(item.id, EntryKind.DECISION)
+        assert (entry.person, entry.choice, entry.decision_id) == (CLEO, "approve", number)
+        audit_trail.verify(registry)
+
+    def test_vote_recorded_for_somebody_gives_no_approval(
+        self, registry: Registry, running: Meeting, item: Item, number: int
+    ) -> None:
+        hold_meeting.record_vote(registry, running.id, item.id, person=CLEO, choice=Choice.FOR, by=BEN, **WHEN)
+        decision = decision_queries.decision(registry, number)
+        assert (decision.state, decision.approvals) == (State.PROPOSED, ())
+        vote = stored(registry, running).votes(item.id)[CLEO]
+        assert (vote.choice, vote.recorded_by) == (Choice.FOR, BEN)
+
+    def test_only_who_leads_records_a_vote_for_somebody_else(
+        self, registry: Registry, running: Meeting, item: Item
+    ) -> None:
+        with pytest.raises(NotAuthorisedError):
+            hold_meeting.record_vote(registry, running.id, item.id, person=DANA, choice=Choice.FOR, by=CLEO, **WHEN)
+        hold_meeting.record_vote(
+            registry, running.id, item.id, person=CLEO, choice=Choice.AGAINST, reason="Too early.", by=CLEO, **WHEN
+        )
+        assert stored(registry, running).votes(item.id)[CLEO].text == "Too early."
+
+    @pytest.mark.parametrize("person", [ADA, VIC])
+    def test_proposer_and_who_is_not_there_do_not_vote(
+        self, registry: Registry, running: Meeting, item: Item, person: str
+    ) -> None:
+        with pytest.raises(NotAuthorisedError):
+            hold_meeting.record_vote(registry, running.id, item.id, person=person, choice=Choice.FOR, by=BEN, **WHEN)
+
+    def test_approver_who_proposed_steps_back_from_voting(self, registry: Registry) -> None:
+        propose(registry, by=BEN)
+        meeting = opened(registry)
+        with pytest.raises(NotAuthorisedError, match="proposed this"):
+            hold_meeting.record_vote(
+                registry, meeting.id, meeting.items[0].id, person=BEN, choice=Choice.FOR, by=BEN, **WHEN
+            )
+
+    def test_who_stepped_back_decides_neither_in_the_meeting_nor_afterwards(
+        self, registry: Registry, running: Meeting, item: Item, room: MeetingRoom, number: int
+    ) -> None:
+        hold_meeting.step_back(registry, running.id, item.id, person=CLEO, reason="She built it.", by=CLEO, **WHEN)
+        for where in (room, registry):
+            with pytest.raises(NotAuthorisedError, match="You stepped back"):
+                approve(where, number, by=CLEO)
+            with pytest.raises(NotAuthorisedError, match="You stepped back"):
+                decide.reject(where, number, comment="No.", by=CLEO, **WHEN)
+        hold_meeting.take_part_again(registry, running.id, item.id, person=CLEO, reason="A mistake.", by=BEN, **WHEN)
+        assert approve(room, number, by=CLEO) is State.APPROVED
+
+    def test_who_is_absent_decides_nothing_in_the_meeting(
+        self, registry: Registry, running: Meeting, room: MeetingRoom, number: int
+    ) -> None:
+        prepare_meeting.set_attendance(registry, running.id, present=[BEN, ADA, DANA], guests=[], by=BEN, **WHEN)
+        with pytest.raises(NotAuthorisedError, match="Only who is there"):
+            approve(room, number, by=CLEO)
+        assert decision_queries.decision(registry, number).approvals == ()
+
+    def test_nothing_is_decided_in_a_meeting_that_is_over(
+        self, registry: Registry, running: Meeting, room: MeetingRoom, number: int
+    ) -> None:
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        with pytest.raises(ForbiddenMoveError, match="is ended"):
+            approve(room, number, by=CLEO)
+
+    def test_action_closes_with_evidence_and_by_another_person(self, registry: Registry, running: Meeting) -> None:
+        action = given(registry, running, assignee=CLEO)
+        with pytest.raises(ForbiddenMoveError, match="nothing to confirm"):
+            meeting_follow_up.confirm_done(registry, action.id, by=BEN, **WHEN)
+        with pytest.raises(NotAuthorisedError, match="given to"):
+            meeting_follow_up.report_done(registry, action.id, evidence="The feed is back.", by=BEN, **WHEN)
+        with pytest.raises(InvalidReasonError):
+            meeting_follow_up.report_done(registry, action.id, evidence="Done.", by=CLEO, **WHEN)
+        meeting_follow_up.report_done(registry, action.id, evidence="The feed is back.", by=CLEO, **WHEN)
+        for by in (CLEO, ADA):
+            with pytest.raises(NotAuthorisedError):
+                meeting_follow_up.confirm_done(registry, action.id, by=by, **WHEN)
+        meeting_follow_up.send_back(registry, action.id, comment="Since when is it?", by=BEN, **WHEN)
+        meeting_follow_up.report_done(registry, action.id, evidence="Since 1 March, see the log.", by=CLEO, **WHEN)
+        closed = meeting_follow_up.confirm_done(registry, action.id, by=DANA, **WHEN)
+        assert (closed.state, closed.closed_by) == (ActionState.CLOSED, DANA)
+        assert self.newest_event(registry).action == "confirm_action"
+        with pytest.raises(ForbiddenMoveError):
+            meeting_follow_up.confirm_done(registry, action.id, by=BEN, **WHEN)
+
+    def test_open_action_stands_at_the_top_of_the_next_agenda(self, registry: Registry, running: Meeting) -> None:
+        action = given(registry, running)
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        following = call(registry)
+        assert [each.rule for each in following.items] == [Rule.ACTION, Rule.APPROVAL]
+        assert (following.items[0].action_id, following.since) == (action.id, DAY)
+
+    def test_meeting_about_one_team_is_not_the_last_one_about_everything(self, registry: Registry) -> None:
+        meeting = opened(registry, scope=Scope(teams=("flights",)))
+        hold_meeting.end_meeting(registry, meeting.id, by=BEN, **WHEN)
+        assert call(registry).since is None
+        assert call(registry, scope=Scope(teams=("flights",), tiers=(1,))).since == DAY
+
+    def test_ended_meeting_can_be_resumed_until_its_minutes_are_confirmed(
+        self, registry: Registry, running: Meeting
+    ) -> None:
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        assert hold_meeting.resume_meeting(registry, running.id, by=BEN, **WHEN).state is MeetingState.RUNNING
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        hold_meeting.confirm_minutes(registry, running.id, by=BEN, **WHEN)
+        with pytest.raises(ForbiddenMoveError):
+            hold_meeting.resume_meeting(registry, running.id, by=BEN, **WHEN)
+
+    def test_only_the_chair_confirms_and_the_minutes_hold_the_head_of_the_trail(
+        self, registry: Registry, running: Meeting
+    ) -> None:
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        with pytest.raises(NotAuthorisedError, match="Only the chair"):
+            hold_meeting.confirm_minutes(registry, running.id, by=CLEO, **WHEN)
+        head = audit_trail.verify(registry)
+        confirmed = hold_meeting.confirm_minutes(registry, running.id, by=BEN, **WHEN)
+        assert confirmed.minutes is not None
+        (anchor,) = anchors_in(confirmed.minutes["anchor"])
+        assert (anchor.sequence, anchor.hash) == (head.head_sequence, head.head_hash)
+        assert self.newest_event(registry).evidence_hash == confirmed.minutes_hash
+        assert audit_trail.verify(registry, anchors=[anchor]).anchors
+
+    def test_database_refuses_to_change_confirmed_minutes(
+        self, registry: Registry, running: Meeting, item: Item
+    ) -> None:
+        hold_meeting.write_note(registry, running.id, item.id, text="Discussed.", by=BEN, **WHEN)
+        given(registry, running)
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        hold_meeting.confirm_minutes(registry, running.id, by=BEN, **WHEN)
+        before = audit_trail.verify(registry)
+        for statement in (
+            "UPDATE meetings SET title = 'Other'",
+            "UPDATE meetings SET state = 'running'",
+            "DELETE FROM meetings",
+            "UPDATE meeting_items SET why = 'Other'",
+            "DELETE FROM meeting_items",
+            "UPDATE meeting_attendees SET is_present = false",
+            "DELETE FROM meeting_attendees",
+            "INSERT INTO meeting_attendees (meeting_id, name, roles, is_present) VALUES (1, 'Eve', '', true)",
+            "UPDATE meeting_entries SET text = 'Other'",
+            "DELETE FROM meeting_entries",
+            (
+                "INSERT INTO meeting_entries (meeting_id, kind, text, recorded_by, recorded_on, recorded_at) "
+                "VALUES (1, 'note', 'Other', 'eve', '2026-03-02', '2026-03-02 10:00:00')"
+            ),
+            "UPDATE meeting_actions SET what = 'Nothing at all'",
+            "UPDATE meeting_actions SET due_on = '2030-01-01'",
+            "DELETE FROM meeting_actions",
+            *self.replaces(),
+        ):
+            with (
+                pytest.raises(sa.exc.DBAPIError, match="minutes cannot be changed"),
+                registry.writer.begin() as connection,
+            ):
+                connection.execute(sa.text(statement))
+        assert audit_trail.verify(registry) == before
+
+    def test_entries_cannot_be_changed_while_the_meeting_runs_either(
+        self, registry: Registry, running: Meeting, item: Item
+    ) -> None:
+        hold_meeting.write_note(registry, running.id, item.id, text="First.", by=BEN, **WHEN)
+        hold_meeting.write_note(registry, running.id, item.id, text="Second.", by=CLEO, **WHEN)
+        assert stored(registry, running).note(item.id) == "Second."
+        with pytest.raises(sa.exc.DBAPIError, match="minutes cannot be changed"), registry.writer.begin() as connection:
+            connection.execute(sa.text("UPDATE meeting_entries SET text = 'Third.'"))
+
+    def test_correction_is_a_new_entry_beside_what_was_confirmed(self, registry: Registry, running: Meeting) -> None:
+        with pytest.raises(ForbiddenMoveError, match="not confirmed yet"):
+            hold_meeting.correct_minutes(registry, running.id, text="It was May.", by=CLEO, **WHEN)
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        confirmed = hold_meeting.confirm_minutes(registry, running.id, by=BEN, **WHEN)
+        with pytest.raises(NotAuthorisedError):
+            hold_meeting.correct_minutes(registry, running.id, text="It was May.", by=VIC, **WHEN)
+        hold_meeting.correct_minutes(registry, running.id, text="It was May.", by=CLEO, **WHEN)
+        after = stored(registry, running)
+        assert after.minutes == confirmed.minutes
+        assert [(each.text, each.recorded_by) for each in after.corrections] == [("It was May.", CLEO)]
+        audit_trail.verify(registry)
+
+    def test_minutes_changed_behind_the_back_of_the_program_are_named(
+        self, registry: Registry, running: Meeting
+    ) -> None:
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        hold_meeting.confirm_minutes(registry, running.id, by=BEN, **WHEN)
+        with registry.writer.begin() as connection:
+            drop = "DROP TRIGGER meetings_no_update"
+            connection.execute(sa.text(drop if connection.dialect.name == "sqlite" else f"{drop} ON meetings"))
+            connection.execute(sa.text("UPDATE meetings SET minutes = '{}'"))
+            assert missing_meeting_guards(connection) == ["meetings_no_update"]
+        with pytest.raises(AuditChainError, match="minutes of meeting 1 are not what was confirmed"):
+            audit_trail.verify(registry)
+
+    def test_what_does_not_exist_is_one_sentence(self, registry: Registry, running: Meeting) -> None:
+        with pytest.raises(UnknownMeetingError, match="no meeting 77"):
+            hold_meeting.open_meeting(registry, 77, by=BEN, **WHEN)
+        with pytest.raises(UnknownItemError, match="no item 77"):
+            hold_meeting.write_note(registry, running.id, 77, text="What?", by=BEN, **WHEN)
+        with pytest.raises(UnknownItemError, match="no action 77"):
+            meeting_follow_up.report_done(registry, 77, evidence="Long enough.", by=BEN, **WHEN)
+
+    def newest_event(self, registry: Registry) -> AuditEventRow:
+        with registry.read() as session:
+            newest = sa.select(AuditEventRow).order_by(AuditEventRow.sequence.desc()).limit(1)
+            row = session.scalars(newest).one()
+            session.expunge(row)
+            return row
