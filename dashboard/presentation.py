@@ -288,12 +288,18 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     return safe.to_csv(index=False).encode()
 
 
-def shift_sentence(shift: Shift) -> str:
-    """Return a portfolio shift as markdown: what kind it is, what moved, and what follows."""
+def shift_parts(shift: Shift) -> tuple[str, str, str]:
+    """Return a portfolio shift in three sentences: what kind it is, what moved, and what follows."""
     if shift.kind is ShiftKind.FEED:
         kind, follows = "A feed is broken.", "Fix the data before any retraining."
     else:
         kind, follows = "The world changed.", "No fault was found in the feed; label these models first."
         if not shift.confirmed:
             kind, follows = "The world may have changed.", "No fault was found in the feed; one day may be a holiday."
-    return f"**{kind}** {escape_markdown(shift_words(shift), longest=400)} {follows}"
+    return kind, shift_words(shift), follows
+
+
+def shift_sentence(shift: Shift) -> str:
+    """Return a portfolio shift as markdown."""
+    kind, moved, follows = shift_parts(shift)
+    return f"**{kind}** {escape_markdown(moved, longest=400)} {follows}"

@@ -52,7 +52,9 @@ def page() -> None:
         no_model(model_id)
         return
     decisions, moves, shifts = model_session.events(model_id, known_on=known_on)
-    view = ModelView(facts, assessment, history, decisions, moves, shifts, known_on, colours())
+    view = ModelView(
+        facts, assessment, history, decisions, moves, shifts, known_on, colours(), judge=model_session.judged
+    )
     show_notice()
     name, buttons = st.columns([1, 1.6], vertical_alignment="center")
     name.title(escape_markdown(facts.name, longest=90), anchor=False)

@@ -18,10 +18,10 @@ from dashboard.portfolio_filters import (
     verdict_counts,
 )
 from dashboard.portfolio_table import portfolio_columns
+from dashboard.portfolio_words import chance_line, coverage, heading
 from dashboard.presentation import (
     csv_bytes,
     instant,
-    joined,
     long_date,
     number,
     plural,
@@ -32,47 +32,11 @@ from dashboard.propose import propose_button
 from dashboard.widgets import colours, empty, remember_in_url, show_notice, small
 from data_access.portfolio_filter import STALE_AFTER_DAYS, PortfolioFilter
 from data_access.portfolio_queries import MOST_ROWS
-from monitoring.assessment import Verdict
-from monitoring.error_control import beyond_chance, chance_of, expected_chance_signals
 
 if TYPE_CHECKING:
     from datetime import date
 
     from data_access.portfolio_standing import Standing
-
-
-def heading(standing: Standing, wanted: PortfolioFilter) -> str:
-    if not standing.models + standing.retired:
-        return "No model passes these filters"
-    models = f"{standing.judged:,} of {plural(standing.models, 'model')}"
-    which = "" if wanted.without_verdicts.is_empty else "chosen "
-    needing = standing.needing_someone
-    rest = f"{needing:,} need{'s' if needing == 1 else ''} someone" if needing else "nothing needs anyone"
-    return f"{models.replace(' model', f' {which}model', 1)} judged; {rest}"
-
-
-def coverage(standing: Standing) -> str:
-    """Return why models are not judged, and on what the others rest."""
-    parts = []
-    if unknown := standing.counts[Verdict.UNKNOWN]:
-        reasons = [f"{count:,} {reason}" for reason, count in standing.not_judged.items()]
-        parts.append(f"{unknown:,} not judged: {', '.join(reasons)}.")
-    elif standing.models:
-        parts.append("Every model is judged.")
-    if estimated := standing.estimated[Verdict.KEEP]:
-        parts.append(f"Of those performing well, {estimated:,} on estimates.")
-    if estimated := standing.estimated[Verdict.RETRAIN]:
-        parts.append(f"Of those to retrain, {estimated:,} on estimates.")
-    if standing.failed:
-        parts.append(f"The last assessment of {plural(standing.failed, 'model')} failed; the reason is on its page.")
-    aside = [
-        f"{count:,} {word}"
-        for count, word in ((standing.suspended, "suspended"), (standing.retired, "retired"))
-        if count
-    ]
-    if aside:
-        parts.append(f"{joined(aside).capitalize()}.")
-    return " ".join(parts)
 
 
 def shift_card() -> None:
@@ -115,22 +79,6 @@ def count_line(shown: int, total: int, order: str) -> str:
         "reference's, drift from 0 to 2 times its threshold, traffic from 0 to 2 times the usual · click a cell to open the model, "
         "tick rows to propose"
     )
-
-
-def chance_line(standing: Standing) -> str:
-    """Return how many measured losses are more than chance, and how many signals chance alone would give."""
-    if not standing.measured:
-        return ""
-    found = beyond_chance([chance_of(distance) for distance in standing.distances], models=standing.measured)
-    signals = expected_chance_signals(standing.measured, level=session.lowest_retrain_level())
-    stands_out = (
-        f"{number(found)} of {plural(standing.measured, 'model')} measured on labels {'has' if found == 1 else 'have'} lost "
-        "more than chance explains, and about one in ten of those is expected to be chance"
-        if found
-        else f"no loss of the {plural(standing.measured, 'model')} measured on labels is more than chance explains"
-    )
-    monthly = f"at most {plural(round(signals), 'retrain signal')}" if signals >= 1 else "fewer than one retrain signal"
-    return f"{stands_out[:1].upper()}{stands_out[1:]} · by chance alone {monthly} a month"
 
 
 def table(wanted: PortfolioFilter, order: str) -> list[str]:
@@ -208,7 +156,7 @@ def page() -> None:
         ticked = table(wanted, order)
         said = (
             count_line(min(total, MOST_ROWS), total, order),
-            "" if wanted.verdicts else chance_line(standing),
+            "" if wanted.verdicts else chance_line(standing, level=session.lowest_retrain_level()),
         )
         st.markdown("  \n".join(small(line) for line in said if line))
     else:
