@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import glossary, model_list, portfolio_session, session, tables
+from dashboard.pack_control import pack_control
 from dashboard.portfolio_filters import (
     ORDER_WORDS,
     asked_in_url,
@@ -173,6 +174,7 @@ def page() -> None:
             disabled=not total,
             help=f"Every model that passes the filters: {number(total)}.",
         )
+        pack_control(wanted)
         propose_button(ticked)
 
 
