@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.pack.formats import Format
 from dashboard.pack.making import PACKS, UNEXPECTED
-from dashboard.pack.material import MOST_TOP, USUAL_TOP, Wanted
+from dashboard.pack.material import LOCAL_ADDRESS, MOST_TOP, USUAL_TOP, Wanted
 from dashboard.presentation import escape_markdown, number
 from dashboard.widgets import small
 from data_access.portfolio_filter import PortfolioFilter
@@ -101,4 +101,4 @@ def files(making: Making, today: date) -> None:
 
 def server_address() -> str:
     """Return where the pages are, as the browser asks for them: our addresses are one segment long."""
-    return (st.context.url or "").split("?")[0].rpartition("/")[0] + "/"
+    return (st.context.url or LOCAL_ADDRESS).split("?")[0].rpartition("/")[0] + "/"

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from dashboard import session
+from dashboard.pack.making import PACKS
 from dashboard.presentation import csv_bytes
 from data_access.assessment_store import RegistryAssessments
 from data_access.portfolio_filter import PortfolioFilter
@@ -317,3 +318,15 @@ def test_a_rerun_after_nothing_changed_asks_the_registry_for_its_revision_only(
 
     assert asked
     assert not [statement for statement in asked if "assessments" in statement or "models" in statement]
+
+
+def test_an_evidence_pack_of_the_scope_is_made_beside_the_page_and_kept(registry: Registry, open_page: Open) -> None:
+    page = open_page(tier="1", verdict="retrain")
+    assert "Covers: Tier 1." in texts(page).replace("\\", "")
+    page.button(key="pk_make").click().run()
+    PACKS._worker.submit(int).result()
+    page.run()
+
+    labels = [button.proto.label.split(" ")[0] for button in page.get("download_button")]
+    assert labels == ["CSV", "HTML", "PowerPoint"]
+    assert not [button for button in page.button if button.key == "pk_make"]
