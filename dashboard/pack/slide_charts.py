@@ -69,7 +69,7 @@ def add_chart(slide: Any, plot: Plot, *, left: float, top: float, width: float, 
         "columns": XL_CHART_TYPE.COLUMN_CLUSTERED,
         "bars": XL_CHART_TYPE.BAR_CLUSTERED,
     }
-    data: Any = CategoryChartData()  # type: ignore[no-untyped-call]  # python-pptx has types for a half of itself
+    data: Any = CategoryChartData()  # type: ignore[no-untyped-call]  # the library has types for a half of itself
     drawn = list(_series(plot))
     has_days = plot.shape != "bars" and bool(plot.across) and _day(plot.across[0]) is not None
     data.categories = [_day(each) if has_days else one_line(each, longest=LONGEST_NAME) for each in plot.across]
@@ -79,7 +79,7 @@ def add_chart(slide: Any, plot: Plot, *, left: float, top: float, width: float, 
         data.add_series(name, values)
     place = (Inches(left), Inches(top), Inches(width), Inches(height))
     frame = slide.shapes.add_chart(kinds[plot.shape], *place, data)
-    frame._element.nvGraphicFramePr.cNvPr.set("descr", plot.alt)  # noqa: SLF001 - python-pptx has no name for the description
+    frame._element.nvGraphicFramePr.cNvPr.set("descr", plot.alt)  # noqa: SLF001 - the library has no name for the description
     chart = frame.chart
     chart.has_legend, chart.has_title = False, False
     chart.font.name, chart.font.size, chart.font.color.rgb = TYPEFACE, Pt(AXIS_SIZE), rgb(LIGHT.text)
@@ -196,7 +196,7 @@ def _scale(chart: Any, plot: Plot) -> None:
 def _space_days(chart: Any, days: int) -> None:
     """Write below one day in so many."""
     step = next((each for most, each in DAYS_BETWEEN_TICKS if days <= most), FEWEST_TICKS_DAYS)
-    axis = chart.category_axis._element  # noqa: SLF001 - python-pptx does not know the units of an axis of days
+    axis = chart.category_axis._element  # noqa: SLF001 - the library does not know the units of an axis of days
     for name, value in (("baseTimeUnit", "days"), ("majorUnit", str(step)), ("majorTimeUnit", "days")):
         _append(axis, name, value)
 
@@ -218,7 +218,7 @@ def _element(name: str, value: str) -> Any:
 
 def _span_blanks(chart: Any) -> None:
     """Let a line go on over days without a value, from the day before to the day after."""
-    inner = chart._chartSpace.chart  # noqa: SLF001 - python-pptx cannot say what a missing value looks like
+    inner = chart._chartSpace.chart  # noqa: SLF001 - the library cannot say what a missing value looks like
     for old in inner.findall(f"{{{CHARTS}}}dispBlanksAs"):
         inner.remove(old)
     after = inner.find(f"{{{CHARTS}}}plotVisOnly")
@@ -227,7 +227,7 @@ def _span_blanks(chart: Any) -> None:
 
 
 def _place_inside(chart: Any, inside: Inside, *, left: float, top: float, width: float, height: float) -> None:
-    area = chart._chartSpace.chart.plotArea  # noqa: SLF001 - python-pptx cannot place the inside of a chart
+    area = chart._chartSpace.chart.plotArea  # noqa: SLF001 - the library cannot place the inside of a chart
     for old in area.findall(f"{{{CHARTS}}}layout"):
         area.remove(old)
     shares = {

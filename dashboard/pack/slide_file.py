@@ -32,7 +32,7 @@ def opened(file: BinaryIO) -> Any:
     """Return a file as a presentation; PackError if it is none."""
     try:
         return Presentation(file)
-    except Exception as error:  # noqa: BLE001 - python-pptx raises whatever it stumbles over
+    except Exception as error:  # noqa: BLE001 - the library raises whatever it stumbles over
         raise PackError(f"It is no PPTX file that can be read ({type(error).__name__}).") from None
 
 

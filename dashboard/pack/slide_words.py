@@ -126,7 +126,7 @@ def write_run(paragraph: Any, words: Words, *, size: int, address: str = "") -> 
     run.font.color.rgb = rgb(words.colour)
     if address:
         run.hyperlink.address = address
-        run.font._element.find(f"{{{DRAWING}}}hlinkClick").append(parse_xml(OWN_COLOUR))  # noqa: SLF001 - python-pptx cannot say it
+        run.font._element.find(f"{{{DRAWING}}}hlinkClick").append(parse_xml(OWN_COLOUR))  # noqa: SLF001 - the library cannot say it
 
 
 def write_cell(
@@ -145,12 +145,12 @@ def write_cell(
     for at, part in enumerate(parts, start=1):
         write_run(paragraph, replace(words, text=part if at == len(parts) else f"{part} "), size=size, address=address)
     line = f'<a:lnB xmlns:a="{DRAWING}" w="9525"><a:solidFill><a:srgbClr val="{LIGHT.border.removeprefix("#")}"/></a:solidFill></a:lnB>'
-    cell._tc.get_or_add_tcPr().insert(0, parse_xml(line))  # noqa: SLF001 - python-pptx cannot draw a cell's edges
+    cell._tc.get_or_add_tcPr().insert(0, parse_xml(line))  # noqa: SLF001 - the library cannot draw a cell's edges
 
 
 def quiet_table(table: Any) -> None:
     """Take the template's colours out of a table: lines between rows are enough."""
-    properties = table._tbl.tblPr  # noqa: SLF001 - python-pptx cannot choose a table's style
+    properties = table._tbl.tblPr  # noqa: SLF001 - the library cannot choose a table's style
     properties.set("firstRow", "0")
     properties.set("bandRow", "0")
     style = properties.find(f"{{{DRAWING}}}tableStyleId")
