@@ -129,7 +129,7 @@ def _figures(material: Material, view: ModelView, assessment: Assessment) -> lis
         week = f"{short_date(assessment.day - timedelta(days=6))}–{short_date(assessment.day)}"
         most = features["rows"].max()
         rows = f", {int(most):,} rows" if most > 0 else ""
-        said = f"PSI × importance, {week} against the reference{rows}; in colour above its own threshold"
+        said = f"PSI × importance, {week} against the reference{rows}; blue is above its own threshold"
         found.append(lying_bars(drawn, title=Said("What moved and matters", drift_at), said=said))
     return found
 
@@ -140,13 +140,19 @@ def _points(material: Material, view: ModelView, assessment: Assessment) -> list
     reasons = [with_sample(each, on=assessment.day) for each in said.findings] or list(said.reasons)
     return [
         Points(f"For {word}", _said(reasons, at, most=MOST_FOR)),
-        Points("Against", _said(said.against, at), "Nothing that was looked at."),
-        Points("Ruled out", _said(said.ruled_out, at), "Nothing yet."),
+        Points(
+            "Against",
+            _said([one_line(each, longest=LONGEST_POINT) for each in said.against], at),
+            "Nothing that was looked at.",
+        ),
+        Points(
+            "Ruled out", _said([one_line(each, longest=LONGEST_POINT) for each in said.ruled_out], at), "Nothing yet."
+        ),
     ]
 
 
 def _said(sentences: list[str] | tuple[str, ...], at: str, *, most: int = MOST_OTHERS) -> tuple[Said, ...]:
-    shown = [Said(one_line(each, longest=LONGEST_POINT), at) for each in sentences[:most]]
+    shown = [Said(one_line(each, longest=2 * LONGEST_POINT), at) for each in sentences[:most]]
     if len(sentences) > most:
         shown.append(Said(f"and {len(sentences) - most} more", at))
     return tuple(shown)
@@ -156,7 +162,8 @@ def with_sample(finding: Finding, *, on: date) -> str:
     """Return a finding's sentence with what it was measured on: its window, its labels, its rows."""
     facts = dict(evidence_facts(finding, on=on))
     parts = [f"{facts[name]} {COUNTED[name]}" if name in COUNTED else facts[name] for name in SAMPLE if name in facts]
-    return f"{finding.sentence} ({', '.join(parts)})" if parts else finding.sentence
+    sentence = one_line(finding.sentence, longest=LONGEST_POINT)
+    return f"{sentence} ({', '.join(parts)})" if parts else sentence
 
 
 def _open_decision(material: Material, view: ModelView) -> Points:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 CONTENT = re.compile(r'<script type="application/json" id="content">(.*?)</script>', re.DOTALL)
 WEB = ("http://", "https://")
-SHORT_HASH = 12
+SHORT_HASH, MOST_SHORT_ROWS = 12, 8
 VERDICT_CLASSES = "".join(f".{each.value}{{color:{LIGHT.verdicts[each]};font-weight:600}}" for each in Verdict)
 STYLE = f"""
 @page{{margin:12mm 13mm 14mm;@bottom-right{{content:counter(page) " of " counter(pages);font:8pt sans-serif;color:{LIGHT.muted}}}}}
@@ -47,7 +47,7 @@ dl>div{{flex:0 1 auto;max-width:270px;overflow-wrap:anywhere}} dt{{color:{LIGHT.
 .check{{margin-top:22px;padding:12px 16px;background:{LIGHT.panel};border:1px solid {LIGHT.border}}}
 {VERDICT_CLASSES}
 @media screen{{body{{padding:18px}} a{{border-bottom:1px dotted {LIGHT.axis}}} a:hover{{border-bottom-color:{LIGHT.accent};text-decoration:none}}}}
-@media print{{html{{background:{LIGHT.page}}} body{{max-width:none;font-size:9.6pt}} .sheet{{border:0;margin:0;break-before:page}} .sheet.first{{break-before:auto}}
+@media print{{html{{background:{LIGHT.page}}} body{{max-width:none;font-size:9.6pt}} .sheet{{border:0;margin:0;break-before:page}} .sheet.first{{break-before:auto}} .sheet.short{{break-before:auto;break-inside:avoid;margin-top:26px}}
 .sheet>thead>tr>td{{padding:0 0 5px;font-size:8pt}} .sheet>tbody>tr>td{{padding:12px 0 0}} .two{{gap:16px}} .rows{{font-size:8.6pt}} h2{{font-size:16pt}}
 h3{{font-size:10pt;margin-top:12px}} .said{{font-size:11pt}} .small,dt{{font-size:8.4pt}} li{{margin-bottom:3px}} code{{font-size:8pt}}}}
 @media screen and (max-width:760px){{.two{{grid-template-columns:minmax(0,1fr)}} .contents{{columns:1}} .sheet>tbody>tr>td,.sheet>thead>tr>td{{padding-left:16px;padding-right:16px}}}}
@@ -90,10 +90,9 @@ def is_as_made(page: str) -> bool:
     return html(pack_of(content_of_html(page))) == page
 
 
-def _framed(pack: Pack, digest: str, inside: str, *, name: str) -> str:
-    first = " first" if name == "cover" else ""
+def _framed(pack: Pack, digest: str, inside: str, *, name: str, kind: str) -> str:
     return (
-        f'<table class="sheet{first}" role="presentation" id="{escape(name)}"><thead><tr><td><div class="run"><span>'
+        f'<table class="sheet{kind}" role="presentation" id="{escape(name)}"><thead><tr><td><div class="run"><span>'
         f"{escape(pack.cover.running)}</span><span>content {digest[:SHORT_HASH]}</span></div></td></tr></thead>"
         f"<tbody><tr><td>{inside}</td></tr></tbody></table>"
     )
@@ -123,7 +122,7 @@ def _cover(pack: Pack, digest: str) -> str:
         f"<h1>{escape(cover.title)}</h1><p class='said'>{answer}</p><dl>{shown}</dl>"
         f'<h3>Contents</h3><ul class="contents">{contents}</ul><div class="check">{check}</div>'
     )
-    return _framed(pack, digest, inside, name="cover")
+    return _framed(pack, digest, inside, name="cover", kind=" first")
 
 
 def _sheet(pack: Pack, page: Page, digest: str) -> str:
@@ -134,7 +133,13 @@ def _sheet(pack: Pack, page: Page, digest: str) -> str:
     if page.left or page.right:
         left, right = (_blocks(pack, part, is_wide=False) for part in (page.left, page.right))
         inside += f'<div class="two"><div>{left}</div><div>{right}</div></div>'
-    return _framed(pack, digest, inside, name=page.name)
+    return _framed(pack, digest, inside, name=page.name, kind=" short" if _is_short(page) else "")
+
+
+def _is_short(page: Page) -> bool:
+    """Whether a page is a few lines of tables, which on paper may stand below the one before."""
+    rows = [len(block.rows) if block.kind == "table" else MOST_SHORT_ROWS for block in page.wide]
+    return not page.left and not page.right and sum(rows) < MOST_SHORT_ROWS
 
 
 def _said(pack: Pack, said: Said) -> str:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dashboard.pack.material import Material
     from data_access.portfolio_standing import Ranked, Ranking
 
-MOST_LISTED = 20
+MOST_LISTED = 18
 LONGEST_NAME = 90
 LONGEST_REASON = 400
 NOBODY = "no owner"

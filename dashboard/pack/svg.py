@@ -251,7 +251,7 @@ def _words_beside(entries: Sequence[Beside], frame: Frame) -> Iterator[str]:
 def _lines(words: str) -> list[str]:
     """Return words on as many lines as the margin needs."""
     found = [""]
-    for word in words.replace(" %", "\u00a0%").split(" "):
+    for word in words.replace(" %", "\u00a0%").replace("± ", "±\u00a0").split(" "):
         if found[-1] and (len(found[-1]) + 1 + len(word)) * LETTER > MARGIN - 10:
             found.append(word)
         else:
