@@ -186,17 +186,21 @@ def follow_up(material: Material) -> Page:
 
 
 def _actions(material: Material) -> Table:
+    found = material.wanted.actions
+    names = material.names_of(each.model_id for each in found if each.model_id)
     return Table(
         title="Open actions of earlier meetings",
         columns=(Column("Action", 46), Column("Model", 24), Column("By", 16), Column("Due", 14)),
         rows=tuple(
             (
                 Said(one_line(each.what, longest=LONGEST_REASON), each.at),
-                Said(one_line(each.model, longest=LONGEST_NAME)),
+                model_said(material, each.model_id, names.get(each.model_id, each.model_id))
+                if each.model_id
+                else Said(""),
                 Said(one_line(material.name(each.who), longest=LONGEST_NAME)),
                 Said(due(each.due_on, today=material.wanted.day), each.at),
             )
-            for each in material.wanted.actions
+            for each in found
         ),
         none="No meeting left an action that is still open.",
     )

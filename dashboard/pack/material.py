@@ -7,6 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import numpy as np
+import pandas as pd
+
 from dashboard.presentation import long_date, one_line
 from dashboard.tables import records
 from data_access import (
@@ -22,12 +25,11 @@ from data_access import (
 from data_access.pack_queries import audit_head, model_names
 from data_access.policy_records import policy_history
 from data_access.portfolio_filter import NEEDS_SOMEONE, TIER_NOT_SET, PortfolioFilter
+from monitoring.lifecycle import Action, Move, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import date
-
-    import pandas as pd
 
     from data_access.portfolio_standing import Ranked, Ranking
     from data_access.registry import Registry
@@ -39,8 +41,9 @@ if TYPE_CHECKING:
 
 USUAL_TOP, MOST_TOP = 10, 50
 LOCAL_ADDRESS = "http://127.0.0.1:8501/"
-NEW_MODEL, RETIRED_MODEL = "register_model", "traffic_gone"
-"""Events of the audit trail by which a model comes and goes."""
+NEW_MODEL = "register_model"
+RETIRING = (Move.TRAFFIC_GONE.value, Move.CONFIRM_OUT_OF_SERVICE.value)
+"""Moves by which a decision to retire ends; the second ends a suspension's way, too."""
 MOST_EVENTS = 5_000
 WORST = tuple(verdict.value for verdict in NEEDS_SOMEONE)
 SCOPE_WORDS = 60
@@ -48,12 +51,12 @@ SCOPE_WORDS = 60
 
 @dataclass(frozen=True, slots=True)
 class OpenAction:
-    """An action of a meeting that is not done: what, by whom, until when, and the address of where it stands."""
+    """An action of a meeting that is not closed: what, by whom, until when, about which model, and the address where it stands."""
 
     what: str
     who: str
     due_on: date | None
-    model: str = ""
+    model_id: str | None = None
     at: str = ""
 
 
@@ -173,10 +176,15 @@ def read(registry: Registry, wanted: Wanted, report: Callable[[str], None]) -> M
     tiers = {tier: ranking(replace(wanted.models, tiers=(tier,))) for tier in offered}
     report("decisions")
     decisions = decision_queries.all_decisions(registry, on=day)
-    new, retired = (
+    new, *gone = (
         decision_queries.audit_events(registry, limit=MOST_EVENTS, action=action, first=wanted.since, last=day)
-        for action in (NEW_MODEL, RETIRED_MODEL)
+        for action in (NEW_MODEL, *RETIRING)
     )
+    retired = pd.concat(gone, ignore_index=True).sort_values("sequence", ascending=False)
+    is_over = [
+        (each or {}).get("action") == Action.RETIRE and each["state"] == State.CLOSED for each in retired["after"]
+    ]
+    retired = retired[np.array(is_over, dtype=bool)]
     report("policies and shifts")
     earliest = wanted.since - timedelta(days=1)
     shifts = shift_queries.known_shifts(registry, day=day)

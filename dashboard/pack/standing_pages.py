@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dashboard.pack.content import Column, Cover, Curve, Page, Plot, Points, Said, Table
-from dashboard.pack.material import NEW_MODEL, RETIRED_MODEL
 from dashboard.palette import LIGHT
 from dashboard.policy_words import in_force_words, state_words
 from dashboard.portfolio_table import verdict_text, why
@@ -143,12 +142,13 @@ def _by_tier(material: Material) -> Table:
             for each in Verdict
         ]
         cells = (Said(number(n) if n else "", where if n else "") for n, where in zip(counts, at, strict=True))
-        rows.append((Said(f"{title} since {short_date(wanted.since)}"), *cells, Said(number(sum(counts)))))
+        rows.append((Said(f"{title} since {short_date(wanted.since)}"), *cells, Said(""), Said(number(sum(counts)))))
     return Table(
         title=f"Models by tier and verdict, change since {day_and_year(wanted.since)}",
         columns=(
             Column("", 22),
             *(Column(VERDICT_LABELS[each].text, 13, is_number=True) for each in Verdict),
+            Column("Retired", 10, is_number=True),
             Column("Models", 10, is_number=True),
         ),
         rows=tuple(rows),
@@ -162,13 +162,14 @@ def _counts(material: Material, found: Ranking, **tier: str) -> tuple[Said, ...]
         Said(number(counts[each]), wanted.at_portfolio(verdict=each.value, **tier), each.value if counts[each] else "")
         for each in Verdict
     ]
-    return (*cells, Said(number(found.standing.models), wanted.at_portfolio(**tier)))
+    retired = Said(number(found.standing.retired), wanted.at_portfolio(state=RETIRED, **tier))
+    return (*cells, retired, Said(number(found.standing.models), wanted.at_portfolio(**tier)))
 
 
 def _changes(material: Material) -> tuple[Said, ...]:
     changes = material.ranking.standing.changes
     at = material.wanted.at_portfolio(since=material.wanted.since.isoformat())
-    return (*(Said(signed(changes[each]) or "0", at) for each in Verdict), Said(""))
+    return (*(Said(signed(changes[each]) or "0", at) for each in Verdict), Said(""), Said(""))
 
 
 def changed(material: Material) -> Page:
@@ -240,30 +241,32 @@ def came_and_went(material: Material) -> Page:
         ),
         at=wanted.at("policies"),
         wide=(
-            _events(material, material.new, "Registered", NEW_MODEL, f"No model was registered since {since}."),
-            _events(material, material.retired, "Retired", RETIRED_MODEL, f"No model was retired since {since}."),
+            _events(material, material.new, "Registered", f"No model was registered since {since}."),
+            _events(material, material.retired, "Retired", f"No model was retired since {since}."),
             *_policies(material),
         ),
     )
 
 
-def _events(material: Material, events: pd.DataFrame, title: str, action: str, none: str) -> Table:
+def _events(material: Material, events: pd.DataFrame, title: str, none: str) -> Table:
     listed = records(events.head(MOST_LISTED))
-    names, where = material.names_of(each.model_id for each in listed), material.wanted.at("audit", action=action)
+    names, verdicts = material.names_of(each.model_id for each in listed), _verdicts(material)
     return Table(
         title=title,
         columns=(Column("Model", 40), Column("On", 16), Column("By", 24), Column("Verdict", 20)),
         rows=tuple(
             (
                 model_said(material, each.model_id, names.get(each.model_id, each.model_id)),
-                Said(day_and_year(each.at.date()), where),
+                Said(
+                    day_and_year(each.at.date()), material.wanted.at("audit", model=each.model_id, action=each.action)
+                ),
                 Said(one_line(material.name(each.actor), longest=LONGEST_NAME)),
-                verdict_said(_verdicts(material).get(each.model_id, Verdict.UNKNOWN.value)),
+                verdict_said(verdicts.get(each.model_id, Verdict.UNKNOWN.value)),
             )
             for each in listed
         ),
         none=none,
-        more=more_than(len(events), at=where),
+        more=more_than(len(events), at=material.wanted.at("audit")),
     )
 
 

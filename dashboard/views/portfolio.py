@@ -174,7 +174,7 @@ def page() -> None:
             disabled=not total,
             help=f"Every model that passes the filters: {number(total)}.",
         )
-        pack_control(wanted)
+        pack_control(wanted, since=wanted.changed_since)
         propose_button(ticked)
 
 

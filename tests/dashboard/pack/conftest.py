@@ -1,6 +1,8 @@
 """One small portfolio with one really judged model, and the packs made of it."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,9 +65,20 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     opened.close()
 
 
+@pytest.fixture
+def own_registry(registry: Registry, tmp_path: Path) -> Iterator[Registry]:
+    """A copy of the registry that a test may write to."""
+    there = tmp_path / "registry.db"
+    with closing(sqlite3.connect(str(registry.engine.url.database))) as source, closing(sqlite3.connect(there)) as copy:
+        source.backup(copy)
+    opened = Registry.open(f"sqlite:///{there}", audit_key=registry.audit_key)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(scope="package")
 def wanted() -> Wanted:
-    action = OpenAction("Ask the feed's owner", "max@example.org", LAST - timedelta(days=1), model="Card churn")
+    action = OpenAction("Ask the feed's owner", "max@example.org", LAST - timedelta(days=1), model_id="card-churn")
     return Wanted(day=LAST, since=SINCE, address=ADDRESS, actions=(action,))
 
 
