@@ -43,3 +43,16 @@ def cut(text: str, *, width: float, size: float, lines: int) -> str:
 def size_for(texts: Sequence[str], *, width: float, height: float, sizes: Sequence[int], gap: float = 0.0) -> int:
     """Return the largest of the sizes in which the paragraphs fit, else the smallest."""
     return next((size for size in sizes if height_of(texts, width=width, size=size, gap=gap) <= height), sizes[-1])
+
+
+def fair_shares(needs: Sequence[float], height: float) -> list[float]:
+    """Return how much of a height each gets: what it needs, and of what is short nobody more than a fair share.
+
+    >>> fair_shares([1.0, 3.0], 5.0), fair_shares([1.0, 3.0, 9.0], 7.0)
+    ([1.0, 3.0], [1.0, 3.0, 3.0])
+    """
+    found, left = [0.0] * len(needs), height
+    for taken, at in enumerate(sorted(range(len(needs)), key=lambda at: needs[at])):
+        found[at] = min(needs[at], left / (len(needs) - taken))
+        left -= found[at]
+    return found

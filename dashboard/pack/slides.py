@@ -11,7 +11,7 @@ from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.util import Inches
 
 from dashboard.pack.content import fingerprint, text_of
-from dashboard.pack.fitting import cut, height_of, lines_of, size_for
+from dashboard.pack.fitting import cut, fair_shares, height_of, lines_of, size_for
 from dashboard.pack.slide_charts import add_chart
 from dashboard.pack.slide_file import put_content
 from dashboard.pack.slide_words import (
@@ -237,7 +237,6 @@ class Deck:
     def sentences(self, blocks: Sequence[Points], *, left: float, width: float, height: float) -> None:
         """Write sentences under their titles in one column, as large as fits; all of them are in the notes."""
         shown = [block for block in blocks if block.title != RULED_OUT]
-        room = height / max(len(shown), 1)
         parts = [(lines_of_points(block), block) for block in shown]
         size = size_for(
             [text_of_line(line) for lines, _ in parts for line in lines],
@@ -246,18 +245,14 @@ class Deck:
             sizes=POINT_SIZES,
             gap=GAP,
         )
-        # Nobody takes more than a fair share while another one needs it.
         needs = [
             height_of([text_of_line(line) for line in lines], width=width, size=size, gap=GAP) for lines, _ in parts
         ]
-        spare = max(0.0, sum(room - need for need in needs if need < room))
-        greedy = sum(need > room for need in needs)
         top = self.top
-        for (lines, _), need in zip(parts, needs, strict=True):
-            given = min(need, room + (spare / greedy if greedy else 0.0)) if need > room else need
+        for (lines, _), given in zip(parts, fair_shares(needs, height), strict=True):
             written = fitted(lines, width=width, height=given + 0.01, size=size, gap=GAP)
             write_box(self.slide, written, left=left, top=top, width=width, height=given, size=size, gap=GAP)
-            top += given + 0.02
+            top += given
         for block in blocks:
             self.note([block.title, *(f"- {point.text}" for point in block.points), "" if block.points else block.none])
 

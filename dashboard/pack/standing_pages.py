@@ -146,10 +146,13 @@ def _by_tier(material: Material) -> Table:
     return Table(
         title=f"Models by tier and verdict, change since {day_and_year(wanted.since)}",
         columns=(
-            Column("", 22),
-            *(Column(VERDICT_LABELS[each].text, 13, is_number=True) for each in Verdict),
-            Column("Retired", 10, is_number=True),
-            Column("Models", 10, is_number=True),
+            Column("", 20),
+            *(
+                Column(VERDICT_LABELS[each].text, max(11, len(VERDICT_LABELS[each].text)), is_number=True)
+                for each in Verdict
+            ),
+            Column("Retired", 9, is_number=True),
+            Column("Models", 9, is_number=True),
         ),
         rows=tuple(rows),
         none="There is no model in this scope.",

@@ -8,7 +8,7 @@ from pptx import Presentation
 from pptx.util import Inches
 
 from dashboard.pack.content import Pack, PackError, Plot, fingerprint, text_of
-from dashboard.pack.fitting import cut, height_of, size_for
+from dashboard.pack.fitting import cut, fair_shares, height_of, size_for
 from dashboard.pack.formats import Format, checked, written
 from dashboard.palette import LIGHT
 from tests.dashboard.pack.conftest import ADDRESS
@@ -155,3 +155,5 @@ def test_the_largest_size_that_fits_is_taken_and_too_much_is_cut() -> None:
     assert size_for(["word"], width=5, height=1, sizes=(20, 14)) == 20
     assert size_for(["word " * 60], width=5, height=1, sizes=(20, 14, 8)) == 8
     assert cut("n" * 300, width=1.0, size=14, lines=1) == "nnnnnnnnn…"
+    assert fair_shares([1.0, 3.0], 5.0) == [1.0, 3.0]
+    assert fair_shares([9.0, 1.0, 3.0], 7.0) == [3.0, 1.0, 3.0]
