@@ -28,7 +28,9 @@ LINK_STARTS = re.compile(r"@|://|www(?=\.)", re.IGNORECASE)
 """Where markdown would make a link of bare text, escaped or not; an invisible character there stops it."""
 RULED_OUT = "Ruled out: "
 """How the sentences begin that say what the verdict is not."""
-TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+CONTROLS = [*range(9), *range(14, 28), *range(0x7F, 0xA0), 0xFFFE, 0xFFFF]
+"""Characters that show nothing, and that no XML file may hold."""
+LEFT_OUT = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), *CONTROLS])
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -202,9 +204,10 @@ def joined(parts: list[str], *, last: str = "and") -> str:
 def one_line(text: object, *, longest: int = LONGEST_SHOWN_TEXT) -> str:
     """Return text from a database on one line, cut at ``longest`` characters, for places that show text as it is.
 
-    Characters that turn the direction of what follows are left out: with them a name could read as another one.
+    Characters that turn the direction of what follows are left out: with them a name could read as another one. So are control
+    characters, which show nothing.
     """
-    plain = " ".join(str(text).translate(TURNS).split())
+    plain = " ".join(str(text).translate(LEFT_OUT).split())
     return plain if len(plain) <= longest else plain[: longest - 1].rstrip() + "…"
 
 

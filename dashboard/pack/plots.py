@@ -8,12 +8,14 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, Literal
 
 from dashboard.pack.content import Beside, Curve, Mark, Plot, Said
+from dashboard.presentation import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dashboard.charts import Chart
 
+LONGEST_ALT = 500
 MOST_BARS = 8
 """Lying bars that fit half a page."""
 LINE_BREAK = "<br>"
@@ -32,7 +34,7 @@ def over_days(chart: Chart, *, title: Said, said: str = "") -> Plot:
     return Plot(
         title=title,
         said=said,
-        alt=chart.alt,
+        alt=one_line(chart.alt, longest=LONGEST_ALT),
         shape="days",
         across=across,
         curves=tuple(curves),
@@ -60,7 +62,7 @@ def columns_over_days(chart: Chart, *, title: Said, said: str = "") -> Plot:
     return Plot(
         title=title,
         said=said,
-        alt=chart.alt,
+        alt=one_line(chart.alt, longest=LONGEST_ALT),
         shape="columns",
         across=tuple(bars["x"]),
         curves=(
@@ -84,7 +86,7 @@ def lying_bars(chart: Chart, *, title: Said, said: str = "", most: int = MOST_BA
     return Plot(
         title=title,
         said=said,
-        alt=chart.alt,
+        alt=one_line(chart.alt, longest=LONGEST_ALT),
         shape="bars",
         across=tuple(_plain(name) for name in bars["y"][:most]),
         curves=(
