@@ -1,10 +1,12 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from dashboard import session
-from dashboard.pack.making import PACKS
 from dashboard.presentation import csv_bytes
 from data_access.assessment_store import RegistryAssessments
 from data_access.portfolio_filter import PortfolioFilter
@@ -16,6 +18,8 @@ from tests import builders
 from tests.builders import Built
 from tests.dashboard.conftest import Open
 
+READS_SPARKLINES = "CAST(assessments.day"
+
 
 def shown(page: AppTest) -> list[str]:
     return list(page.dataframe[0].value["Model"])
@@ -26,7 +30,7 @@ def texts(page: AppTest) -> str:
 
 
 def test_heading_is_the_answer(registry: Registry, open_page: Open) -> None:
-    assert open_page().title[0].value == "7 of 10 models judged; 4 need someone"
+    assert open_page().title[0].value == "7 of 11 models judged; 4 need someone"
 
 
 def test_coverage_says_why_models_are_not_judged_and_what_rests_on_estimates(
@@ -254,7 +258,7 @@ def test_verdicts_are_compared_with_the_day_that_is_asked_for(registry: Registry
 def test_choosing_a_verdict_does_not_make_the_counts_those_of_chosen_models(
     registry: Registry, open_page: Open
 ) -> None:
-    assert open_page(verdict=["retrain"]).title[0].value == "7 of 10 models judged; 4 need someone"
+    assert open_page(verdict=["retrain"]).title[0].value == "7 of 11 models judged; 4 need someone"
     assert open_page(team=["Cards"]).title[0].value == "1 of 1 chosen model judged; 1 needs someone"
 
 
@@ -305,28 +309,37 @@ def test_the_page_opens_for_every_role(registry: Registry, open_page: Open, emai
     assert len(shown(open_page(acting_as=email))) == 11
 
 
-def test_a_rerun_after_nothing_changed_asks_the_registry_for_its_revision_only(
-    registry: Registry, open_page: Open
-) -> None:
-    page = open_page().run()
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What the page asks the registry meanwhile."""
     asked: list[str] = []
     opened = session.registry().engine
     listener = lambda *call: asked.append(call[2])  # noqa: E731 - only the statement counts
     sa.event.listen(opened, "before_cursor_execute", listener)
-    page.run()
+    yield asked
     sa.event.remove(opened, "before_cursor_execute", listener)
+
+
+def test_a_rerun_after_nothing_changed_asks_the_registry_for_its_revision_only(
+    registry: Registry, open_page: Open
+) -> None:
+    page = open_page().run()
+    with statements() as asked:
+        page.run()
 
     assert asked
     assert not [statement for statement in asked if "assessments" in statement or "models" in statement]
 
 
-def test_an_evidence_pack_of_the_scope_is_made_beside_the_page_and_kept(registry: Registry, open_page: Open) -> None:
-    page = open_page(tier="1", verdict="retrain")
-    assert "Covers: Tier 1." in texts(page).replace("\\", "")
-    page.button(key="pk_make").click().run()
-    PACKS._worker.submit(int).result()
-    page.run()
+def test_after_a_write_that_is_no_assessment_the_sparklines_are_not_read_again(
+    registry: Registry, open_page: Open
+) -> None:
+    with statements() as asked:
+        page = open_page()
+    assert [statement for statement in asked if READS_SPARKLINES in statement]
 
-    labels = [button.proto.label.split(" ")[0] for button in page.get("download_button")]
-    assert labels == ["CSV", "HTML", "PowerPoint"]
-    assert not [button for button in page.button if button.key == "pk_make"]
+    RegistryAssessments(registry).keep_failure("card-churn", "no table", now=builders.NOW)
+    with statements() as asked:
+        page.run()
+    assert "The last assessment of 1 model failed" in texts(page)
+    assert not [statement for statement in asked if READS_SPARKLINES in statement]
