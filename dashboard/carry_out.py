@@ -28,7 +28,7 @@ LABELS: dict[Move, str] = {
     Move.START: "Start work",
     Move.REPORT_FIXED: "Report fixed",
     Move.CONFIRM_OUT_OF_SERVICE: "Is out of service",
-    Move.REINSTATE: "Reinstate",
+    Move.CONFIRM_IN_SERVICE: "Serves again",
     Move.ANNOUNCE: "Announce",
     Move.END_EARLY: "End now",
 }
@@ -37,8 +37,8 @@ DONE: dict[Move, str] = {
     Move.GIVE_UP: "Given up; the decision is closed.",
     Move.START: "Work has begun.",
     Move.REPORT_FIXED: "Reported fixed. The finding must now stay clear for 4 days.",
-    Move.CONFIRM_OUT_OF_SERVICE: "The model counts as suspended.",
-    Move.REINSTATE: "The model is back in service.",
+    Move.CONFIRM_OUT_OF_SERVICE: "The model counts as out of service.",
+    Move.CONFIRM_IN_SERVICE: "The model is back in service.",
     Move.ANNOUNCE: "Announced.",
     Move.END_EARLY: "Ended; the model is back on the agenda.",
 }
@@ -49,11 +49,11 @@ USES: dict[Move, Callable[..., Decision]] = {
     Move.START: carry_out.start_work,
     Move.REPORT_FIXED: carry_out.report_fixed,
     Move.CONFIRM_OUT_OF_SERVICE: carry_out.confirm_out_of_service,
-    Move.REINSTATE: carry_out.reinstate,
+    Move.CONFIRM_IN_SERVICE: carry_out.confirm_in_service,
     Move.ANNOUNCE: carry_out.announce,
     Move.END_EARLY: carry_out.end_early,
 }
-NEEDS_REASON = {Move.RETRY, Move.GIVE_UP, Move.REVIEW_OUTCOME, Move.REINSTATE, Move.END_EARLY}
+NEEDS_REASON = {Move.RETRY, Move.GIVE_UP, Move.REVIEW_OUTCOME, Move.END_EARLY}
 NOTICE_DAYS = 30
 JUDGEMENTS = {Judgement.FIXED: "Fixed", Judgement.PARTLY: "Partly fixed", Judgement.NOT_FIXED: "Not fixed"}
 
@@ -69,6 +69,8 @@ def waits_for(decision: Decision) -> str:
             who = session.person_name(review.proposed_by)
             return f"{who} says: {review.judgement.words}. Somebody else who is the owner or an approver confirms it, or says otherwise."
         return "The owner or an approver judges the outcome, somebody else confirms it."
+    if decision.state is State.DUE:
+        return _due_words(decision, name)
     said = {
         (Action.RETRAIN, State.APPROVED): "It waits to be handed over to the pipeline.",
         (Action.RETRAIN, State.TRIGGERED): "It is with the pipeline, which has not reported yet.",
@@ -78,13 +80,20 @@ def waits_for(decision: Decision) -> str:
         (Action.FIX_DATA, State.IN_WORK): f"{name} reports when the data are repaired.",
         (Action.FIX_DATA, State.REPORTED_FIXED): "The finding must stay clear for 4 days; then it closes by itself.",
         (Action.SUSPEND, State.APPROVED): f"{name} takes the model out of service and says so.",
-        (Action.SUSPEND, State.SUSPENDED): "The model is out of service until an approver reinstates it.",
+        (Action.SUSPEND, State.SUSPENDED): "The model is out of service until a decision to reinstate it.",
         (Action.RETIRE, State.APPROVED): f"{name} announces it with its last day.",
         (Action.RETIRE, State.ANNOUNCED): f"Its last day is {_day(decision)}.",
-        (Action.RETIRE, State.DUE): "It closes after 28 days without a row in the log.",
+        (Action.REINSTATE, State.APPROVED): f"{name} puts the model back into service and says so.",
         (Action.ACCEPT, State.APPROVED): f"It stays as it is until {_day(decision)}.",
     }
     return said.get((decision.action, decision.state), f"Nothing more follows: it is {decision.state.words}.")
+
+
+def _due_words(decision: Decision, who: str) -> str:
+    past = f"Its last day was {_day(decision)}."
+    if session.has_readable_log(decision.subject.model_id):
+        return f"{past} It closes after 28 days without a row in the log."
+    return f"{past} Nobody can look at its log: {who.lower()} says, with a reason, that it is out of service."
 
 
 def _day(decision: Decision) -> str:
@@ -100,6 +109,8 @@ def moves_of(decision: Decision) -> list[Move]:
     may = decision.moves(person)
     if decision.settles_on is not None and session.today() < decision.settles_on:
         may -= {Move.REVIEW_OUTCOME}
+    if decision.state is State.DUE and session.has_readable_log(decision.subject.model_id):
+        may -= {Move.CONFIRM_OUT_OF_SERVICE}
     return [move for move in LABELS if move in may]
 
 
@@ -116,7 +127,7 @@ def bar(decision: Decision) -> None:
             said, fields, buttons = st.columns([1.25, 1.9, 1.1], vertical_alignment="center")
             said.markdown(f"**{what}**  \n:small[{waiting}]")
             with fields.container(horizontal=True, vertical_alignment="center"):
-                _fields(moves)
+                _fields(decision, moves)
             with buttons.container(horizontal=True, horizontal_alignment="right"):
                 for at, move in enumerate(moves):
                     st.form_submit_button(
@@ -128,8 +139,9 @@ def bar(decision: Decision) -> None:
                     )
 
 
-def _fields(moves: list[Move]) -> None:
+def _fields(decision: Decision, moves: list[Move]) -> None:
     """Show what the moves need to know beside a reason; nothing that is a judgement is preselected."""
+    planned = decision.plan.sunset_on if decision.plan else None
     if Move.START in moves:
         known = [person.email for person in people.everyone(session.registry())]
         own = session.actor_email()
@@ -144,10 +156,11 @@ def _fields(moves: list[Move]) -> None:
             width=190,
         )
     if Move.ANNOUNCE in moves:
+        first = max(planned or session.today(), session.today())
         st.date_input(
             "Last day of service",
-            value=session.today() + timedelta(days=NOTICE_DAYS),
-            min_value=session.today(),
+            value=first if planned else first + timedelta(days=NOTICE_DAYS),
+            min_value=first,
             label_visibility="collapsed",
             help="Last day of service",
             key="co_sunset",
@@ -162,7 +175,8 @@ def _fields(moves: list[Move]) -> None:
             key="co_judgement",
             width="content",
         )
-    needed = " (needed)" if NEEDS_REASON & set(moves) else ""
+    is_word = decision.action is Action.RETIRE and Move.CONFIRM_OUT_OF_SERVICE in moves
+    needed = " (needed)" if is_word or NEEDS_REASON & set(moves) else ""
     st.text_input(
         "Reason", placeholder=f"Reason, kept with the decision{needed}", label_visibility="collapsed", key="co_reason"
     )

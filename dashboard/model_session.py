@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import session
-from data_access import decision_queries, model_queries, model_timeline
+from data_access import decision_queries, model_queries, model_timeline, retirement_queries
 from data_access.judged_versions import judged_versions
+from monitoring.errors import UnknownModelError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from data_access.model_queries import ModelFacts
     from data_access.model_timeline import DecisionMove, ShiftSpell
     from data_access.registry import Registry
+    from data_access.retired_traffic import Watched
     from monitoring.assessment import Assessment
     from monitoring.decision import Decision
+    from monitoring.portfolio import Consumer
+    from monitoring.zombie import Zombie
 
 
 @st.cache_data(ttl=session.CACHED_SECONDS, max_entries=100, show_spinner=False)
@@ -81,3 +85,41 @@ def _judged(key: tuple[str, int], _registry: Registry, *, model_id: str, known_o
 def judged(model_id: str, known_on: date) -> JudgedVersions:
     """Return a model's versions as they were judged, put together from stored profiles; nobody may change it."""
     return _judged(session.key(), session.registry(), model_id=model_id, known_on=known_on)
+
+
+def name(model_id: str) -> str:
+    """Return a model's name; an id that no model has stays as it is."""
+    try:
+        return model(model_id, known_on=session.today())[0].name
+    except UnknownModelError:
+        return model_id
+
+
+def consumers(model_id: str) -> tuple[Consumer, ...]:
+    """Return who uses the model, as its card says."""
+    return model(model_id, known_on=session.today())[0].consumers
+
+
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _replacements(key: tuple[str, int], _registry: Registry, *, model_id: str) -> dict[str, str]:
+    del key
+    return retirement_queries.replacements(_registry, model_id)
+
+
+def replacements(model_id: str) -> dict[str, str]:
+    """Return the names of models that could take over from this one, by id."""
+    return _replacements(session.key(), session.registry(), model_id=model_id)
+
+
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=100, show_spinner=False)
+def _zombie(
+    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date
+) -> tuple[Zombie | None, Watched]:
+    del key
+    found = retirement_queries.zombies(_registry, on=known_on, model_id=model_id)
+    return (found[0] if found else None), retirement_queries.watched(_registry, model_id, on=known_on)
+
+
+def zombie(model_id: str, *, known_on: date) -> tuple[Zombie | None, Watched]:
+    """Return how a retired model is still scored, if it is, and how far its log was looked at."""
+    return _zombie(session.key(), session.registry(), model_id=model_id, known_on=known_on)

@@ -12,7 +12,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.palette import palette
 from dashboard.portfolio_table import portfolio_table
-from data_access import portfolio_filter, portfolio_queries, portfolio_standing
+from data_access import portfolio_filter, portfolio_queries, portfolio_standing, retirement_queries
 from data_access.portfolio_filter import DEFAULT_ORDER
 from data_access.portfolio_queries import MOST_ROWS
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
     from data_access.portfolio_filter import FilterOptions, PortfolioFilter
+    from data_access.portfolio_queries import Sparklines
     from data_access.portfolio_standing import Ranked, Ranking, Standing
     from data_access.registry import Registry
+    from monitoring.zombie import Zombie
 
 
 @st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
@@ -54,6 +56,15 @@ def rows(ranked: list[Ranked]) -> pd.DataFrame:
 
 
 @st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _sparklines(
+    address: str, last_assessment: int | None, _registry: Registry, *, model_ids: tuple[str, ...], day: date
+) -> Sparklines:
+    """Assessments are only ever added, so the last one says whether the lines changed: a decision does not draw them again."""
+    del address, last_assessment
+    return portfolio_queries.sparklines(_registry.engine, model_ids=model_ids, day=day)
+
+
+@st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
 def _table(
     key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter, order: str, mode: str | None
 ) -> tuple[tuple[str, ...], Styler]:
@@ -61,10 +72,17 @@ def _table(
         :MOST_ROWS
     ]
     found = portfolio_queries.overview(_registry.engine, day=day, ranked=ranked)
+    scored = {zombie.model_id: zombie.short for zombie in _zombies(key, _registry, day=day)}
     ids = tuple(found["model_id"])
-    lines = portfolio_queries.sparklines(_registry.engine, model_ids=ids, day=day)
+    last = portfolio_queries.last_assessment(_registry.engine)
+    lines = _sparklines(key[0], last, _registry, model_ids=ids, day=day)
     return ids, portfolio_table(
-        found, sparklines=lines, today=day, colours=palette(mode), with_before=wanted.changed_since is not None
+        found,
+        sparklines=lines,
+        today=day,
+        colours=palette(mode),
+        with_before=wanted.changed_since is not None,
+        zombies=scored,
     )
 
 
@@ -73,6 +91,17 @@ def table(wanted: PortfolioFilter, order: str) -> tuple[tuple[str, ...], Styler]
     return _table(
         session.key(), session.registry(), day=session.today(), wanted=wanted, order=order, mode=st.context.theme.type
     )
+
+
+@st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _zombies(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[Zombie, ...]:
+    del key
+    return retirement_queries.zombies(_registry, on=day)
+
+
+def zombies() -> tuple[Zombie, ...]:
+    """Return the retired models that are still scored."""
+    return _zombies(session.key(), session.registry(), day=session.today())
 
 
 @st.cache_data(ttl=session.CACHED_SECONDS, max_entries=5, show_spinner=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from monitoring.assessment import Verdict
 from monitoring.portfolio import ServiceState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from pandas.io.formats.style import Styler
@@ -27,6 +29,7 @@ ADVANTAGE_SCALE = (40, 110)
 DRIFT_SCALE = (0, 200)
 TRAFFIC_SCALE = (0, 200)
 LONGEST_REASON = 62
+NOBODY: Mapping[str, str] = MappingProxyType({})
 QUIET = (Verdict.KEEP.value, Verdict.UNKNOWN.value)
 
 
@@ -51,8 +54,10 @@ def verdict_text(verdict: str, service_state: str) -> str:
     return VERDICT_LABELS[Verdict(verdict)].text
 
 
-def why(row: Any) -> str:
-    """Return why a model has its verdict, as short as its column."""
+def why(row: Any, *, zombies: Mapping[str, str] = NOBODY) -> str:
+    """Return why a model has its verdict, as short as its column; of a zombie that it is still scored."""
+    if row.model_id in zombies:
+        return _shorten(zombies[row.model_id])
     if row.service_state == RETIRED:
         return "Out of service for good; watched for traffic only."
     if isinstance(row.reason, str):
@@ -64,12 +69,18 @@ def why(row: Any) -> str:
 
 
 def portfolio_table(
-    rows: pd.DataFrame, *, sparklines: Sparklines, today: date, colours: Palette, with_before: bool = False
+    rows: pd.DataFrame,
+    *,
+    sparklines: Sparklines,
+    today: date,
+    colours: Palette,
+    with_before: bool = False,
+    zombies: Mapping[str, str] = NOBODY,
 ) -> Styler:
     """Return the rows in words: Verdict, Model, Why, Advantage, Now, Drift, Traffic, Tier, Owner, For, Decision.
 
     ``with_before`` adds Was, the verdict a model is compared with, for which Advantage and Traffic make room. Rows that need nobody
-    step back in grey.
+    step back in grey. ``zombies`` says of retired models that are still scored how much, by their ids.
     """
     realised = 1.0 - rows["effect"].astype(float)
     estimated = 1.0 - rows["estimated_effect"].astype(float)
@@ -79,7 +90,7 @@ def portfolio_table(
     columns: dict[str, Any] = {"Verdict": texts(verdict_text(row.verdict, row.service_state) for row in listed)}
     if with_before:
         columns["Was"] = texts(VERDICT_LABELS[Verdict(row.verdict_before)].text for row in listed)
-    columns |= {"Model": texts(rows["name"]), "Why": texts(why(row) for row in listed)}
+    columns |= {"Model": texts(rows["name"]), "Why": texts(why(row, zombies=zombies) for row in listed)}
     if not with_before:
         columns["Advantage"] = lines(sparklines.advantage, ADVANTAGE_SCALE)
     columns |= {"Now": now, "Drift": lines(sparklines.drift, DRIFT_SCALE)}
@@ -94,7 +105,7 @@ def portfolio_table(
     is_estimate = realised.isna()
     said = [kept(share, is_estimate=guess) for share, guess in zip(now, is_estimate, strict=True)]
     serving = rows["service_state"].ne(RETIRED)
-    loud = rows["verdict"].isin(QUIET).eq(False) & serving
+    loud = (rows["verdict"].isin(QUIET).eq(False) & serving) | rows["model_id"].isin(list(zombies))
     quiet = [None if each else f"color:{colours.muted}" for each in loud]
     verdicts = [
         f"color:{colours.verdicts[Verdict(verdict)] if is_serving else colours.muted};font-weight:600"

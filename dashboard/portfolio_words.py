@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from data_access.portfolio_standing import Standing
 
 
-def heading(standing: Standing, wanted: PortfolioFilter) -> str:
-    """Return the answer: how many models are judged, and how many need someone."""
-    if not standing.models + standing.retired:
+def heading(standing: Standing, wanted: PortfolioFilter, *, zombies: int = 0) -> str:
+    """Return the answer in one line; a retired model that is still scored needs someone, too."""
+    if not standing.models:
         return "No model passes these filters"
     models = f"{standing.judged:,} of {plural(standing.models, 'model')}"
     which = "" if wanted.without_verdicts.is_empty else "chosen "
-    needing = standing.needing_someone
+    needing = standing.needing_someone + zombies
     rest = f"{needing:,} need{'s' if needing == 1 else ''} someone" if needing else "nothing needs anyone"
     return f"{models.replace(' model', f' {which}model', 1)} judged; {rest}"
 
@@ -30,8 +30,8 @@ def coverage(standing: Standing) -> str:
     if unknown := standing.counts[Verdict.UNKNOWN]:
         reasons = [f"{count:,} {reason}" for reason, count in standing.not_judged.items()]
         parts.append(f"{unknown:,} not judged: {', '.join(reasons)}.")
-    elif standing.models:
-        parts.append("Every model is judged.")
+    elif standing.serving:
+        parts.append("Every model in service is judged." if standing.retired else "Every model is judged.")
     if estimated := standing.estimated[Verdict.KEEP]:
         parts.append(f"Of those performing well, {estimated:,} on estimates.")
     if estimated := standing.estimated[Verdict.RETRAIN]:

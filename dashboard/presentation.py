@@ -13,6 +13,7 @@ import pandas as pd
 from monitoring.assessment import Basis, Verdict
 from monitoring.portfolio import ServiceState
 from monitoring.portfolio_shift import ShiftKind
+from monitoring.retirement import plan_changes
 from monitoring.shift_findings import shift_words
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ ACTION_WORDS = {
     "suspend": "Suspend",
     "fix_data": "Fix data",
     "accept": "Accept as it is",
+    "reinstate": "Reinstate",
 }
 ACTION_NOUNS = {
     "retrain": "retraining",
@@ -86,6 +88,7 @@ ACTION_NOUNS = {
     "suspend": "suspension",
     "fix_data": "fixing the data",
     "accept": "accepting it as it is",
+    "reinstate": "reinstatement",
 }
 ACTION_VERDICTS = {
     "retrain": Verdict.RETRAIN,
@@ -93,6 +96,7 @@ ACTION_VERDICTS = {
     "suspend": Verdict.RETIRE,
     "fix_data": Verdict.FIX_DATA,
     "accept": Verdict.WATCH,
+    "reinstate": Verdict.KEEP,
 }
 
 
@@ -266,7 +270,7 @@ def evidence_comparison(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     if old.get("day") != new.get("day") and old.get("day") and new.get("day"):
         then, now = (short_date(date.fromisoformat(str(snapshot["day"]))) for snapshot in (old, new))
         changed.append(f"Assessed: {then} → **{now}**")
-    return changed
+    return [escape_markdown(said) for said in plan_changes(old.get("plan"), new.get("plan"))] + changed
 
 
 def _verdict_word(snapshot: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import portfolio_session, session, tables
+from dashboard import portfolio_session, retirement_plan, session, tables
 from dashboard.presentation import (
     ACTION_NOUNS,
     ACTION_WORDS,
@@ -17,18 +17,21 @@ from dashboard.presentation import (
     one_line,
     plural,
 )
-from dashboard.widgets import notify, quiet
+from dashboard.widgets import notify, quiet, small
 from data_access import decision_queries
 from data_access.portfolio_filter import PortfolioFilter
 from monitoring import decide
 from monitoring.assessment import Verdict
 from monitoring.errors import ModelfolioError
 from monitoring.lifecycle import Action
+from monitoring.portfolio import ServiceState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
+
+    from monitoring.retirement import RetirementPlan
 
 MOST_MODELS = 200
 MOST_NAMED = 5
@@ -77,6 +80,15 @@ def propose_dialog(model_ids: Sequence[str], *, action: Action | None = None) ->
     st.dialog(title, width="small", position="right")(_drawer)(rows, action)
 
 
+def offered_actions(states: Sequence[str]) -> list[Action]:
+    """Return what can be proposed for models in these service states: a retired one can only be reinstated."""
+    if set(states) == {ServiceState.RETIRED.value}:
+        return [Action.REINSTATE]
+    if set(states) == {ServiceState.SUSPENDED.value}:
+        return [Action.REINSTATE, *(action for action in ACTIONS if action is not Action.SUSPEND)]
+    return ACTIONS
+
+
 def suggested_action(verdicts: Sequence[str]) -> Action | None:
     """Return the action all these verdicts ask for; nothing when they differ."""
     actions = {VERDICT_ACTIONS.get(Verdict(verdict)) for verdict in verdicts}
@@ -104,6 +116,8 @@ def left_out(rows: pd.DataFrame, action: Action, *, by: str) -> dict[str, str]:
             reasons[row.model_id] = refusal
         elif row.model_id in already:
             reasons[row.model_id] = f"{ACTION_NOUNS[action.value].capitalize()} is already proposed or under way."
+        elif row.service_state == ServiceState.RETIRED.value and action is not Action.REINSTATE:
+            reasons[row.model_id] = "It is retired: it has to be reinstated first."
         elif action is Action.RETRAIN and row.verdict == Verdict.FIX_DATA.value:
             reasons[row.model_id] = "It has a broken feed: retraining would bake the fault in."
     return reasons
@@ -148,10 +162,12 @@ def _drawer(rows: pd.DataFrame, wanted: Action | None) -> None:
             st.markdown(quiet("No model is left."))
             return
         st.markdown(_summary(chosen))
+    offered = offered_actions(list(chosen["service_state"]))
+    default = wanted or suggested_action(list(chosen["verdict"]))
     picked = st.segmented_control(
         "Action",
-        [action.value for action in ACTIONS],
-        default=wanted or suggested_action(list(chosen["verdict"])),
+        [action.value for action in offered],
+        default=offered[0] if len(offered) == 1 else default if default in offered else None,
         format_func=lambda action: "Accept" if action == "accept" else ACTION_WORDS[action],
         key="propose_action",
         width="stretch",
@@ -179,6 +195,10 @@ def _form(rows: pd.DataFrame, action: Action, *, by: str) -> None:
         reason = st.text_area(
             "Reason", placeholder="At least 10 characters; read by the approver and the auditor", height=110
         )
+        plan: RetirementPlan | None = None
+        if action is Action.RETIRE:
+            plan = retirement_plan.fields("propose_plan", model_id=rows["model_id"].iloc[0], of_many=len(rows) > 1)
+            st.markdown(small("What is left empty is shown as missing; in tier 1 the approval waits until nothing is."))
         until: Any = None
         if action is Action.ACCEPT:
             until = st.date_input(
@@ -204,6 +224,7 @@ def _form(rows: pd.DataFrame, action: Action, *, by: str) -> None:
                 on=today,
                 now=session.now(),
                 accept_until=until if isinstance(until, date) else None,
+                plan=plan,
             )
         except ModelfolioError as error:
             st.error(escape_markdown(error))

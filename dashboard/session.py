@@ -224,6 +224,18 @@ def may_export_audit() -> bool:
     )
 
 
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=200, show_spinner=False)
+def _has_readable_log(key: tuple[str, int], _registry: Registry, *, model_id: str) -> bool:
+    del key
+    with _registry.looking() as records:
+        return records.has_readable_log(model_id)
+
+
+def has_readable_log(model_id: str) -> bool:
+    """Whether a model's log can be looked at."""
+    return _has_readable_log(key(), registry(), model_id=model_id)
+
+
 # Cached frames
 
 

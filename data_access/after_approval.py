@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from data_access import outcomes, trigger_rows
+from data_access.retired_traffic import traffic_of
 from data_access.tables import (
     AssessmentRow,
     FindingRow,
-    LogDayRow,
     ModelRow,
     ModelVersionRow,
     TrainingReportRow,
@@ -18,8 +18,10 @@ from data_access.tables import (
 from monitoring.assessment import Verdict
 from monitoring.errors import InvalidReportError, StaleDecisionError
 from monitoring.lifecycle import Action, Move, State
-from monitoring.portfolio import ServiceState
-from monitoring.ports import DataCheck, Traffic
+from monitoring.portfolio import Consumer, ServiceState
+from monitoring.ports import DataCheck
+
+SUSPENDED = ServiceState.SUSPENDED.value
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from monitoring.audit import AuditEvent
     from monitoring.decision import Decision
+    from monitoring.ports import Traffic
     from monitoring.retraining import TrainingReport
 
 
@@ -39,25 +42,19 @@ def carry_through(session: Session, moved: Decision, event: AuditEvent, *, befor
             trigger_rows.put(session, moved, now=event.recorded_at)
         elif move is Move.RETRY:
             trigger_rows.put_again(session, moved, reason=event.reason or "", now=event.recorded_at)
-    if move is Move.CONFIRM_OUT_OF_SERVICE:
-        _in_service(session, moved, ServiceState.SUSPENDED, unless=ServiceState.RETIRED)
-    elif move is Move.REINSTATE:
-        _in_service(session, moved, ServiceState.IN_SERVICE, unless=ServiceState.RETIRED)
-    elif move is Move.TRAFFIC_GONE:
-        _in_service(session, moved, ServiceState.RETIRED)
+    if move is Move.CONFIRM_OUT_OF_SERVICE and moved.action is Action.SUSPEND:
+        _model(session, moved, ModelRow.service_state != ServiceState.RETIRED.value, service_state=SUSPENDED)
+    elif move in {Move.TRAFFIC_GONE, Move.CONFIRM_OUT_OF_SERVICE}:
+        _model(session, moved, service_state=ServiceState.RETIRED.value)
+    elif move is Move.CONFIRM_IN_SERVICE:
+        _model(session, moved, service_state=ServiceState.IN_SERVICE.value, sunset_on=None)
     elif move is Move.ANNOUNCE:
-        session.execute(
-            sa.update(ModelRow).where(ModelRow.id == moved.subject.model_id).values(sunset_on=moved.sunset_on)
-        )
+        _model(session, moved, sunset_on=moved.sunset_on)
 
 
-def _in_service(
-    session: Session, decision: Decision, state: ServiceState, *, unless: ServiceState | None = None
-) -> None:
-    changed = sa.update(ModelRow).where(ModelRow.id == decision.subject.model_id)
-    if unless is not None:
-        changed = changed.where(ModelRow.service_state != unless.value)
-    session.execute(changed.values(service_state=state.value))
+def _model(session: Session, decision: Decision, *conditions: sa.ColumnElement[bool], **values: Any) -> None:
+    wanted = (ModelRow.id == decision.subject.model_id, *conditions)
+    session.execute(sa.update(ModelRow).where(*wanted).values(**values))
 
 
 class AfterApproval:
@@ -100,17 +97,21 @@ class AfterApproval:
 
     def traffic(self, model_id: str, *, on: date) -> Traffic:
         """Return how the model's log stands on ``on``."""
-        looked_to = self.session.scalar(
-            sa.select(sa.func.max(AssessmentRow.day)).where(
-                AssessmentRow.model_id == model_id, AssessmentRow.day <= on, AssessmentRow.known_on <= on
-            )
-        )
-        last_rows = self.session.scalar(
-            sa.select(sa.func.max(LogDayRow.day)).where(
-                LogDayRow.model_id == model_id, LogDayRow.day <= on, LogDayRow.rows > 0
-            )
-        )
-        return Traffic(looked_to, last_rows)
+        return traffic_of(self.session, model_id, on=on)
+
+    def service_state(self, model_id: str) -> ServiceState:
+        """Return whether the model is in service."""
+        return ServiceState(self.session.get_one(ModelRow, model_id).service_state)
+
+    def consumers(self, model_id: str) -> tuple[Consumer, ...]:
+        """Return who uses the model, as its card says."""
+        card: dict[str, Any] = self.session.get_one(ModelRow, model_id).card
+        return tuple(Consumer(each["name"], each.get("contact")) for each in card.get("consumers") or [])
+
+    def has_readable_log(self, model_id: str) -> bool:
+        """Whether the model's log can be looked at: one is mapped, and it could be read when it was looked at last."""
+        row = self.session.get_one(ModelRow, model_id)
+        return row.has_log and row.last_error is None
 
     def label_delay_days(self, model_id: str) -> float | None:
         """Return the usual time from a prediction to its label, missing if unknown."""

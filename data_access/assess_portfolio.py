@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from data_access import audit_trail, model_registry
+from data_access import audit_trail, model_registry, retired_traffic
 from data_access.assess_jobs import Asked, JobBoard, JobState, Phase, Settled
 from data_access.assess_work import Pool, Work, renewed
 from data_access.assessment_store import RegistryAssessments
@@ -71,7 +71,7 @@ def assess_portfolio(
     report: Callable[[int, int, str], None] | None = None,
     workers: Workers = DEFAULT_WORKERS,
 ) -> AssessRun:
-    """Assess all models with a log, or ``only`` one, let acceptances expire, and leave one audit event.
+    """Assess all models with a log, or ``only`` one, watch retired ones, let acceptances expire, and leave one audit event.
 
     A day is judged once it is complete in the zone of every model: a portfolio shift needs them all. Whoever asks for the
     same at the same time shares the work, and gets the same answer.
@@ -108,8 +108,24 @@ def assess_portfolio(
         _Worker(board, work, run, _processes(workers, len(due)), report).work({model.id: model.name for model in due})
     finally:
         work.close()
+    _watch_retired(registry, models, connections=connections, last=run.asked.last, now=now, settle_hours=settle_hours)
     _close(registry, board, run)
     return _told(registry, run)
+
+
+def _watch_retired(
+    registry: Registry,
+    models: Sequence[Model],
+    *,
+    connections: Mapping[str, str],
+    last: date,
+    now: datetime,
+    settle_hours: float,
+) -> None:
+    """Look whether retired models are still scored, each up to its own newest complete day."""
+    retired = [model for model in models if model.has_log and model.service_state is ServiceState.RETIRED]
+    ends = {model.id: min(last, newest_complete_day(model, now=now, settle_hours=settle_hours)) for model in retired}
+    retired_traffic.watch(registry, retired, connections=connections, last=ends)
 
 
 def _processes(workers: Workers, models: int) -> int:

@@ -256,16 +256,18 @@ class Pool:
 
     def _one_by_one(self, jobs: Sequence[Job], run: Run) -> Iterator[Settled]:
         single: ProcessPoolExecutor | None = None
-        for job in jobs:
-            single = single or self._opened(1)
-            try:
-                yield from single.submit(_done, [job], run).result()
-            except BrokenProcessPool:
-                single.shutdown(wait=False)
-                single = None
-                yield Settled(job, error="Its assessment ended the process that ran it; is the memory enough?")
-        if single is not None:
-            single.shutdown()
+        try:
+            for job in jobs:
+                single = single or self._opened(1)
+                try:
+                    yield from single.submit(_done, [job], run).result()
+                except BrokenProcessPool:
+                    single.shutdown(wait=False)
+                    single = None
+                    yield Settled(job, error="Its assessment ended the process that ran it; is the memory enough?")
+        finally:
+            if single is not None:
+                single.shutdown()
 
     def close(self) -> None:
         """End the processes."""

@@ -18,6 +18,8 @@ from monitoring.errors import OpenDecisionExistsError, StaleDecisionError, Unkno
 from monitoring.evidence import NEVER_ASSESSED, Evidence, snapshot
 from monitoring.lifecycle import Action, State
 from monitoring.outcome import Judgement, Review
+from monitoring.retirement import RetirementPlan
+from monitoring.retiring import ENDED_BY_REINSTATING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,6 +98,14 @@ class RegistryDecisions(AfterApproval):
         """Return the decisions with this action that are in this state."""
         return self.decisions(DecisionRow.action == action.value, DecisionRow.state == state.value)
 
+    def ended_by_reinstating(self, model_id: str) -> tuple[Decision, ...]:
+        """Return the approved suspensions and retirements that are over once the model serves again."""
+        ended = [
+            sa.and_(DecisionRow.action == action.value, DecisionRow.state.in_([state.value for state in states]))
+            for action, states in ENDED_BY_REINSTATING.items()
+        ]
+        return self.decisions(DecisionRow.model_id == model_id, sa.or_(*ended))
+
     def add(self, proposals: Sequence[tuple[Decision, AuditEvent]]) -> tuple[Decision, ...]:
         """Store new decisions with their audit events and return them numbered; a second open one is refused."""
         added = []
@@ -113,6 +123,7 @@ class RegistryDecisions(AfterApproval):
                 proposed_at=proposal.proposed_at,
                 due_on=proposal.due_on,
                 accept_until=proposal.accept_until,
+                plan=proposal.plan.plain() if proposal.plan else None,
                 evidence=proposal.evidence,
                 state_on=proposal.state_on,
                 state_at=proposal.state_at,
@@ -136,6 +147,7 @@ class RegistryDecisions(AfterApproval):
                 decided_by=moved.decided_by,
                 decided_on=moved.decided_on,
                 decided_at=moved.decided_at,
+                plan=moved.plan.plain() if moved.plan else None,
                 **_followed(moved),
             )
             .returning(DecisionRow.id)
@@ -184,6 +196,7 @@ def _decision(row: DecisionRow, model: ModelRow, answers: list[Approval]) -> Dec
         proposed_at=row.proposed_at,
         due_on=row.due_on,
         accept_until=row.accept_until,
+        plan=RetirementPlan.of(row.plan) if row.plan else None,
         evidence=row.evidence,
         frozen_evidence=row.frozen_evidence,
         evidence_hash=row.evidence_hash,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import func, select
 
+from data_access.retired_traffic import is_zombie
 from data_access.tables import AssessmentRow, DecisionRow, ModelRow, PersonRow
 from monitoring.assessment import Basis, Verdict
 from monitoring.lifecycle import Action, State
@@ -121,11 +122,27 @@ def _acceptance_ends(day: date) -> sa.ColumnElement[bool]:
     return _has_decision(day, DecisionRow.action == Action.ACCEPT.value, DecisionRow.accept_until <= until)
 
 
+def _acceptance_ended(day: date) -> sa.ColumnElement[bool]:
+    """Return whether nobody accepts the model any more since a few days, and nothing is decided about it since."""
+    ended = (DecisionRow.action == Action.ACCEPT.value, DecisionRow.state.in_([State.EXPIRED, State.CLOSED]))
+    lately = DecisionRow.state_on.between(day - timedelta(days=ENDING_WITHIN_DAYS), day)
+    mine = DecisionRow.model_id == ModelRow.id
+    return select(DecisionRow.id).where(mine, *ended, lately).correlate(ModelRow).exists() & ~_has_decision(day)
+
+
+def _retirement_due(day: date) -> sa.ColumnElement[bool]:
+    until = day + timedelta(days=ENDING_WITHIN_DAYS)
+    return _has_decision(day, DecisionRow.action == Action.RETIRE.value, DecisionRow.sunset_on <= until)
+
+
 LENSES: dict[str, Callable[[date], sa.ColumnElement[bool]]] = {
     "nothing_proposed": _nothing_proposed,
     "open_decision": _has_decision,
     "overdue": _overdue,
     "acceptance_ends": _acceptance_ends,
+    "acceptance_ended": _acceptance_ended,
+    "retirement_due": _retirement_due,
+    "zombie": is_zombie,
     "no_owner": lambda _: ModelRow.owner.is_(None),
     "tier_not_set": lambda _: ModelRow.tier.is_(None),
     "no_log": lambda _: ~ModelRow.has_log,

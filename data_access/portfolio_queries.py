@@ -133,6 +133,12 @@ def sparklines(engine: sa.Engine, *, model_ids: Sequence[str], day: date, days: 
     return Sparklines(advantage=1 - lines[0], drift=lines[1], traffic=lines[2])
 
 
+def last_assessment(engine: sa.Engine) -> int | None:
+    """Return the id of the assessment that was written last, None before the first."""
+    with engine.connect() as connection:
+        return connection.execute(select(func.max(AssessmentRow.id))).scalar_one()
+
+
 def model_count(engine: sa.Engine) -> int:
     """Return how many models are registered, retired ones included."""
     with engine.connect() as connection:

@@ -63,7 +63,7 @@ class Ranked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How many models stand where; retired models are counted apart and in no verdict.
+    """How many models stand where; retired models are counted apart and in no verdict, and among all models.
 
     ``changes`` are against ``compared_with``. ``distances`` hold how far the loss of each model that is measured on labels lies from
     chance, in standard errors; ``failed`` counts models whose last assessment failed.
@@ -84,13 +84,18 @@ class Standing:
 
     @property
     def models(self) -> int:
+        """Every model, retired ones included: nothing leaves the denominator."""
+        return self.serving + self.retired
+
+    @property
+    def serving(self) -> int:
         """Every model that is not retired."""
         return sum(self.counts.values())
 
     @property
     def judged(self) -> int:
         """Models with a verdict other than not judged."""
-        return self.models - self.counts[Verdict.UNKNOWN]
+        return self.serving - self.counts[Verdict.UNKNOWN]
 
     @property
     def needing_someone(self) -> int:

@@ -17,7 +17,7 @@ from monitoring.errors import RegistryOutOfDateError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA = "0007"
+SCHEMA = "0008"
 """The newest migration; a test compares it with the migrations folder."""
 
 UPGRADE = "run `modelfolio db upgrade`"

@@ -391,6 +391,7 @@ class DecisionRow(Table):
     proposed_at: Mapped[datetime]
     due_on: Mapped[date]
     accept_until: Mapped[date | None]
+    plan: Mapped[dict[str, Any] | None]
     evidence: Mapped[dict[str, Any]]
     frozen_evidence: Mapped[dict[str, Any] | None]
     evidence_hash: Mapped[str | None]

@@ -63,6 +63,7 @@ class FindingKind(StrEnum):
     RETIREMENT_CANDIDATE = "retirement_candidate"
     LABEL_COVERAGE = "label_coverage"
     PORTFOLIO_SHIFT = "portfolio_shift"
+    ZOMBIE = "zombie"
     NOT_JUDGED = "not_judged"
 
 

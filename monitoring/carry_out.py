@@ -7,11 +7,12 @@ Like every use case they check whoever calls with the roles the registry holds a
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitoring.errors import InvalidProposalError
-from monitoring.lifecycle import Move
+from monitoring.authority import machine
+from monitoring.errors import ForbiddenMoveError
+from monitoring.lifecycle import Action, Capacity, Move
+from monitoring.retiring import acknowledged, amended, announced, check_replacement
 from monitoring.retraining import reviewed
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from monitoring.decision import Decision
     from monitoring.outcome import Judgement
     from monitoring.ports import DecisionRegistry
-
-LONGEST_NOTICE_DAYS = 3 * 365
+    from monitoring.retirement import RetirementPlan
 
 
 def retry(registry: DecisionRegistry, decision_id: int, *, reason: str, by: str, on: date, now: datetime) -> Decision:
@@ -60,7 +60,7 @@ def start_work(
     with registry.deciding() as records:
         decision, actor = records.decision(decision_id), records.actor(by)
         assigned = replace(decision, assigned_to=records.actor(assignee).email)
-        moved, event = assigned.move(Move.START, actor=actor, reason=reason, on=on, now=now)
+        moved, event = assigned.move(Move.START, actor=actor, reason=reason, on=on, now=now, before=decision)
         records.store(moved, event, before=decision)
         return moved
 
@@ -75,52 +75,104 @@ def report_fixed(
 def confirm_out_of_service(
     registry: DecisionRegistry, decision_id: int, *, by: str, on: date, now: datetime, reason: str = ""
 ) -> Decision:
-    """Say that the model was taken out of service; from now on it counts as suspended.
+    """Say that the model was taken out of service: from now on it counts as suspended, or as retired.
+
+    A retirement is closed by its log; only where nobody can look at one the owner's word, with a reason, takes its place.
 
     Raises:
-        ForbiddenMoveError: it is not an approved suspension.
+        ForbiddenMoveError: it is neither an approved suspension nor a retirement that is due, or the log will show it.
+        NotAuthorisedError: not the owner of the model.
+        InvalidReasonError: the reason for a retirement is too short.
+    """
+    with registry.deciding() as records:
+        decision, actor = records.decision(decision_id), records.actor(by)
+        moved, event = decision.move(Move.CONFIRM_OUT_OF_SERVICE, actor=actor, reason=reason, on=on, now=now)
+        if decision.action is Action.RETIRE and records.has_readable_log(decision.subject.model_id):
+            raise ForbiddenMoveError("Its log is watched: 28 days without a row make it retired, nobody has to say so.")
+        records.store(moved, event, before=decision)
+        return moved
+
+
+def confirm_in_service(
+    registry: DecisionRegistry, decision_id: int, *, by: str, on: date, now: datetime, reason: str = ""
+) -> Decision:
+    """Say that the model serves again, as was approved; the suspension or retirement that it was under ends with it.
+
+    Raises:
+        ForbiddenMoveError: it is not an approved reinstatement.
         NotAuthorisedError: not the owner of the model.
     """
-    return _moved(registry, decision_id, Move.CONFIRM_OUT_OF_SERVICE, reason=reason, by=by, on=on, now=now)
+    with registry.deciding() as records:
+        decision, actor = records.decision(decision_id), records.actor(by)
+        moved, event = decision.move(Move.CONFIRM_IN_SERVICE, actor=actor, reason=reason, on=on, now=now)
+        records.store(moved, event, before=decision)
+        why = f"Reinstated by decision {decision.id}, which {', '.join(decision.approvers)} approved."
+        for other in records.ended_by_reinstating(decision.subject.model_id):
+            ended, event = other.move(Move.REINSTATE, actor=machine(Capacity.DECISION), reason=why, on=on, now=now)
+            records.store(ended, event, before=other)
+        return moved
 
 
-def reinstate(
-    registry: DecisionRegistry, decision_id: int, *, reason: str, by: str, on: date, now: datetime
+def amend(
+    registry: DecisionRegistry,
+    decision_id: int,
+    *,
+    plan: RetirementPlan,
+    by: str,
+    on: date,
+    now: datetime,
+    reason: str = "",
 ) -> Decision:
-    """Put a suspended model back into service.
+    """Change the plan of a retirement while it is proposed, or fill in what it lacks afterwards. Raises as ``retiring.amended``.
+
+    With another last day or replacement every consumer has to acknowledge it anew.
 
     Raises:
-        ForbiddenMoveError: it is not suspended by this decision.
-        NotAuthorisedError: not an approver of the model.
-        InvalidReasonError: the reason is too short.
+        UnknownModelError: the replacement is no registered model.
+        InvalidProposalError: an impossible plan, a retired replacement, or one that changes what was approved.
     """
-    return _moved(registry, decision_id, Move.REINSTATE, reason=reason, by=by, on=on, now=now)
+    with registry.deciding() as records:
+        decision, actor = records.decision(decision_id), records.actor(by)
+        moved, event = amended(decision, plan, actor=actor, reason=reason, on=on, now=now)
+        if moved.plan is not None and (decision.plan is None or moved.plan.replacement != decision.plan.replacement):
+            check_replacement(records, moved.plan)
+        records.store(moved, event, before=decision)
+        return moved
+
+
+def acknowledge(
+    registry: DecisionRegistry,
+    decision_id: int,
+    *,
+    consumer: str,
+    said_by: str,
+    said_on: date,
+    by: str,
+    on: date,
+    now: datetime,
+) -> Decision:
+    """Record that a consumer of a model that is to be retired knows: who said so there, and when. Raises as ``retiring.acknowledged``."""
+    with registry.deciding() as records:
+        decision, actor = records.decision(decision_id), records.actor(by)
+        moved, event = acknowledged(decision, consumer, said_by=said_by, said_on=said_on, actor=actor, on=on, now=now)
+        records.store(moved, event, before=decision)
+        return moved
 
 
 def announce(
     registry: DecisionRegistry,
     decision_id: int,
     *,
-    sunset_on: date,
     by: str,
     on: date,
     now: datetime,
+    sunset_on: date | None = None,
     reason: str = "",
 ) -> Decision:
-    """Announce a retirement with the last day of service.
-
-    Raises:
-        ForbiddenMoveError: it is not an approved retirement.
-        NotAuthorisedError: not the owner of the model.
-        InvalidProposalError: the sunset date lies in the past or more than three years ahead.
-    """
+    """Announce a retirement with the last day of service, by default the one that was approved. Raises as ``retiring.announced``."""
     with registry.deciding() as records:
         decision, actor = records.decision(decision_id), records.actor(by)
-        moved, event = replace(decision, sunset_on=sunset_on).move(
-            Move.ANNOUNCE, actor=actor, reason=reason, on=on, now=now
-        )
-        if not on <= sunset_on <= on + timedelta(days=LONGEST_NOTICE_DAYS):
-            raise InvalidProposalError("The sunset date is today or later, and at most three years ahead.")
+        moved, event = announced(decision, sunset_on, actor=actor, reason=reason, on=on, now=now)
         records.store(moved, event, before=decision)
         return moved
 

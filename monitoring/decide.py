@@ -14,6 +14,8 @@ from monitoring.decision import Decision
 from monitoring.errors import EvidenceChangedError, InvalidProposalError, NotAuthorisedError
 from monitoring.evidence import Evidence, evidence_changes
 from monitoring.lifecycle import Action, Move
+from monitoring.retirement import RetirementPlan
+from monitoring.retiring import check_replacement, check_service
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +33,8 @@ class Review:
     """What somebody must see before answering a decision.
 
     ``present`` is the evidence now; its hash is what ``approve`` asks for. ``changes`` says in words what is different from
-    the proposal. ``may`` holds the answers this person can give, ``waiting_for`` says who is needed or missing.
+    the proposal. ``may`` holds the answers this person can give, ``waiting_for`` says who is needed or missing. ``blocked_by`` says
+    what has to be settled before anybody can approve; it is empty when nothing has.
     """
 
     decision: Decision
@@ -39,6 +42,7 @@ class Review:
     changes: tuple[str, ...]
     may: frozenset[Move]
     waiting_for: str
+    blocked_by: str = ""
 
 
 def propose(
@@ -51,17 +55,30 @@ def propose(
     on: date,
     now: datetime,
     accept_until: date | None = None,
+    plan: RetirementPlan | None = None,
 ) -> Decision:
     """Propose an action for one model and return the decision.
+
+    A retirement has a plan; one that names no consumer gets those of the model's card, unless it says that nobody uses it.
 
     Raises:
         NotAuthorisedError: ``by`` is neither the owner nor an approver of the model.
         InvalidReasonError: the reason is too short.
-        InvalidProposalError: the end of an acceptance is missing, past or more than a year away.
+        InvalidProposalError: the end of an acceptance is missing, past or more than a year away; the plan says something impossible;
+            there is nothing to reinstate, or the model is retired.
+        UnknownModelError: there is no such model, or its replacement is none.
         OpenDecisionExistsError: the model has an open decision with this action.
     """
     (decision,) = propose_many(
-        registry, model_ids=[model_id], action=action, reason=reason, by=by, on=on, now=now, accept_until=accept_until
+        registry,
+        model_ids=[model_id],
+        action=action,
+        reason=reason,
+        by=by,
+        on=on,
+        now=now,
+        accept_until=accept_until,
+        plan=plan,
     )
     return decision
 
@@ -76,6 +93,7 @@ def propose_many(
     on: date,
     now: datetime,
     accept_until: date | None = None,
+    plan: RetirementPlan | None = None,
 ) -> tuple[Decision, ...]:
     """Propose the same action with the same reason for several models: all of them or none.
 
@@ -86,10 +104,15 @@ def propose_many(
         raise InvalidProposalError(f"A proposal is for 1 to {MOST_MODELS_AT_ONCE} models; this is for {len(chosen)}.")
     with registry.deciding() as records:
         actor = records.actor(by)
-        return records.add(
-            [
+        proposals = []
+        for model_id in chosen:
+            subject = records.subject(model_id)
+            subject.check_proposer(actor)
+            leaving = bool(records.ended_by_reinstating(model_id))
+            check_service(action, records.service_state(model_id), leaving=leaving, name=subject.name)
+            proposals.append(
                 Decision.propose(
-                    records.subject(model_id),
+                    subject,
                     action,
                     actor=actor,
                     reason=reason,
@@ -97,10 +120,20 @@ def propose_many(
                     on=on,
                     now=now,
                     accept_until=accept_until,
+                    plan=_plan(records, plan, action=action, model_id=model_id),
                 )
-                for model_id in chosen
-            ]
-        )
+            )
+        return records.add(proposals)
+
+
+def _plan(
+    records: DecisionRecords, plan: RetirementPlan | None, *, action: Action, model_id: str
+) -> RetirementPlan | None:
+    if action is not Action.RETIRE:
+        return plan
+    plan = (plan or RetirementPlan()).with_consumers_of(records.consumers(model_id))
+    check_replacement(records, plan)
+    return plan
 
 
 def approve(
@@ -112,14 +145,15 @@ def approve(
         seen_evidence: the hash of the evidence the approver looked at (``review(...).present.hash``).
 
     Raises:
-        EvidenceChangedError: the evidence is no longer what the approver saw.
+        EvidenceChangedError: the evidence, or the plan of a retirement, is no longer what the approver saw.
+        IncompleteRetirementError: the plan of a retirement in tier 1 lacks something.
         NotAuthorisedError: the person proposed it, has approved it, or has not the role for this model.
         StaleDecisionError: somebody else decided it first.
     """
     with registry.deciding() as records:
         decision, actor = records.decision(decision_id), records.actor(by)
         decision.check_answer(Move.APPROVE, actor)
-        evidence = records.evidence(decision.subject.model_id, on=on)
+        evidence = records.evidence(decision.subject.model_id, on=on).with_plan(decision.plan)
         if evidence.hash != seen_evidence:
             changes = " ".join(evidence_changes(decision.evidence, evidence.snapshot))
             since = f" Since the proposal: {changes}" if changes else ""
@@ -150,7 +184,7 @@ def review(registry: DecisionRegistry, decision_id: int, *, by: str | None, on: 
     """Return everything somebody must see before answering; ``by`` is missing for a visitor who is not signed in."""
     with registry.looking() as records:
         decision = records.decision(decision_id)
-        present = records.evidence(decision.subject.model_id, on=on)
+        present = records.evidence(decision.subject.model_id, on=on).with_plan(decision.plan)
         actor = known_actor(records, by)
         return Review(
             decision=decision,
@@ -158,6 +192,7 @@ def review(registry: DecisionRegistry, decision_id: int, *, by: str | None, on: 
             changes=evidence_changes(decision.evidence, present.snapshot),
             may=frozenset(answer for answer in ANSWERS if actor and decision.may(answer, actor)),
             waiting_for=decision.waiting_for(records.everyone()),
+            blocked_by=decision.blocked_by,
         )
 
 

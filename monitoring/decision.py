@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from monitoring.audit import AuditEvent
 from monitoring.authority import Subject, capacity_for
-from monitoring.errors import (
-    ForbiddenMoveError,
-    InvalidProposalError,
-)
+from monitoring.errors import ForbiddenMoveError, IncompleteRetirementError, InvalidProposalError
 from monitoring.lifecycle import LIFECYCLE, MACHINES, Action, AllowedMove, Capacity, Move, State, allowed_move
 from monitoring.proposal import Proposal, answered, checked_reason, role_words
 from monitoring.quorum import Approval, quorum
+from monitoring.retirement import RetirementPlan
+from monitoring.wording import joined
 
 if TYPE_CHECKING:
     from monitoring.evidence import Evidence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 DAYS_TO_ANSWER = {1: 7, 2: 14, 3: 30}
 LONGEST_ACCEPTANCE_DAYS = 365
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Decision(Proposal):
     due_on: date
     evidence: dict[str, Any]
     accept_until: date | None = None
+    plan: RetirementPlan | None = None
     frozen_evidence: dict[str, Any] | None = None
     evidence_hash: str | None = None
     decided_by: str | None = None
@@ -78,18 +79,21 @@ class Decision(Proposal):
         on: date,
         now: datetime,
         accept_until: date | None = None,
+        plan: RetirementPlan | None = None,
     ) -> tuple[Self, AuditEvent]:
-        """Return a new decision and its audit event; the registry gives it its number.
+        """Return a new decision and its audit event; the registry gives it its number. A retirement has a plan, whatever it lacks.
 
         Raises:
             NotAuthorisedError: neither the owner nor an approver of the model.
             InvalidReasonError: the reason is too short.
-            InvalidProposalError: an acceptance without a future end, or an end for another action.
+            InvalidProposalError: an acceptance without a future end, an end or a plan for another action, an impossible plan.
         """
         allowed = allowed_move(None, Move.PROPOSE, action)
         capacity = subject.check_proposer(actor)
         reason = checked_reason(allowed, reason)
         _check_end(action, accept_until, on=on)
+        plan = _checked_plan(action, plan, subject=subject, on=on)
+        evidence = evidence.with_plan(plan)
         decision = cls(
             id=0,
             subject=subject,
@@ -103,6 +107,7 @@ class Decision(Proposal):
             due_on=on + timedelta(days=DAYS_TO_ANSWER[subject.effective_tier]),
             evidence=evidence.snapshot,
             accept_until=accept_until,
+            plan=plan,
             state_on=on,
             state_at=now,
         )
@@ -133,7 +138,27 @@ class Decision(Proposal):
     @property
     def quorum(self) -> tuple[Role, ...]:
         """The seats to fill; a tier that was changed since the proposal can make them more, never fewer."""
-        return quorum(min(self.tier, self.subject.effective_tier))
+        return quorum(self.strictest_tier)
+
+    @property
+    def strictest_tier(self) -> int:
+        """The tier whose rules hold: the one at the proposal, or a stricter one since."""
+        return min(self.tier, self.subject.effective_tier)
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What the plan of a retirement does not settle; nothing for other actions."""
+        return (self.plan or RetirementPlan()).missing() if self.action is Action.RETIRE else ()
+
+    @property
+    def blocked_by(self) -> str:
+        """Why it cannot be approved whoever approves, in one sentence; empty when it can. In tiers 2 and 3 a gap is only shown."""
+        if not self.lacks or self.strictest_tier > 1 or self.state is not State.PROPOSED:
+            return ""
+        return (
+            "This cannot be approved yet. A retirement in tier 1 needs a complete plan, and this one lacks "
+            f"{joined(self.lacks, most=MOST_NAMED)}."
+        )
 
     def is_overdue(self, on: date) -> bool:
         """Whether it should have been answered before ``on``; an overdue decision is never approved by itself."""
@@ -158,9 +183,19 @@ class Decision(Proposal):
         )
 
     def move(
-        self, move: Move, *, actor: Actor, on: date, now: datetime, reason: str = "", evidence_hash: str | None = None
+        self,
+        move: Move,
+        *,
+        actor: Actor,
+        on: date,
+        now: datetime,
+        reason: str = "",
+        evidence_hash: str | None = None,
+        before: Self | None = None,
     ) -> tuple[Self, AuditEvent]:
         """Return the decision in its next state, and the audit event of the move.
+
+        ``before`` is the decision without what the move brings with it; by default nothing comes with it but the state.
 
         Raises:
             ForbiddenMoveError: the table has no such move from here.
@@ -172,8 +207,10 @@ class Decision(Proposal):
         reason = checked_reason(allowed, reason)
         if move is Move.APPROVE and self.seats_taken() < len(self.quorum):
             raise ForbiddenMoveError("The quorum is not met: this is not approved yet.")
-        moved = replace(self, state=allowed.after, state_on=on, state_at=now)
-        if self.state is State.PROPOSED:
+        moved = self
+        if allowed.after is not self.state:
+            moved = replace(self, state=allowed.after, state_on=on, state_at=now)
+        if self.state is State.PROPOSED and moved.state is not State.PROPOSED:
             moved = replace(moved, decided_by=actor.email, decided_on=on, decided_at=now)
         event = moved.audit_event(
             move,
@@ -183,7 +220,7 @@ class Decision(Proposal):
             evidence_hash=evidence_hash,
             on=on,
             now=now,
-            before=self,
+            before=before or self,
         )
         return moved, event
 
@@ -195,8 +232,11 @@ class Decision(Proposal):
         Raises:
             StaleDecisionError: somebody decided it already.
             NotAuthorisedError: the actor proposed it, has approved it already or can fill no seat that is still empty.
+            IncompleteRetirementError: the plan of a retirement in tier 1 lacks something.
         """
         roles = self.check_answer(Move.APPROVE, actor)
+        if self.blocked_by:
+            raise IncompleteRetirementError(self.blocked_by)
         approval = answered(
             Move.APPROVE, actor=actor, roles=roles, comment=comment, evidence_hash=evidence.hash, on=on, now=now
         )
@@ -282,9 +322,10 @@ class Decision(Proposal):
         } | self._followed()
 
     def _followed(self) -> dict[str, Any]:
-        """Return what followed the approval, as far as anything did."""
+        """Return the plan of a retirement and what followed the approval, as far as there is any."""
         days = {"sunset_on": self.sunset_on, "active_from": self.active_from, "settles_on": self.settles_on}
         said: dict[str, Any] = {"assigned_to": self.assigned_to, "new_version": self.new_version}
+        said["plan"] = self.plan.plain() if self.plan else None
         said |= {name: day.isoformat() if day else None for name, day in days.items()}
         if self.review is not None:
             said |= {
@@ -304,3 +345,14 @@ def _check_end(action: Action, accept_until: date | None, *, on: date) -> None:
         raise InvalidProposalError("Accepting needs a date in the future until which the model stays as it is.")
     if accept_until > on + timedelta(days=LONGEST_ACCEPTANCE_DAYS):
         raise InvalidProposalError("Accepting is for at most one year; after that it comes back to the agenda.")
+
+
+def _checked_plan(action: Action, plan: RetirementPlan | None, *, subject: Subject, on: date) -> RetirementPlan | None:
+    if action is not Action.RETIRE:
+        if plan is not None:
+            raise InvalidProposalError("Only a retirement has a plan.")
+        return None
+    plan = (plan or RetirementPlan()).checked(model_id=subject.model_id, on=on)
+    if any(each.acknowledgement for each in plan.consumers):
+        raise InvalidProposalError("What consumers acknowledge is recorded once the retirement is proposed.")
+    return plan

@@ -61,6 +61,10 @@ class InvalidProposalError(ModelfolioError):
     """A proposal lacks something or asks for something impossible; the text says what."""
 
 
+class IncompleteRetirementError(ModelfolioError):
+    """A retirement cannot be approved yet; the text names what its plan lacks."""
+
+
 class InvalidReportError(ModelfolioError):
     """A report of a training says something impossible; the text says what."""
 

@@ -7,9 +7,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from monitoring.audit import canonical_json
+from monitoring.retirement import plan_changes
 
 if TYPE_CHECKING:
     from monitoring.assessment import Assessment
+    from monitoring.retirement import RetirementPlan
 
 NEVER_ASSESSED: dict[str, Any] = {
     "verdict": "unknown",
@@ -38,6 +40,10 @@ class Evidence:
     def hash(self) -> str:
         """The fingerprint an approver confirms to have seen."""
         return sha256(canonical_json(self.snapshot).encode()).hexdigest()
+
+    def with_plan(self, plan: RetirementPlan | None) -> Evidence:
+        """Return the evidence with the plan of a retirement, so that whoever approves confirms to have seen both."""
+        return self if plan is None else Evidence(self.snapshot | {"plan": plan.plain()}, self.assessment_id)
 
 
 def snapshot(assessment: Assessment) -> dict[str, Any]:
@@ -106,6 +112,7 @@ def evidence_changes(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...
         for text in old.get("against") or []
         if text not in (new.get("against") or [])
     ]
+    changes += plan_changes(old.get("plan"), new.get("plan"))
     return tuple(changes) or (f"The sentence is now: {new.get('sentence')}",)
 
 

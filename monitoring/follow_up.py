@@ -8,6 +8,7 @@ from monitoring.authority import machine
 from monitoring.lifecycle import Action, Capacity, Move, State
 from monitoring.retraining import DAY, Report, reported, settling_until
 from monitoring.wording import day_text
+from monitoring.zombie import QUIET_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 CLEAN_DAYS = 4
 """A data-quality finding stays open for this many clean days (METHODS section 6)."""
-QUIET_DAYS = 28
-"""Days without traffic after which a retired model is out of use."""
 
 
 def trigger(records: DecisionRecords, decision_id: int, *, on: date, now: datetime) -> Decision:

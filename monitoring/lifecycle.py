@@ -9,13 +9,14 @@ from monitoring.errors import ForbiddenMoveError
 
 
 class Action(StrEnum):
-    """What can be proposed for a model; ``accept`` leaves it as it is until a date."""
+    """What can be proposed for a model; ``accept`` leaves it as it is until a date, ``reinstate`` undoes a suspension or retirement."""
 
     RETRAIN = "retrain"
     RETIRE = "retire"
     SUSPEND = "suspend"
     FIX_DATA = "fix_data"
     ACCEPT = "accept"
+    REINSTATE = "reinstate"
 
 
 class State(StrEnum):
@@ -55,6 +56,8 @@ class Move(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     WITHDRAW = "withdraw"
+    AMEND = "amend"
+    ACKNOWLEDGE = "acknowledge"
     TRIGGER = "trigger"
     REPORT_STARTED = "report_started"
     REPORT_SUCCEEDED = "report_succeeded"
@@ -67,6 +70,7 @@ class Move(StrEnum):
     FINDING_CLEAR = "finding_clear"
     SEEN_AGAIN = "seen_again"
     CONFIRM_OUT_OF_SERVICE = "confirm_out_of_service"
+    CONFIRM_IN_SERVICE = "confirm_in_service"
     REINSTATE = "reinstate"
     ANNOUNCE = "announce"
     REACH_SUNSET = "reach_sunset"
@@ -87,16 +91,29 @@ class Capacity(StrEnum):
     PIPELINE = "pipeline"
     ASSESSMENT = "assessment"
     CLOCK = "clock"
+    DECISION = "decision"
 
     @property
     def words(self) -> str:
         """The capacity as it stands in a sentence, with its article."""
-        article = {Capacity.APPROVER: "an", Capacity.INDEPENDENT_REVIEWER: "an", Capacity.POLICY: "a"}.get(self, "the")
+        others = {Capacity.APPROVER: "an", Capacity.INDEPENDENT_REVIEWER: "an"} | dict.fromkeys(
+            (Capacity.POLICY, Capacity.DECISION), "a"
+        )
+        article = others.get(self, "the")
         return f"{article} {self.value.replace('_', ' ')}"
 
 
-MACHINES = frozenset({Capacity.POLICY, Capacity.TRIGGER_WORKER, Capacity.PIPELINE, Capacity.ASSESSMENT, Capacity.CLOCK})
-"""What acts by itself; everything else is a person."""
+MACHINES = frozenset(
+    {
+        Capacity.POLICY,
+        Capacity.TRIGGER_WORKER,
+        Capacity.PIPELINE,
+        Capacity.ASSESSMENT,
+        Capacity.CLOCK,
+        Capacity.DECISION,
+    }
+)
+"""What acts by itself; everything else is a person. A decision acts when another one ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +138,8 @@ _PIPELINE = (Capacity.PIPELINE,)
 _PIPELINE_OR_WORKER = (Capacity.PIPELINE, Capacity.TRIGGER_WORKER)
 _ASSESSMENT = (Capacity.ASSESSMENT,)
 _CLOCK = (Capacity.CLOCK,)
+_DECISION = (Capacity.DECISION,)
+_PROPOSER = (Capacity.PROPOSER,)
 
 LIFECYCLE: tuple[AllowedMove, ...] = (
     # Every action: proposed, then answered. An approval that leaves a seat of the quorum empty does not move the decision.
@@ -150,7 +169,7 @@ LIFECYCLE: tuple[AllowedMove, ...] = (
     AllowedMove(State.IN_WORK, Move.REPORT_FIXED, State.REPORTED_FIXED, _OWNER, Action.FIX_DATA),
     AllowedMove(State.REPORTED_FIXED, Move.FINDING_CLEAR, State.CLOSED, _ASSESSMENT, Action.FIX_DATA),
     AllowedMove(State.REPORTED_FIXED, Move.SEEN_AGAIN, State.IN_WORK, _ASSESSMENT, Action.FIX_DATA),
-    # Suspend: out of service until reinstated.
+    # Suspend: out of service until a decision to reinstate it is carried out.
     AllowedMove(
         State.APPROVED,
         Move.CONFIRM_OUT_OF_SERVICE,
@@ -158,11 +177,27 @@ LIFECYCLE: tuple[AllowedMove, ...] = (
         (Capacity.OWNER, Capacity.TRIGGER_WORKER),
         Action.SUSPEND,
     ),
-    AllowedMove(State.SUSPENDED, Move.REINSTATE, State.CLOSED, _APPROVER, Action.SUSPEND, REASON_LENGTH),
-    # Retire: announced to the consumers, due at the sunset date, closed when the log stays empty.
+    AllowedMove(State.APPROVED, Move.REINSTATE, State.CLOSED, _DECISION, Action.SUSPEND),
+    AllowedMove(State.SUSPENDED, Move.REINSTATE, State.CLOSED, _DECISION, Action.SUSPEND),
+    # Retire: announced to the consumers, due at the sunset date, closed when the log stays empty; where there is no log to watch, the
+    # owner says so. The plan is the proposer's until it is approved; afterwards it is only filled in. Consumers acknowledge at any time.
+    AllowedMove(State.PROPOSED, Move.AMEND, State.PROPOSED, _PROPOSER, Action.RETIRE),
+    AllowedMove(State.PROPOSED, Move.ACKNOWLEDGE, State.PROPOSED, _OWNER_OR_APPROVER, Action.RETIRE),
+    AllowedMove(State.APPROVED, Move.AMEND, State.APPROVED, _OWNER, Action.RETIRE),
+    AllowedMove(State.APPROVED, Move.ACKNOWLEDGE, State.APPROVED, _OWNER_OR_APPROVER, Action.RETIRE),
     AllowedMove(State.APPROVED, Move.ANNOUNCE, State.ANNOUNCED, _OWNER, Action.RETIRE),
+    AllowedMove(State.ANNOUNCED, Move.AMEND, State.ANNOUNCED, _OWNER, Action.RETIRE),
+    AllowedMove(State.ANNOUNCED, Move.ACKNOWLEDGE, State.ANNOUNCED, _OWNER_OR_APPROVER, Action.RETIRE),
     AllowedMove(State.ANNOUNCED, Move.REACH_SUNSET, State.DUE, _CLOCK, Action.RETIRE),
+    AllowedMove(State.DUE, Move.AMEND, State.DUE, _OWNER, Action.RETIRE),
+    AllowedMove(State.DUE, Move.ACKNOWLEDGE, State.DUE, _OWNER_OR_APPROVER, Action.RETIRE),
     AllowedMove(State.DUE, Move.TRAFFIC_GONE, State.CLOSED, _ASSESSMENT, Action.RETIRE),
+    AllowedMove(State.DUE, Move.CONFIRM_OUT_OF_SERVICE, State.CLOSED, _OWNER, Action.RETIRE, REASON_LENGTH),
+    AllowedMove(State.APPROVED, Move.REINSTATE, State.CLOSED, _DECISION, Action.RETIRE),
+    AllowedMove(State.ANNOUNCED, Move.REINSTATE, State.CLOSED, _DECISION, Action.RETIRE),
+    AllowedMove(State.DUE, Move.REINSTATE, State.CLOSED, _DECISION, Action.RETIRE),
+    # Reinstate: once it serves again, whatever took it out of service, or was about to, is over.
+    AllowedMove(State.APPROVED, Move.CONFIRM_IN_SERVICE, State.CLOSED, _OWNER, Action.REINSTATE),
     # Accept: it ends by itself, so that the model returns to the agenda.
     AllowedMove(State.APPROVED, Move.EXPIRE, State.EXPIRED, _CLOCK, Action.ACCEPT),
     AllowedMove(State.APPROVED, Move.END_EARLY, State.CLOSED, _APPROVER, Action.ACCEPT, REASON_LENGTH),

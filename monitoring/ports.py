@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from monitoring.evidence import Evidence
     from monitoring.lifecycle import Action, State
     from monitoring.policy_version import PolicyHistory, PolicyVersion
+    from monitoring.portfolio import Consumer, ServiceState
     from monitoring.retraining import TrainingReport
 
 Days = npt.NDArray[np.datetime64]
@@ -186,6 +187,18 @@ class DecisionRecords(People, Protocol):
 
     def traffic(self, model_id: str, *, on: date) -> Traffic:
         """Return how the model's log stands on ``on``."""
+
+    def service_state(self, model_id: str) -> ServiceState:
+        """Return whether the model is in service."""
+
+    def consumers(self, model_id: str) -> tuple[Consumer, ...]:
+        """Return who uses the model, as its card says."""
+
+    def has_readable_log(self, model_id: str) -> bool:
+        """Whether the model's log can be looked at, so that it shows when nobody asks the model any more."""
+
+    def ended_by_reinstating(self, model_id: str) -> tuple[Decision, ...]:
+        """Return the approved suspensions and retirements that are over once the model serves again."""
 
     def label_delay_days(self, model_id: str) -> float | None:
         """Return the usual time from a prediction to its label, missing if unknown."""

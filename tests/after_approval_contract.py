@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,9 @@ from monitoring.errors import (
 from monitoring.lifecycle import LIFECYCLE, Action, Capacity, Move, State
 from monitoring.outcome import Judgement
 from monitoring.people import COMMAND_LINE, Role
+from monitoring.retirement import Notified, RetirementPlan
 from monitoring.retraining import Report, TrainingReport
+from tests.fresh import fresh_registry
 from tests.registry_contract import (
     ADA,
     BEN,
@@ -130,7 +133,7 @@ class AfterApprovalContract:
     @pytest.fixture
     def office(self, address: str) -> Iterator[Registry]:
         """A registry with people, an auditor and the assessed model ``m`` of tier 2 that Ada owns."""
-        upgrade(address)
+        fresh_registry(address)
         registry = Registry.open(address, audit_key=KEY)
         add_everybody(registry)
         people.add(registry, email=AUDREY, name="Audrey", by=COMMAND_LINE, now=NOW)
@@ -389,17 +392,31 @@ class AfterApprovalContract:
 
     # The other actions
 
-    def test_a_suspension_takes_the_model_out_of_service_and_back(self, office: Registry) -> None:
+    def test_a_suspension_takes_the_model_out_of_service_and_a_decision_puts_it_back(self, office: Registry) -> None:
         decision = approved(office, action=Action.SUSPEND)
         assert service_state(office) == "in_service"
         with pytest.raises(NotAuthorisedError, match="Only the owner"):
             carry_out.confirm_out_of_service(office, decision.id, by=BEN, on=DAY, now=NOW)
         carry_out.confirm_out_of_service(office, decision.id, by=ADA, on=DAY, now=NOW)
         assert service_state(office) == "suspended"
-        with pytest.raises(NotAuthorisedError, match="Only an approver"):
-            carry_out.reinstate(office, decision.id, reason=REASON, by=ADA, on=DAY, now=NOW)
-        assert carry_out.reinstate(office, decision.id, reason=REASON, by=BEN, on=DAY, now=NOW).state is State.CLOSED
+        back = decide.propose(office, model_id="m", action=Action.REINSTATE, reason=REASON, by=ADA, on=DAY, now=NOW)
+        with pytest.raises(ForbiddenMoveError, match="proposed"):
+            carry_out.confirm_in_service(office, back.id, by=ADA, on=DAY, now=NOW)
+        with pytest.raises(NotAuthorisedError, match="You proposed this"):
+            approve(office, back, by=ADA)
+        approve(office, back, by=BEN)
+        assert service_state(office) == "suspended"
+        with pytest.raises(NotAuthorisedError, match="Only the owner"):
+            carry_out.confirm_in_service(office, back.id, by=BEN, on=DAY, now=NOW)
+        assert carry_out.confirm_in_service(office, back.id, by=ADA, on=DAY, now=NOW).state is State.CLOSED
         assert service_state(office) == "in_service"
+        assert decision_queries.decision(office, decision.id).state is State.CLOSED
+        with office.read() as session:
+            last = session.scalars(sa.select(AuditEventRow).order_by(AuditEventRow.sequence.desc())).first()
+            assert last is not None
+            assert (last.action, last.actor, last.subject_id) == ("reinstate", "decision", str(decision.id))
+            assert last.reason == f"Reinstated by decision {back.id}, which {BEN} approved."
+        audit_trail.verify(office)
 
     def test_a_model_without_an_owner_is_taken_out_of_service_by_an_approver(self, office: Registry) -> None:
         add_model(office, "orphan", owner=None)
@@ -535,7 +552,7 @@ class AfterApprovalContract:
         model_id = f"any-{next(NUMBERS)}"
         add_model(office, model_id, tier=2, owner=owner)
         decision = propose(office, model_id, by=CLEO if owner is None else ADA, action=action)
-        for move, by, ahead in [(Move.APPROVE, BEN, 0), *attempts]:
+        for move, by, ahead in [*attempts[:3], (Move.APPROVE, BEN, 0), *attempts[3:]]:
             before = decision_queries.decision(office, decision.id)
             told_before = len(events_of(office, decision))
             try:
@@ -586,6 +603,30 @@ def _by_the_day(registry: Registry, decision: Decision, by: str, on: date) -> No
     follow_up.whatever_is_due(registry, on=on, now=NOW)
 
 
+def _reinstate(registry: Registry, decision: Decision, by: str, on: date) -> None:
+    """Take the only way there is: a decision of its own."""
+    back = decide.propose(
+        registry,
+        model_id=decision.subject.model_id,
+        action=Action.REINSTATE,
+        reason=REASON,
+        by=by,
+        on=on,
+        now=NOW,
+    )
+    approve(registry, back, by=EVE)
+    carry_out.confirm_in_service(registry, back.id, by=by, on=on, now=NOW)
+
+
+def _amend(registry: Registry, decision: Decision, by: str, on: date) -> None:
+    plan = replace(decision.plan or RetirementPlan(), code=f"git, as of {on}", consumers=(Notified("Gates"),))
+    carry_out.amend(registry, decision.id, plan=plan, by=by, on=on, now=NOW)
+
+
+def _acknowledge(registry: Registry, decision: Decision, by: str, on: date) -> None:
+    carry_out.acknowledge(registry, decision.id, consumer="Gates", said_by="Gail", said_on=on, by=by, on=on, now=NOW)
+
+
 ATTEMPTS: dict[Move, Any] = {
     Move.APPROVE: _approve,
     Move.REJECT: _reject,
@@ -602,7 +643,10 @@ ATTEMPTS: dict[Move, Any] = {
     Move.FINDING_CLEAR: _by_the_day,
     Move.SEEN_AGAIN: _by_the_day,
     Move.CONFIRM_OUT_OF_SERVICE: _person(carry_out.confirm_out_of_service),
-    Move.REINSTATE: _person(carry_out.reinstate, reason=REASON),
+    Move.CONFIRM_IN_SERVICE: _person(carry_out.confirm_in_service),
+    Move.REINSTATE: _reinstate,
+    Move.AMEND: _amend,
+    Move.ACKNOWLEDGE: _acknowledge,
     Move.ANNOUNCE: _person(carry_out.announce, sunset_on=DAY + timedelta(days=40)),
     Move.REACH_SUNSET: _by_the_day,
     Move.TRAFFIC_GONE: _by_the_day,
@@ -611,9 +655,15 @@ ATTEMPTS: dict[Move, Any] = {
 }
 
 # Who may make a move, written down a second time: by owner (where there is none, an approver does it), by approver, by machine.
-OWNERS = {Move.START, Move.REPORT_FIXED, Move.CONFIRM_OUT_OF_SERVICE, Move.ANNOUNCE}
-APPROVERS = {Move.REJECT, Move.REINSTATE, Move.END_EARLY}
-EITHER = {Move.RETRY, Move.GIVE_UP, Move.REVIEW_OUTCOME}
+OWNERS = {
+    Move.START,
+    Move.REPORT_FIXED,
+    Move.CONFIRM_OUT_OF_SERVICE,
+    Move.CONFIRM_IN_SERVICE,
+    Move.ANNOUNCE,
+}
+APPROVERS = {Move.REJECT, Move.END_EARLY}
+EITHER = {Move.RETRY, Move.GIVE_UP, Move.REVIEW_OUTCOME, Move.ACKNOWLEDGE}
 MACHINES = {
     Move.TRIGGER: {Capacity.TRIGGER_WORKER},
     Move.REPORT_STARTED: {Capacity.PIPELINE},
@@ -624,6 +674,7 @@ MACHINES = {
     Move.REACH_SUNSET: {Capacity.CLOCK},
     Move.TRAFFIC_GONE: {Capacity.ASSESSMENT},
     Move.EXPIRE: {Capacity.CLOCK},
+    Move.REINSTATE: {Capacity.DECISION},
 }
 NEXT = {(a.before, a.move, a.action): a.after for a in LIFECYCLE}
 
@@ -643,7 +694,10 @@ def check_moves(registry: Registry, decision: Decision, *, owner: str | None) ->
         assert expected is not None, (state, move)
         waits_for_another = move is Move.REVIEW_OUTCOME and after is State.SUCCEEDED
         assert after is expected or waits_for_another
-        check_actor(move, event.actor, owner=owner, proposer=decision.proposed_by)
+        if move is Move.AMEND and state is State.PROPOSED:
+            assert event.actor == decision.proposed_by
+        else:
+            check_actor(move, event.actor, owner=owner, proposer=decision.proposed_by)
         state = after
     final = decision_queries.decision(registry, decision.id)
     assert final.state is state
@@ -652,9 +706,15 @@ def check_moves(registry: Registry, decision: Decision, *, owner: str | None) ->
         was_approved = any(event.action == "approve" for event in events)
         assert len(rows) == (1 if was_approved and decision.action is Action.RETRAIN else 0)
     assert [event.action for event in events].count("trigger") <= 1
+    service = service_state(registry, decision.subject.model_id)
     if decision.action is Action.SUSPEND:
-        suspended = service_state(registry, decision.subject.model_id) == "suspended"
-        assert suspended == (final.state is State.SUSPENDED)
+        assert (service == "suspended") == (final.state is State.SUSPENDED)
+    if decision.action is Action.REINSTATE:
+        assert (service == "suspended") == (final.state is not State.CLOSED)
+    if decision.action is Action.RETIRE:
+        kept = final.plan or RetirementPlan()
+        assert kept.plain() == (events[-1].after["plan"])
+        assert all(each.acknowledgement is None or each.name == "Gates" for each in kept.consumers)
 
 
 def check_actor(move: Move, actor: str, *, owner: str | None, proposer: str) -> None:
@@ -662,7 +722,7 @@ def check_actor(move: Move, actor: str, *, owner: str | None, proposer: str) -> 
     is_approver = Role.APPROVER in ROLES.get(actor, [])
     if move in MACHINES:
         assert actor in MACHINES[move]
-    elif move in OWNERS:
+    elif move in OWNERS | {Move.AMEND}:
         assert is_owner or (owner is None and is_approver)
     elif move in APPROVERS:
         assert is_approver

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from data_access.assessment_details import split_details
 from data_access.audit_key import key_from_file
 from data_access.registry import Registry
-from data_access.schema import upgrade
 from data_access.tables import AssessmentRow, DemoClockRow, FindingRow, ModelRow, ModelVersionRow, PersonRow, RoleRow
 from monitoring.assessment import Basis, FindingKind, Verdict
 from monitoring.people import Role
+from tests.fresh import fresh_registry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +85,7 @@ def new_registry(home: Path) -> Registry:
     """Return an empty registry in ``home`` as `modelfolio` would open it there, with the people of a small bank."""
     home.mkdir(parents=True, exist_ok=True)
     address = f"sqlite:///{home / 'registry.db'}"
-    upgrade(address)
+    fresh_registry(address)
     return Registry.open(address, audit_key=key_from_file(home / "audit.key"))
 
 

@@ -19,9 +19,9 @@ from data_access.assess_portfolio import AssessRun, assess_portfolio
 from data_access.audit_key import key_from_file
 from data_access.model_import import Imported, import_folders
 from data_access.registry import Registry
-from data_access.schema import upgrade
 from data_access.tables import AuditEventRow, ModelRow
 from data_access.verdict_queries import verdicts
+from tests.fresh import fresh_registry
 from tests.log_builders import write_frame
 
 FIRST = date(2026, 3, 2)
@@ -43,7 +43,7 @@ class Home:
     def __post_init__(self) -> None:
         self.log_address = self.log_address or f"sqlite:///{self.folder / 'predictions.db'}"
         address = f"sqlite:///{self.folder / 'registry.db'}"
-        upgrade(address)
+        fresh_registry(address)
         self.registry = Registry.open(address, audit_key=key_from_file(self.folder / "audit.key"))
 
     def imports(self, *folders: Path) -> Imported:

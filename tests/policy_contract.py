@@ -14,7 +14,6 @@ from data_access import audit_trail, policy_drafts, policy_queries
 from data_access.policy_drafts import SILENT_AFTER, PreviewState
 from data_access.policy_records import policy_history
 from data_access.registry import Registry
-from data_access.schema import upgrade
 from data_access.tables import AuditEventRow, PolicyAnswerRow, PolicyDraftRow, PolicyRow
 from monitoring import decide_policy
 from monitoring.errors import (
@@ -30,6 +29,7 @@ from monitoring.errors import (
 from monitoring.lifecycle import Move, State
 from monitoring.policy_preview import PolicyPreview
 from monitoring.policy_version import FIRST_VERSION
+from tests.fresh import fresh_registry
 from tests.registry_contract import ADA, BEN, CLEO, DANA, DAY, KEY, NOW, VIC, add_everybody
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class PolicyContract:
 
     @pytest.fixture
     def registry(self, address: str) -> Iterator[Registry]:
-        upgrade(address)
+        fresh_registry(address)
         registry = Registry.open(address, audit_key=KEY)
         add_everybody(registry)
         yield registry

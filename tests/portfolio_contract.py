@@ -14,7 +14,6 @@ from data_access.portfolio_filter import LENSES, ORDERS, PortfolioFilter, filter
 from data_access.portfolio_queries import overview, sparklines
 from data_access.portfolio_standing import ranking
 from data_access.registry import Registry
-from data_access.schema import upgrade
 from data_access.shift_queries import known_shifts, open_shifts
 from data_access.sign_queries import TOGETHER, sign_days
 from data_access.tables import (
@@ -31,6 +30,7 @@ from data_access.tables import (
 from monitoring.assessment import Basis, Verdict
 from tests import builders
 from tests.builders import NOW, TODAY, Built
+from tests.fresh import fresh_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +104,7 @@ class PortfolioContract:
     @pytest.fixture
     def registry(self, address: str, tmp_path: Path) -> Iterator[Registry]:
         """A registry without models."""
-        upgrade(address)
+        fresh_registry(address)
         opened = Registry.open(address, audit_key=key_from_file(tmp_path / "audit.key"))
         yield opened
         opened.close()

@@ -60,6 +60,7 @@ from monitoring.errors import (
 from monitoring.lifecycle import Action, Move, State
 from monitoring.people import COMMAND_LINE, Role
 from tests.dashboard.model_builders import LAST, judged_model
+from tests.fresh import fresh_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,8 +154,16 @@ def add_assessment(
         )
 
 
+def suspend(registry: Registry, model_id: str = "m") -> None:
+    with registry.write() as session:
+        session.execute(sa.update(ModelRow).where(ModelRow.id == model_id).values(service_state="suspended"))
+
+
 def propose(registry: Registry, model_id: str = "m", *, by: str = ADA, action: Action = Action.RETRAIN) -> Decision:
+    """Propose an action; a reinstatement is of a model that was suspended some time ago."""
     until = DAY + timedelta(days=90) if action is Action.ACCEPT else None
+    if action is Action.REINSTATE:
+        suspend(registry, model_id)
     return decide.propose(
         registry, model_id=model_id, action=action, reason=REASON, by=by, on=DAY, now=NOW, accept_until=until
     )
@@ -209,7 +218,7 @@ class RegistryContract:
 
     @pytest.fixture
     def registry(self, address: str) -> Iterator[Registry]:
-        upgrade(address)
+        fresh_registry(address)
         registry = Registry.open(address, audit_key=KEY)
         yield registry
         registry.close()

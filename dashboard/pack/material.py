@@ -19,6 +19,7 @@ from data_access import (
     portfolio_filter,
     portfolio_queries,
     portfolio_standing,
+    retirement_queries,
     retraining_queries,
     shift_queries,
 )
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from monitoring.decision import Decision
     from monitoring.people import Actor
     from monitoring.policy_version import PolicyHistory, PolicyVersion
+    from monitoring.zombie import Zombie
 
 USUAL_TOP, MOST_TOP = 10, 50
 LOCAL_ADDRESS = "http://127.0.0.1:8501/"
@@ -128,6 +130,7 @@ class Material:
     retrainings: dict[int, Retraining]
     new: pd.DataFrame
     retired: pd.DataFrame
+    zombies: tuple[Zombie, ...]
     policies: PolicyHistory
     policy_versions: tuple[PolicyVersion, ...]
     shifts: tuple[KnownShift, ...]
@@ -203,6 +206,7 @@ def read(registry: Registry, wanted: Wanted, report: Callable[[str], None]) -> M
         },
         new=new[new["model_id"].isin(models)],
         retired=retired[retired["model_id"].isin(models)],
+        zombies=tuple(each for each in retirement_queries.zombies(registry, on=day) if each.model_id in models),
         policies=policy_history(registry),
         policy_versions=policy_queries.versions(registry, on=day),
         shifts=tuple(

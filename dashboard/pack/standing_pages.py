@@ -86,9 +86,11 @@ def standing(material: Material) -> Page:
     wanted, found = material.wanted, material.ranking.standing
     level = min(policy.cusum_retrain for policy in material.policy.policies)
     chance = chance_line(found, level=level)
+    is_retired = {row.model_id: row.is_retired for row in material.ranking.rows}
+    zombies = sum(is_retired[each.model_id] for each in material.zombies)
     return Page(
         name="standing",
-        title=Said(heading(found, wanted.models), wanted.at_portfolio()),
+        title=Said(heading(found, wanted.models, zombies=zombies), wanted.at_portfolio()),
         lead=(Said(coverage(found), wanted.at_portfolio()),),
         lines=(Said(chance, wanted.at_portfolio()),) if chance else (),
         at=wanted.at_portfolio(),
@@ -246,6 +248,7 @@ def came_and_went(material: Material) -> Page:
         wide=(
             _events(material, material.new, "Registered", f"No model was registered since {since}."),
             _events(material, material.retired, "Retired", f"No model was retired since {since}."),
+            _zombies(material),
             *_policies(material),
         ),
     )
@@ -270,6 +273,19 @@ def _events(material: Material, events: pd.DataFrame, title: str, none: str) -> 
         ),
         none=none,
         more=more_than(len(events), at=material.wanted.at("audit")),
+    )
+
+
+def _zombies(material: Material) -> Table:
+    return Table(
+        title="Out of service and still scored",
+        columns=(Column("Model", 40), Column("What was seen", 60)),
+        rows=tuple(
+            (model_said(material, each.model_id, each.name), Said(one_line(each.short)))
+            for each in material.zombies[:MOST_LISTED]
+        ),
+        none="No retired model is still scored.",
+        more=more_than(len(material.zombies), at=material.wanted.at_portfolio(lens="zombie")),
     )
 
 

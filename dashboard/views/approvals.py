@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import carry_out, charts, glossary, model_session, performance_chart, session, tables
+from dashboard import (
+    carry_out,
+    charts,
+    glossary,
+    leaving,
+    model_session,
+    performance_chart,
+    retirement_plan,
+    session,
+    tables,
+)
 from dashboard.model_view import tolerance
 from dashboard.presentation import (
     ACTION_VERDICTS,
@@ -176,6 +186,7 @@ def state_line(decision: Decision, review: Review) -> str:
         "fix_data": ["in work", "fixed"],
         "retire": ["announced", "closed"],
         "suspend": ["suspended"],
+        "reinstate": ["serves again"],
         "accept": [f"expires {short_date(decision.accept_until)}" if decision.accept_until else "expires"],
     }[decision.action.value]
     path = [f"**Proposed {short_date(decision.proposed_on)}**", f"approved ({given} of {needed})", *steps]
@@ -216,6 +227,10 @@ def proposal(decision: Decision, review: Review) -> None:
             )
             + comment
         )
+    if decision.action is Action.RETIRE:
+        retirement_plan.show(decision)
+    elif decision.action is Action.REINSTATE:
+        leaving.undone(decision)
     speaks_for, against = arguments(decision, snapshot)
     left, middle, right = st.columns(3, gap="medium")
     with left:
@@ -344,8 +359,9 @@ def decide_bar(decision: Decision, review: Review) -> None:
                         "Approve",
                         type="primary",
                         shortcut="Ctrl+Enter",
-                        disabled=unread,
-                        help="Tick that you have read what changed since the proposal." if unread else None,
+                        disabled=unread or bool(review.blocked_by),
+                        help=review.blocked_by
+                        or ("Tick that you have read what changed since the proposal." if unread else None),
                         on_click=approve,
                         args=(decision.id, review.present.hash, by),
                     )
@@ -382,6 +398,7 @@ def page() -> None:
             chosen = queue(waiting, asked)
         policies_waiting()
         to_carry_out()
+        leaving.show()
         decided_lately()
     if chosen is None:
         return

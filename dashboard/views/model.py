@@ -15,6 +15,7 @@ from dashboard.views import (
     model_header,
     model_overview,
     model_performance,
+    model_service,
     model_versions,
 )
 from dashboard.widgets import colours, empty, show_notice
@@ -52,6 +53,9 @@ def page() -> None:
         no_model(model_id)
         return
     decisions, moves, shifts = model_session.events(model_id, known_on=known_on)
+    # Decisions that came later are not shown, but one of them may have taken the model out of service since.
+    later, _, _ = model_session.events(model_id, known_on=today)
+    facts = model_service.as_known(facts, later, known_on=known_on)
     view = ModelView(
         facts, assessment, history, decisions, moves, shifts, known_on, colours(), judge=model_session.judged
     )

@@ -53,6 +53,8 @@ def move_words(move: DecisionMove) -> str:
     """Return a move as it stands in a sentence: "approved", "outcome reviewed"."""
     if move.move is Move.REVIEW_OUTCOME:
         return "outcome reviewed"
+    if move.move in {Move.AMEND, Move.ACKNOWLEDGE}:
+        return {Move.AMEND: "plan changed", Move.ACKNOWLEDGE: "acknowledged by a consumer"}[move.move]
     if move.move is Move.APPROVE and move.state is State.PROPOSED:
         return "approved by one of those needed"
     return move.state.words

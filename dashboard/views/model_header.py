@@ -13,25 +13,28 @@ from dashboard.fact_words import shown_facts
 from dashboard.presentation import (
     ACTION_NOUNS,
     BASIS_WORDS,
-    SERVICE_WORDS,
     VERDICT_LABELS,
     escape_markdown,
     instant,
+    joined,
     long_date,
     plural,
     shift_sentence,
     short_date,
 )
 from dashboard.propose import VERDICT_ACTIONS, propose_button
+from dashboard.views import model_service as service
 from dashboard.widgets import empty, quiet, remember_in_url, small
 from data_access.model_timeline import is_open
 from monitoring.assessment import Basis, Verdict
+from monitoring.lifecycle import Action
 from monitoring.portfolio import ServiceState
 
 if TYPE_CHECKING:
     from dashboard.model_view import ModelView
     from data_access.model_queries import ModelFacts
     from monitoring.assessment import Assessment
+    from monitoring.decision import Decision
 
 EARLIEST = date(2000, 1, 1)
 STALE_AFTER_DAYS = 2
@@ -130,7 +133,10 @@ def headline(assessment: Assessment | None, facts: ModelFacts) -> str:
     label = VERDICT_LABELS[assessment.verdict]
     head = f"**{label.text}.**"
     coloured = f":{label.colour}[{head}]" if label.colour else head
-    return f"{coloured} {escape_markdown(assessment.sentence, longest=LONGEST_SENTENCE)}"
+    said = escape_markdown(assessment.sentence, longest=LONGEST_SENTENCE)
+    if facts.service_state is ServiceState.RETIRED:
+        return f"**Retired.** Its last verdict was {label.markdown}: {said}"
+    return f"{coloured} {said}"
 
 
 def rests_on(view: ModelView) -> None:
@@ -161,12 +167,15 @@ def actions(view: ModelView, *, today: date) -> None:
         )
         return
     verdict = view.assessment.verdict if view.assessment else Verdict.UNKNOWN
-    action = VERDICT_ACTIONS.get(verdict)
+    is_out = view.facts.service_state is not ServiceState.IN_SERVICE
+    action = Action.REINSTATE if is_out else VERDICT_ACTIONS.get(verdict)
     already = {decision.action for decision in view.decisions if decision.state.is_open}
     if action is None or action in already:
         propose_button([view.facts.id], label="Propose", primary=False)
     else:
-        propose_button([view.facts.id], label=f"Propose {ACTION_NOUNS[action.value]}", primary=True)
+        propose_button(
+            [view.facts.id], label=f"Propose {ACTION_NOUNS[action.value]}", primary=not is_out, action=action
+        )
 
 
 def open_decisions(view: ModelView) -> None:
@@ -175,10 +184,14 @@ def open_decisions(view: ModelView) -> None:
         if not decision.state.is_open:
             continue
         what = f"{ACTION_NOUNS[decision.action.value].capitalize()}: {decision.state.words}"
+        if decision.accept_until is not None:
+            what += f" until {long_date(decision.accept_until)}"
+        elif decision.sunset_on is not None:
+            what += f", last day {long_date(decision.sunset_on)}"
         line, link = st.columns([6, 1], vertical_alignment="center")
         by = escape_markdown(session.person_name(decision.proposed_by))
         line.markdown(
-            f"**{what}** {quiet(f'proposed by {by} on {short_date(decision.proposed_on)}: {escape_markdown(decision.reason, longest=140)}')}"
+            f"**{what}** {quiet(f'proposed by {by} on {short_date(decision.proposed_on)}{_approved_by(decision)}: {escape_markdown(decision.reason, longest=140)}')}"
         )
         link.container(horizontal=True, horizontal_alignment="right").page_link(
             "views/approvals.py",
@@ -186,6 +199,11 @@ def open_decisions(view: ModelView) -> None:
             icon=":material/gavel:",
             query_params={"decision": str(decision.id)},
         )
+
+
+def _approved_by(decision: Decision) -> str:
+    names = [escape_markdown(session.person_name(person)) for person in decision.approvers]
+    return f", approved by {joined(names)}" if names else ""
 
 
 def open_shifts(view: ModelView) -> None:
@@ -247,8 +265,7 @@ def known_facts(facts: ModelFacts) -> None:
 def warnings(view: ModelView) -> None:
     """Say what makes the rest of the page less than it seems."""
     facts, assessment = view.facts, view.assessment
-    if facts.service_state is not ServiceState.IN_SERVICE:
-        st.info(f"{SERVICE_WORDS[facts.service_state]}: it is watched for traffic, not judged.", icon=":material/info:")
+    service.show(view)
     if facts.last_error:
         since = f" ({instant(facts.last_error_at)})" if facts.last_error_at else ""
         st.error(

@@ -22,6 +22,7 @@ from dashboard.portfolio_table import portfolio_columns
 from dashboard.portfolio_words import chance_line, coverage, heading
 from dashboard.presentation import (
     csv_bytes,
+    escape_markdown,
     instant,
     long_date,
     number,
@@ -35,9 +36,11 @@ from data_access.portfolio_filter import STALE_AFTER_DAYS, PortfolioFilter
 from data_access.portfolio_queries import MOST_ROWS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from data_access.portfolio_standing import Standing
+    from monitoring.zombie import Zombie
 
 
 def shift_card() -> None:
@@ -60,6 +63,29 @@ def shift_card() -> None:
                 )
                 if st.button("See the shift", key=f"pf_see_{day}"):
                     st.switch_page(tables.SHIFTS_PAGE, query_params={"shift": day})
+
+
+def zombie_card(zombies: Sequence[Zombie]) -> None:
+    """Say which retired models are still scored, with the way to them."""
+    if not zombies:
+        return
+    first, chosen = zombies[0], st.query_params.get_all("lens") == ["zombie"]
+    which = escape_markdown(first.name, longest=60)
+    are = f"{plural(len(zombies), 'retired model')} {'is' if len(zombies) == 1 else 'are'} still scored."
+    more = f" {plural(len(zombies) - 1, 'other')} beside it." if zombies[1:] else ""
+    with st.container(border=True, key="zombies", horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(
+            f"**{are}** {which}: {escape_markdown(first.counted)}.{more}",
+            width="stretch",
+            help=glossary.meaning("zombie"),
+        )
+        st.button(
+            "Show all models" if chosen else f"Show {plural(len(zombies), 'model')}",
+            key="pf_zombies",
+            on_click=remember_in_url,
+            args=("lens", [] if chosen else ["zombie"]),
+            type="tertiary",
+        )
 
 
 def everything_that_passes(wanted: PortfolioFilter, order: str) -> bytes:
@@ -116,7 +142,7 @@ def nothing_registered() -> None:
 def nothing_passes() -> None:
     everyone = portfolio_session.standing(PortfolioFilter())
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f"There are {plural(everyone.models + everyone.retired, 'model')} in all.", width="content")
+        st.markdown(f"There are {plural(everyone.models, 'model')} in all.", width="content")
         st.button("Clear filters", on_click=clear_filters, key="pf_clear_empty")
 
 
@@ -141,14 +167,18 @@ def page() -> None:
         nothing_registered()
         return
     show_notice()
+    passing = {row.model_id: row.is_retired for row in ranking.rows}
+    zombies = [zombie for zombie in portfolio_session.zombies() if zombie.model_id in passing]
+    retired = sum(passing[zombie.model_id] for zombie in zombies)
     answer, actions = st.columns([3, 1.4], vertical_alignment="center")
-    answer.title(heading(standing, wanted), anchor=False, help=glossary.meaning("verdict", "basis"))
+    answer.title(heading(standing, wanted, zombies=retired), anchor=False, help=glossary.meaning("verdict", "basis"))
     action_place = actions.container(horizontal=True, horizontal_alignment="right")
     why, known = st.columns([1.8, 1.2])
     why.markdown(small(coverage(standing)))
     known.markdown(small(as_known(standing, today)), text_alignment="right")
     notes_on_assessment(standing, today)
     shift_card()
+    zombie_card(zombies)
     verdict_counts(standing)
     model_filters()
     total = len(ranking.of(wanted.verdicts))

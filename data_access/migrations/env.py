@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from data_access import retired_tables  # noqa: F401 - the metadata must be complete
 from data_access.tables import Table
 
 context.configure(

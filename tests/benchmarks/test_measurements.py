@@ -46,6 +46,7 @@ def test_a_new_day_is_measured_against_every_peer_that_is_installed(monkeypatch:
     assert value(found, "SQLite: Evidently, bare stat tests / ours") > 0
 
 
+@pytest.mark.slow
 def test_growth_is_measured_in_every_direction() -> None:
     one = replace(TINY, models=1)
     found = measure_growth.measure(one, rows=(60, 120), features=(3, 6), models=(1, 2), days=(5, 9))
@@ -60,6 +61,7 @@ def test_a_day_that_did_not_change_is_not_read_again() -> None:
     assert value(found, "statements that read features, judged again") == 0
 
 
+@pytest.mark.slow
 def test_stored_bytes_are_those_of_whole_tables() -> None:
     found = measure_storage.measure(Size(models=6, features=12, rows=60, days=13, reference_rows=600))
     assert value(found, "profiles of a model-day, labels on one day") > 0
@@ -95,6 +97,7 @@ def test_the_evidence_pack_is_measured_in_both_formats(monkeypatch: pytest.Monke
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_pages_are_measured_against_the_peers_that_are_installed(
     chromium: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,9 +29,9 @@ from data_access.assess_portfolio import _close
 from data_access.assess_work import Work
 from data_access.put_off import Write
 from data_access.registry import Registry
-from data_access.schema import upgrade
 from data_access.tables import AssessJobRow, AssessRunRow, AuditEventRow, ModelRow
 from monitoring.errors import LostLeaseError
+from tests.fresh import fresh_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registr
     address = f"sqlite:///{tmp_path / 'registry.db'}"
     if request.param == "postgres":
         address = request.getfixturevalue("postgres_url")
-    upgrade(address)
+    fresh_registry(address)
     opened = Registry.open(address, audit_key=b"key")
     with opened.write() as session:
         for name in MODELS:

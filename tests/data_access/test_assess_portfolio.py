@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from data_access import model_registry
 from data_access.assess_portfolio import newest_complete_day
 from data_access.inventory import InventoryCard
+from data_access.retired_traffic import Watched, watched, zombies
 from data_access.tables import AssessmentRow, AssessRunRow, ModelRow
 from monitoring.errors import UnknownModelError
 from monitoring.portfolio import Model, Task
@@ -125,6 +126,46 @@ def test_a_retired_model_is_not_judged_and_an_inventory_has_nothing_to_judge(hom
     run = home.assesses(on=LAST)
     assert (run.models, run.failures) == (2, {})
     assert home.verdicts("bee") == home.verdicts("dog") == {}
+
+
+def in_service(home: Home, name: str, state: str, *, sunset_on: date | None) -> None:
+    with home.registry.write() as session:
+        changed = sa.update(ModelRow).where(ModelRow.id == name)
+        session.execute(changed.values(service_state=state, sunset_on=sunset_on))
+
+
+def test_a_retired_model_is_watched_for_traffic_and_judged_as_if_nothing_was_once_it_is_back(home: Home) -> None:
+    retired_on = FIRST + 6 * DAY
+    home.assesses(on=retired_on)
+    in_service(home, "bee", "retired", sunset_on=retired_on)
+    home.assesses(on=LAST - DAY)
+    (zombie,) = zombies(home.registry, on=LAST - DAY)
+    assert (zombie.model_id, zombie.rows, zombie.looked_to) == ("bee", 6 * 40, LAST - DAY)
+    assert (zombie.first, zombie.last) == (retired_on + DAY, LAST - DAY)
+    home.assesses(on=LAST)
+    before = home.stored()
+    home.assesses(on=LAST)
+    after = home.stored()
+    assert {name for name in after if after[name] != before[name]} == {"assess_runs", "number"}
+    assert max(home.verdicts("bee")) == retired_on
+    in_service(home, "bee", "in_service", sunset_on=None)
+    home.assesses(on=LAST)
+    assert home.spells("bee") == home.spells("ant")
+    assert zombies(home.registry, on=LAST) == ()
+
+
+def test_a_log_of_a_retired_model_that_is_gone_is_said_and_fails_nothing(home: Home) -> None:
+    home.assesses(on=FIRST + 6 * DAY)
+    in_service(home, "bee", "retired", sunset_on=FIRST + 6 * DAY)
+    renamed(home, "log_bee", "elsewhere")
+    assert home.assesses(on=LAST).failures == {}
+    seen = watched(home.registry, "bee", on=LAST)
+    assert seen.looked_to == FIRST + 6 * DAY
+    assert seen.error is not None
+    assert "has no table 'log_bee'" in seen.error
+    renamed(home, "elsewhere", "log_bee")
+    home.assesses(on=LAST)
+    assert watched(home.registry, "bee", on=LAST) == Watched(LAST, None)
 
 
 def test_nothing_after_the_asked_day_is_used(home: Home) -> None:

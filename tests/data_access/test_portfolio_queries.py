@@ -76,7 +76,7 @@ def test_counts_change_against_a_week_before(registry: Registry) -> None:
     assert standing.counts[Verdict.RETRAIN] == 2
     assert standing.changes[Verdict.RETRAIN] == 1
     assert standing.changes[Verdict.KEEP] == -1
-    assert (standing.models, standing.judged, standing.needing_someone, standing.retired) == (2, 2, 2, 1)
+    assert (standing.models, standing.judged, standing.needing_someone, standing.retired) == (3, 2, 2, 1)
 
 
 def test_newest_assessment_is_sought_in_the_index(registry: Registry) -> None:

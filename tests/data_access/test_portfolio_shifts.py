@@ -67,6 +67,7 @@ def test_daily_runs_gave_what_one_run_gives(daily: SmallPortfolio, at_once: Smal
     assert {at: (said[at], said_again[at]) for at in said if said[at] != said_again[at]} == {}
 
 
+@pytest.mark.slow
 def test_what_is_read_ahead_put_off_and_handed_on_changes_nothing(
     by_workers: SmallPortfolio, at_once: SmallPortfolio
 ) -> None:

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from data_access import audit_trail, decision_queries, retraining_queries
 from data_access.registry import Registry
-from data_access.schema import upgrade
 from data_access.trigger_outbox import TriggerOutbox
 from data_access.trigger_targets import TriggerTarget
 from data_access.trigger_worker import outbox_of, wait_seconds, work_once
@@ -22,6 +21,7 @@ from monitoring.decision import Decision
 from monitoring.errors import LostLeaseError
 from monitoring.lifecycle import State
 from monitoring.retraining import Report, TrainingReport
+from tests.fresh import fresh_registry
 from tests.receivers import Receiver, babbles, hangs, receiving, says
 from tests.registry_contract import (
     ADA,
@@ -45,7 +45,7 @@ PATIENCE_SECONDS = 30
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
     address = f"sqlite:///{tmp_path / 'registry.db'}"
-    upgrade(address)
+    fresh_registry(address)
     registry = Registry.open(address, audit_key=KEY)
     add_everybody(registry)
     add_model(registry)

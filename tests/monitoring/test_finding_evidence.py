@@ -18,6 +18,7 @@ from monitoring.ports import ReferenceOrigin
 from monitoring.profile import REMARKS
 from monitoring.segment import Segment
 from monitoring.verdict import not_judged
+from monitoring.zombie import Zombie
 from tests.monitoring.history_builders import (
     START,
     Predictions,
@@ -163,12 +164,15 @@ def found_of(kind: FindingKind) -> Finding:
         said = "Its prediction log is empty."
         day = date(2025, 4, 1)
         return not_judged(model(), version="", day=day, since=day, sentence=said, policy=DEFAULT_POLICY).findings[0]
+    if kind is FindingKind.ZOMBIE:
+        asked = tuple((date(2025, 4, day), 40) for day in (3, 5, 6))
+        return Zombie("m", "M", None, None, None, date(2025, 4, 1), asked).finding()
     history, i = histories()[kind.value]
     return next(found for found, _ in findings_on(history, i) if found.kind is kind)
 
 
 def test_there_is_a_history_for_every_kind() -> None:
-    assert set(histories()) | {"not_judged"} == {kind.value for kind in KINDS}
+    assert set(histories()) | {"not_judged", "zombie"} == {kind.value for kind in KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)

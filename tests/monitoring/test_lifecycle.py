@@ -32,12 +32,28 @@ AFTERWARDS: dict[str, dict[tuple[str | None, str], str]] = {
     },
     "suspend": {
         ("approved", "confirm_out_of_service"): "suspended",
+        ("approved", "reinstate"): "closed",
         ("suspended", "reinstate"): "closed",
     },
     "retire": {
+        ("proposed", "amend"): "proposed",
+        ("proposed", "acknowledge"): "proposed",
+        ("approved", "amend"): "approved",
+        ("approved", "acknowledge"): "approved",
         ("approved", "announce"): "announced",
+        ("announced", "amend"): "announced",
+        ("announced", "acknowledge"): "announced",
         ("announced", "reach_sunset"): "due",
+        ("due", "amend"): "due",
+        ("due", "acknowledge"): "due",
         ("due", "traffic_gone"): "closed",
+        ("due", "confirm_out_of_service"): "closed",
+        ("approved", "reinstate"): "closed",
+        ("announced", "reinstate"): "closed",
+        ("due", "reinstate"): "closed",
+    },
+    "reinstate": {
+        ("approved", "confirm_in_service"): "closed",
     },
     "accept": {
         ("approved", "expire"): "expired",

@@ -25,7 +25,13 @@ from sample_data import retrain
 from sample_data.retrain import EVALUATED_DAYS, TrainingError, card_of, trained_version
 
 DAY = date(2021, 7, 17)
-MODELS = sorted(folder.name for folder in SAMPLE_MODELS.iterdir())
+QUICK = {"lga-air-time-linear", "lga-cancel", "lga-late-weather"}
+"""Sample models that are trained in two seconds; the others take up to fifteen."""
+
+MODELS = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+    for name in sorted(folder.name for folder in SAMPLE_MODELS.iterdir())
+]
 NOW = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 
 

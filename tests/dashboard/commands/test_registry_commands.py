@@ -11,6 +11,7 @@ from dashboard.opening import open_registry
 from dashboard.settings import load_settings
 from monitoring import decide
 from monitoring.lifecycle import Action
+from monitoring.retirement import RetirementPlan
 from tests.registry_contract import add_model
 
 
@@ -121,3 +122,28 @@ def test_decisions_are_listed(upgraded: Shell) -> None:
     listed = upgraded.types("decisions", "list").splitlines()
     assert listed[1] == "1,m,retrain,proposed,2,ada@example.org,2026-03-02,2026-03-16,,"
     assert len(upgraded.types("decisions", "list", "--state", "approved").splitlines()) == 1
+
+
+def test_retirements_are_listed_with_what_they_lack(upgraded: Shell) -> None:
+    registry = open_registry(load_settings())
+    add_model(registry, "m", tier=2)
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    upgraded.types("people", "add", "ada@example.org", "--name", "Ada")
+    plan = RetirementPlan(replacement=None, sunset_on=date(2026, 4, 1), nobody_uses_it=True, code="=git", artefact="s3")
+    day = date(2026, 3, 2)
+    decide.propose(
+        registry,
+        model_id="m",
+        action=Action.RETIRE,
+        reason="Nobody needs it.",
+        by="ada@example.org",
+        on=day,
+        now=now,
+        plan=plan,
+    )
+    registry.close()
+    head, row = upgraded.types("decisions", "retirements").splitlines()
+    assert head == "model_id,decision_id,state,sunset_on,is_due,missing,scored_after,scored_last"
+    assert row == (
+        "m,1,proposed,2026-04-01,False,a replacement or the reason why there is none; where the training data are archived,0,"
+    )

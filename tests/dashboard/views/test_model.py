@@ -293,7 +293,9 @@ def test_stale_assessment_is_said(people: Registry, open_page: Open, monkeypatch
 def test_retired_model_is_called_retired(people: Registry, open_page: Open) -> None:
     builders.add_models(people, Built("old", service_state="retired"), today=LAST)
 
-    assert "Retired: it is watched for traffic, not judged." in texts(open_page("model", model="old"))
+    said = texts(open_page("model", model="old"))
+    assert "**Retired.** Its last verdict was" in said
+    assert "It is watched for traffic, not judged." in said
 
 
 def test_clicked_day_in_a_link_shows_that_day(people: Registry, open_page: Open) -> None:

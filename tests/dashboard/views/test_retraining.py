@@ -222,12 +222,18 @@ def test_model_page_says_what_an_approved_decision_waits_for(registry: Registry,
     assert "The owner takes the model out of service and says so." in texts(page)
 
 
-def test_suspended_model_is_reinstated_by_an_approver(registry: Registry, open_page: Open) -> None:
-    decision = approved(registry, action=Action.SUSPEND)
-    carry_out.confirm_out_of_service(registry, decision.id, by=ANN, on=builders.TODAY, now=builders.NOW)
-    assert "Reinstate" not in labels(open_page("approvals", acting_as=ANN, decision=str(decision.id)))
-    press(
-        open_page("approvals", acting_as=MARIE, decision=str(decision.id)), "Reinstate", reason="The fault is repaired."
-    )
+def test_suspended_model_is_reinstated_by_a_decision_of_its_own(registry: Registry, open_page: Open) -> None:
+    suspension = approved(registry, action=Action.SUSPEND)
+    carry_out.confirm_out_of_service(registry, suspension.id, by=ANN, on=builders.TODAY, now=builders.NOW)
+    page = open_page("approvals", acting_as=MARIE, decision=str(suspension.id))
+    assert not labels(page) & {"Reinstate", "Serves again"}
+    assert "until a decision to reinstate it" in texts(page)
+
+    back = approved(registry, action=Action.REINSTATE)
+    page = open_page("approvals", acting_as=ANN, decision=str(back.id))
+    assert f"Undoes decision {suspension.id}: suspension, suspended since Sun 22 Nov 2026" in texts(page)
+    press(page, "Serves again")
+
+    assert state(registry, suspension) is state(registry, back) is State.CLOSED
     with registry.read() as session:
         assert session.get_one(ModelRow, "card-churn").service_state == "in_service"
