@@ -19,6 +19,7 @@ COMMANDS = {
     "assess": "dashboard.commands.assess:assess",
     "verdicts": "dashboard.commands.exports:verdicts",
     "shifts": "dashboard.commands.exports:shifts",
+    "pack": "dashboard.commands.pack:pack",
     "deep-dive": "dashboard.commands.deep_dive:deep_dive",
     "triggers": "dashboard.commands.triggers:triggers",
     "report-back": "dashboard.commands.triggers:report_back",

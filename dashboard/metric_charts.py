@@ -24,7 +24,8 @@ from dashboard.charts import (
     translucent,
 )
 from dashboard.performance_chart import ESTIMATE_AFTER_DAYS, MARGINS, onset_marks, version_marks
-from dashboard.presentation import metric_number, number, percent, plural, short_date
+from dashboard.presentation import capital, metric_number, number, percent, plural, short_date
+from monitoring.known_metrics import ACCURACY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
     from dashboard.palette import Palette
     from dashboard.performance_chart import PerformanceMarks
     from data_access.performance_queries import ScoreBin
+    from monitoring.assessment import Measures
 
 NEAR = 0.02
+SHARE_METRICS = {ACCURACY.name}
+"""Metrics of assessments that are shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,16 @@ class MetricWords:
             return self.value(row["value"])
         ends = [self.value(row[name]).removesuffix(" %") for name in ("low", "high")]
         return f"{self.value(row['value'])} [{', '.join(ends)}]"
+
+
+def known_metric(measures: Measures) -> tuple[str, str] | None:
+    """Return the metric people know as an assessment keeps it, and what it was in the reference, in words: "AUC 0.789"."""
+    if not measures.metric or measures.metric_value is None:
+        return None
+    words = MetricWords(measures.metric, "labels", is_share=measures.metric in SHARE_METRICS)
+    then = measures.metric_reference
+    reference = f"{words.value(then)} in the reference" if then is not None else ""
+    return f"{capital(measures.metric)} {words.value(measures.metric_value)}", reference
 
 
 def metric(

@@ -94,7 +94,7 @@ def _judged(key: tuple[str, int], _registry: Registry, *, model_id: str, known_o
     return judged_versions(_registry, model_id, known_on=known_on)
 
 
-def judged(model_id: str, *, known_on: date) -> JudgedVersions:
+def judged(model_id: str, known_on: date) -> JudgedVersions:
     """Return a model's versions as they were judged, put together from stored profiles; nobody may change it."""
     return _judged(session.key(), session.registry(), model_id=model_id, known_on=known_on)
 

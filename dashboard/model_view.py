@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import model_session
 from dashboard.charts import CONFIG, Chart, Checked, shown_days
 from dashboard.performance_chart import PerformanceMarks, Yardstick, skill_yardstick, yardstick_of
 from data_access import performance_queries
@@ -19,6 +18,7 @@ from monitoring.performance import SMALLEST_SKILL
 from monitoring.policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
 
     import pandas as pd
@@ -40,7 +40,11 @@ LOSSES = (FindingKind.PERFORMANCE, FindingKind.NO_BETTER_THAN_NAIVE)
 
 @dataclass(frozen=True)
 class ModelView:
-    """One model as known on ``known_on``; ``history`` has a row per assessed day, ``assessment`` is the newest."""
+    """One model as known on ``known_on``; ``history`` has a row per assessed day, ``assessment`` is the newest.
+
+    ``judge`` gives its judged versions by id and day, asked for only where they are needed. ``challenges`` are everything that was
+    asked about its findings and about proposals for it, the newest first.
+    """
 
     facts: ModelFacts
     assessment: Assessment | None
@@ -50,13 +54,13 @@ class ModelView:
     shifts: tuple[ShiftSpell, ...]
     known_on: date
     colours: Palette
+    judge: Callable[[str, date], JudgedVersions]
+    challenges: tuple[Challenge, ...] = ()
 
     @cached_property
     def judged(self) -> JudgedVersions:
-        """Its versions as the assessment judged them, from stored profiles; asked for only where a tab needs them."""
-        return model_session.judged(
-            self.facts.id, known_on=self.assessment.known_on if self.assessment else self.known_on
-        )
+        """Its versions as the assessment judged them, from stored profiles."""
+        return self.judge(self.facts.id, self.assessment.known_on if self.assessment else self.known_on)
 
     @cached_property
     def recent(self) -> pd.DataFrame:
@@ -96,11 +100,6 @@ class ModelView:
             if name in history:
                 history[name] = then - max(then, SMALLEST_SKILL) * history[name].astype(float)
         return history, skill_yardstick(then, newest=float(skills["skill"].iloc[-1]))
-
-    @cached_property
-    def challenges(self) -> tuple[Challenge, ...]:
-        """Everything that was asked about its findings and about proposals for it, the newest first."""
-        return model_session.challenges(self.facts.id, known_on=self.known_on)
 
     @property
     def challenges_beside(self) -> tuple[Challenge, ...]:

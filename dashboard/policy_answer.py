@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import policy_view, session
+from dashboard import policy_words, session
 from dashboard.presentation import escape_markdown
 from dashboard.widgets import complain, notify, quiet, small
 from monitoring import decide_policy
@@ -92,7 +92,7 @@ def answer(move: Move, number: int, by: str) -> None:
         return
     if version.state is State.APPROVED:
         notify(
-            f"Approved: version {number} is in force from {policy_view.in_force_words(version)} on. "
+            f"Approved: version {number} is in force from {policy_words.in_force_words(version)} on. "
             "The next run of assess judges the days from then on by it; earlier days stay as they are."
         )
     elif move is Move.APPROVE:

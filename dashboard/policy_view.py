@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import session
+from dashboard.policy_words import in_force_words, state_words
 from dashboard.presentation import (
     VERDICT_LABELS,
     escape_markdown,
@@ -61,24 +62,6 @@ def draft_heading(found: Sequence[Difference], draft: Draft) -> str:
     if draft.preview is None or draft.state is not PreviewState.READY:
         return said
     return f"{said}; {number(len(draft.preview.changed_today))} of {plural(draft.preview.models, 'verdict')} would change today"
-
-
-def in_force_words(version: PolicyVersion) -> str:
-    """Return the first day of an approved version."""
-    if version.in_force_from is None or version.number == FIRST_VERSION.number:
-        return "the beginning"
-    return f"{short_date(version.in_force_from)} {version.in_force_from.year}"
-
-
-def state_words(version: PolicyVersion, history: PolicyHistory, *, today: date) -> str:
-    """Return where a version is: in force since, replaced, proposed, rejected."""
-    if version.state is not State.APPROVED:
-        return version.state.words
-    if version.number == history.on(today).number:
-        return f"in force since {in_force_words(version)}"
-    if version.in_force_from and version.in_force_from > today:
-        return f"in force from {in_force_words(version)}"
-    return f"was in force from {in_force_words(version)}"
 
 
 def story(version: PolicyVersion) -> str:

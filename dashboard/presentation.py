@@ -29,7 +29,9 @@ LINK_STARTS = re.compile(r"@|://|www(?=\.)", re.IGNORECASE)
 """Where markdown would make a link of bare text, escaped or not; an invisible character there stops it."""
 RULED_OUT = "Ruled out: "
 """How the sentences begin that say what the verdict is not."""
-TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+CONTROLS = [*range(9), *range(14, 28), *range(0x7F, 0xA0), 0xFFFE, 0xFFFF]
+"""Characters that show nothing, and that no XML file may hold."""
+LEFT_OUT = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), *CONTROLS])
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -206,9 +208,10 @@ def joined(parts: list[str], *, last: str = "and") -> str:
 def one_line(text: object, *, longest: int = LONGEST_SHOWN_TEXT) -> str:
     """Return text from a database on one line, cut at ``longest`` characters, for places that show text as it is.
 
-    Characters that turn the direction of what follows are left out: with them a name could read as another one.
+    Characters that turn the direction of what follows are left out: with them a name could read as another one. So are control
+    characters, which show nothing.
     """
-    plain = " ".join(str(text).translate(TURNS).split())
+    plain = " ".join(str(text).translate(LEFT_OUT).split())
     return plain if len(plain) <= longest else plain[: longest - 1].rstrip() + "…"
 
 
@@ -292,12 +295,18 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     return safe.to_csv(index=False).encode()
 
 
-def shift_sentence(shift: Shift) -> str:
-    """Return a portfolio shift as markdown: what kind it is, what moved, and what follows."""
+def shift_parts(shift: Shift) -> tuple[str, str, str]:
+    """Return a portfolio shift in three sentences: what kind it is, what moved, and what follows."""
     if shift.kind is ShiftKind.FEED:
         kind, follows = "A feed is broken.", "Fix the data before any retraining."
     else:
         kind, follows = "The world changed.", "No fault was found in the feed; label these models first."
         if not shift.confirmed:
             kind, follows = "The world may have changed.", "No fault was found in the feed; one day may be a holiday."
-    return f"**{kind}** {escape_markdown(shift_words(shift), longest=400)} {follows}"
+    return kind, shift_words(shift), follows
+
+
+def shift_sentence(shift: Shift) -> str:
+    """Return a portfolio shift as markdown."""
+    kind, moved, follows = shift_parts(shift)
+    return f"**{kind}** {escape_markdown(moved, longest=400)} {follows}"

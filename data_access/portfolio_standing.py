@@ -151,13 +151,20 @@ def _ranked(wanted: PortfolioFilter, *, day: date, compared_with: date, order: s
     return statement.where(*conditions(wanted, day=day)).order_by(*order_by(order, day=day))
 
 
-def ranking(engine: sa.Engine, *, day: date, wanted: PortfolioFilter, order: str = DEFAULT_ORDER) -> Ranking:
+def ranking(
+    engine: sa.Engine,
+    *,
+    day: date,
+    wanted: PortfolioFilter,
+    order: str = DEFAULT_ORDER,
+    compared_with: date | None = None,
+) -> Ranking:
     """Return every model that passes the filters, in order, with the counts by verdict on ``day`` and their change.
 
     The verdicts chosen in ``wanted`` are not applied: the counts are what one chooses from, and ``Ranking.of`` chooses. Changes are
-    against the day the filter names, else a week before.
+    against ``compared_with``, else against the day the filter names, else a week before.
     """
-    compared_with = wanted.changed_since or day - timedelta(days=COMPARED_DAYS)
+    compared_with = compared_with or wanted.changed_since or day - timedelta(days=COMPARED_DAYS)
     statement = _ranked(wanted, day=day, compared_with=compared_with, order=order)
     newest = (
         select(AssessmentRow.day, AssessmentRow.recorded_at)

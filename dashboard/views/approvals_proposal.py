@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import carry_out, challenges, charts, leaving, model_session, retirement_plan, session, tables
+from dashboard.argument import also_argues
 from dashboard.model_view import ModelView
 from dashboard.performance_chart import performance
 from dashboard.presentation import (
@@ -20,7 +21,7 @@ from dashboard.presentation import (
     long_date,
     short_date,
 )
-from dashboard.views.model_overview import also_argues, performance_title
+from dashboard.views.model_overview import performance_title
 from dashboard.widgets import colours, quiet, small
 from data_access.portfolio_filter import NEEDS_SOMEONE
 from monitoring.assessment import Basis, Verdict
@@ -201,7 +202,7 @@ def show_performance(decision: Decision) -> None:
     facts, assessment, history = model_session.model(decision.subject.model_id, known_on=today)
     if assessment is None or history.empty:
         return
-    view = ModelView(facts, assessment, history, (), (), (), today, colours())
+    view = ModelView(facts, assessment, history, (), (), (), today, colours(), judge=model_session.judged)
     drawn, yardstick = view.measured
     chart = performance(drawn, view.colours, marks=view.marks, yardstick=yardstick, height=CHART_HEIGHT)
     if chart is None:

@@ -56,7 +56,18 @@ def page() -> None:
     # Decisions that came later are not shown, but one of them may have taken the model out of service since.
     later, _, _ = model_session.events(model_id, known_on=today)
     facts = model_service.as_known(facts, later, known_on=known_on)
-    view = ModelView(facts, assessment, history, decisions, moves, shifts, known_on, colours())
+    view = ModelView(
+        facts,
+        assessment,
+        history,
+        decisions,
+        moves,
+        shifts,
+        known_on,
+        colours(),
+        judge=model_session.judged,
+        challenges=model_session.challenges(model_id, known_on=known_on),
+    )
     show_notice()
     name, buttons = st.columns([1, 1.6], vertical_alignment="center")
     name.title(escape_markdown(facts.name, longest=90), anchor=False)

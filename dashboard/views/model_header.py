@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import challenges, glossary, model_list, session
+from dashboard.fact_words import shown_facts
 from dashboard.presentation import (
     ACTION_NOUNS,
     BASIS_WORDS,
@@ -17,7 +18,6 @@ from dashboard.presentation import (
     instant,
     joined,
     long_date,
-    number,
     plural,
     shift_sentence,
     short_date,
@@ -242,23 +242,7 @@ def open_shifts(view: ModelView) -> None:
 def fact_strip(view: ModelView) -> None:
     """Show what the model is, in one line, and everything its card says behind it."""
     facts, assessment = view.facts, view.assessment
-    version = assessment.version if assessment else (facts.versions[-1].version if facts.versions else None)
-    live = next((part.active_from for part in facts.versions if part.version == version), None)
-    consumers = [part.name for part in facts.consumers]
-    owner = facts.owner_name or facts.owner
-    shown = {
-        "Owner": ", ".join(part for part in (owner, facts.team) if part) or "no owner",
-        "Purpose": facts.purpose or "not stated",
-        "Tier": "not set, treated as 1"
-        if facts.tier is None
-        else f"{facts.tier}{', most harm' if facts.tier == 1 else ''}",
-        "Version": f"{version}{f' since {short_date(live)}' if live else ''}" if version else "none",
-        "Used by": f"{consumers[0]}{f' (+{len(consumers) - 1})' if len(consumers) > 1 else ''}"
-        if consumers
-        else "nobody named",
-        "Traffic": traffic(assessment),
-        "Labels": labels(facts, assessment),
-    }
+    shown = shown_facts(facts, assessment)
     with st.container(key="facts"):
         *columns, card = st.columns([1.75, 2.75, 0.75, 0.95, 1.1, 0.75, 1.3, 0.65], gap="small")
         for column, (name, value) in zip(columns, shown.items(), strict=True):
@@ -290,23 +274,6 @@ def known_facts(facts: ModelFacts) -> None:
         if value
     ]
     st.markdown("**What its card says**\n\n" + "\n".join(lines))
-
-
-def traffic(assessment: Assessment | None) -> str:
-    if assessment is None:
-        return "none seen"
-    daily = assessment.measures.rows_7 / 7
-    return f"{number(daily, digits=0 if daily >= 10 else 1)} a day"  # noqa: PLR2004 - two digits are enough
-
-
-def labels(facts: ModelFacts, assessment: Assessment | None) -> str:
-    newest = assessment.measures.newest_labelled_day if assessment else None
-    usual = f"after {facts.label_delay_days:g} d" if facts.label_delay_days is not None else None
-    if not facts.has_labels:
-        return "none mapped"
-    if newest is None:
-        return ", ".join(part for part in ("none arrived yet", f"due {usual}" if usual else None) if part)
-    return ", ".join(part for part in (usual, f"up to {short_date(newest)}") if part)
 
 
 def warnings(view: ModelView) -> None:

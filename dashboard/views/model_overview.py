@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard import challenges, glossary, session
+from dashboard.argument import argument
 from dashboard.charts import safe, translucent
-from dashboard.metric_charts import MetricWords
+from dashboard.finding_words import evidence_facts
+from dashboard.metric_charts import known_metric
 from dashboard.model_view import show_chart
 from dashboard.performance_chart import performance
 from dashboard.presentation import (
     ACTION_NOUNS,
     ACTION_VERDICTS,
-    RULED_OUT,
     VERDICT_LABELS,
-    capital,
     escape_markdown,
-    long_date,
-    lost,
-    number,
-    percent,
-    plural,
     short_date,
 )
 from dashboard.timeline_chart import DecisionMark, Spell, timeline
@@ -31,9 +25,8 @@ from dashboard.views.model_decisions import move_words
 from dashboard.views.model_performance import estimate_note
 from dashboard.views.model_versions import version_words
 from dashboard.widgets import quiet, small
-from monitoring.assessment import Finding, FindingKind, Verdict
+from monitoring.assessment import FindingKind, Verdict
 from monitoring.challenge import finding_code
-from monitoring.known_metrics import ACCURACY
 from monitoring.portfolio_shift import Grouping
 
 if TYPE_CHECKING:
@@ -47,33 +40,6 @@ MOST_FINDINGS = 8
 CHART_HEIGHT = 254
 """With the timeline below it the argument fits a screen of 1440 x 900."""
 LONGEST_POINT = 320
-SHARE_METRICS = {ACCURACY.name}
-"""Metrics of assessments that are shares."""
-SHARES = {
-    FindingKind.NULLS,
-    FindingKind.NEW_LEVEL,
-    FindingKind.TYPE_CHANGE,
-    FindingKind.MISSING_COLUMN,
-    FindingKind.SCORE_RANGE,
-    FindingKind.FUTURE_ROWS,
-    FindingKind.PERFORMANCE,
-    FindingKind.NO_BETTER_THAN_NAIVE,
-    FindingKind.LABEL_COVERAGE,
-    FindingKind.TRAFFIC_HALVED,
-    FindingKind.TRAFFIC_LOW,
-    FindingKind.TRAFFIC_GONE,
-    FindingKind.PORTFOLIO_SHIFT,
-}
-"""Kinds whose value is a share (of rows, labels or models) or a skill."""
-AGAINST_ROWS_A_DAY = {
-    FindingKind.TRAFFIC_HALVED,
-    FindingKind.TRAFFIC_LOW,
-    FindingKind.TRAFFIC_GONE,
-    FindingKind.NO_TRAFFIC,
-    FindingKind.SUPERSEDED,
-    FindingKind.RETIREMENT_CANDIDATE,
-}
-"""Kinds whose reference value is the mean number of rows a day, whatever their value is."""
 
 
 def show(view: ModelView) -> None:
@@ -124,12 +90,10 @@ def performance_title(assessment: Assessment, yardstick: Yardstick) -> str:
     """Return the metric people know first, then what the line shows, over which window and on how many labels."""
     measures = assessment.measures
     title = f"**{yardstick.name}**"
-    if measures.metric and measures.metric_value is not None:
-        words = MetricWords(measures.metric, "labels", is_share=measures.metric in SHARE_METRICS)
-        then = ""
-        if measures.metric_reference is not None:
-            then = f" ({escape_markdown(words.value(measures.metric_reference))} in the reference)"
-        metric = f"**{escape_markdown(capital(measures.metric))} {escape_markdown(words.value(measures.metric_value))}**{then}"
+    if (said := known_metric(measures)) is not None:
+        now, reference = said
+        then = f" ({escape_markdown(reference)})" if reference else ""
+        metric = f"**{escape_markdown(now)}**{then}"
         return f"{metric} · {title} {quiet(f'90 % interval, 28 days, {measures.labels_28:,} labels')}"
     return f"{title} {quiet(f'{measures.rows_7:,} predictions in 7 days, no labels to judge by')}"
 
@@ -179,49 +143,10 @@ def shift_spell(spell: ShiftSpell, colours: Palette) -> Spell:
 
 def argue(view: ModelView, assessment: Assessment) -> None:
     """Show what speaks for the verdict, against it, and what was ruled out, in the same type."""
-    ours = [finding for finding in assessment.findings if finding.argues_for is assessment.verdict]
-    others = [
-        finding
-        for finding in assessment.findings
-        if finding.argues_for is not assessment.verdict and finding.argues_for is not Verdict.KEEP
-    ]
-    against = [point for point in assessment.against if not point.startswith(RULED_OUT)]
-    ruled_out = [capital(point.removeprefix(RULED_OUT)) for point in assessment.against if point.startswith(RULED_OUT)]
-    word = VERDICT_LABELS[assessment.verdict].word.lower()
-    points([finding.sentence for finding in ours] or [assessment.sentence], title=f"Why {word}")
-    points(
-        [*against, *(also_argues(finding.argues_for, finding.sentence) for finding in others)],
-        title="What speaks against",
-        none="Nothing that was looked at.",
-    )
-    points([*ruled_out, *looked_at(view, assessment)], title="Ruled out", none="Nothing yet.")
-
-
-def also_argues(verdict: Verdict, sentence: str) -> str:
-    """Return a finding that argues for something else, as it stands among what speaks against."""
-    return f"It also argues for {VERDICT_LABELS[verdict].word.lower()}: {sentence}"
-
-
-def looked_at(view: ModelView, assessment: Assessment) -> list[str]:
-    """Return what was checked and found as usual, with its numbers."""
-    kinds = {finding.kind for finding in assessment.findings}
-    measures, said = assessment.measures, []
-    features = assessment.details.get("features") or {}
-    if features and not any(fact.get("flags") for fact in features.values()):
-        said.append(f"Data quality: 0 findings in {plural(len(features), 'feature')}.")
-    traffic = {FindingKind.TRAFFIC_LOW, FindingKind.TRAFFIC_GONE, FindingKind.TRAFFIC_HALVED, FindingKind.NO_TRAFFIC}
-    if measures.traffic_ratio is not None and not kinds & traffic:
-        said.append(f"Traffic: {percent(measures.traffic_ratio)} of its reference over 7 days.")
-    if measures.drift_ratio is not None and FindingKind.DRIFT not in kinds:
-        said.append(
-            f"Drift: the most moved feature stands at {number(measures.drift_ratio, digits=1)} times its own threshold."
-        )
-    delay = view.facts.label_delay_days
-    if measures.newest_labelled_day is not None and delay is not None:
-        behind = (assessment.day - measures.newest_labelled_day).days
-        if behind <= 2 * delay + 7:
-            said.append(f"Label delay: newest label is {plural(behind, 'day')} behind, usually {delay:g}.")
-    return said
+    said = argument(view, assessment)
+    points(list(said.reasons), title=f"Why {VERDICT_LABELS[assessment.verdict].word.lower()}")
+    points(list(said.against), title="What speaks against", none="Nothing that was looked at.")
+    points(list(said.ruled_out), title="Ruled out", none="Nothing yet.")
 
 
 def points(sentences: list[str], *, title: str, none: str = "") -> None:
@@ -280,72 +205,3 @@ def findings(view: ModelView, assessment: Assessment) -> None:
             f"Method version {escape_markdown(assessment.method_version)}, policy {escape_markdown(assessment.policy_version)}."
         )
     )
-
-
-def evidence_facts(finding: Finding, *, on: date) -> list[tuple[str, str]]:
-    """Return the evidence as names and values, in the order of METHODS section 12; what it does not carry is left out."""
-    evidence = finding.evidence
-    shown: list[tuple[str, str | None]] = [
-        ("Since", short_date(finding.since) if finding.since.year == on.year else long_date(finding.since)),
-        (name_of_value(finding), figure(evidence.get("value"), finding.kind)),
-        ("In the reference", reference_figure(evidence.get("reference_value"), finding.kind)),
-        ("Effect", text(evidence.get("effect_words")) or effect(evidence)),
-        ("Threshold", figure(evidence.get("threshold"), finding.kind, is_share="effect" in evidence)),
-        ("Where the threshold comes from", text(evidence.get("threshold_source"))),
-        ("Effect measured", text(evidence.get("effect_window"))),
-        ("Window of the other numbers" if evidence.get("effect_window") else "Window", text(evidence.get("window"))),
-        ("Predictions covered", text(evidence.get("prediction_days"))),
-        ("Labels arrived", text(evidence.get("label_days"))),
-        ("Rows", count(evidence.get("rows"))),
-        ("Labels", count(evidence.get("labels"))),
-        ("Days in a row", count(evidence.get("days_in_a_row"))),
-        ("By chance", text(evidence.get("false_alarms"))),
-        ("Importance", percent(evidence["importance"]) if isinstance(evidence.get("importance"), float) else None),
-        ("Ruled out", text(evidence.get("ruled_out"))),
-        ("Portfolio shift", text(evidence.get("shift"))),
-        ("Compared with", text(evidence.get("reference"))),
-    ]
-    return [(name, value) for name, value in shown if value]
-
-
-def name_of_value(finding: Finding) -> str:
-    """Return what the value of a finding is."""
-    return {
-        FindingKind.PERFORMANCE: "Skill now",
-        FindingKind.NO_BETTER_THAN_NAIVE: "Skill now",
-        FindingKind.SCORE_DRIFT: "PSI now",
-    }.get(finding.kind, "Value now")
-
-
-def figure(value: Any, kind: FindingKind, *, is_share: bool = False) -> str | None:
-    if value is None or isinstance(value, bool):
-        return None
-    if not isinstance(value, int | float):
-        return str(value)
-    if is_share or kind in SHARES:
-        return percent(float(value))
-    return number(float(value), digits=0 if float(value).is_integer() else 2 if abs(value) < 100 else 1)  # noqa: PLR2004 - digits that matter
-
-
-def reference_figure(value: Any, kind: FindingKind) -> str | None:
-    if kind in AGAINST_ROWS_A_DAY and isinstance(value, int | float):
-        return f"{number(float(value), digits=0 if value >= 10 else 1)} rows a day"  # noqa: PLR2004 - two digits are enough
-    return figure(value, kind)
-
-
-def effect(evidence: dict[str, Any]) -> str | None:
-    value, low, high = (evidence.get(name) for name in ("effect", "effect_low", "effect_high"))
-    if value is None:
-        return None
-    return lost(value, low, high)
-
-
-def text(value: Any) -> str | None:
-    if isinstance(value, list | tuple):
-        parts = [str(part) for part in value if part]
-        return (" " if all(part.endswith(".") for part in parts) else "; ").join(parts) or None
-    return value.isoformat() if isinstance(value, date) else str(value) if value else None
-
-
-def count(value: Any) -> str | None:
-    return f"{value:,}" if isinstance(value, int) else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import policy_view, session, tables
+from dashboard import policy_view, policy_words, session, tables
 from dashboard.policy_answer import answer_bar, leave_draft, propose_form
 from dashboard.policy_draft import draft_dialog
 from dashboard.policy_past import changed_models, preview_view, renewed, renewed_draft, why_not_draft
@@ -67,7 +67,7 @@ def choose_version(versions: Sequence[PolicyVersion], history: PolicyHistory) ->
         numbers,
         index=numbers.index(asked if asked in by_number else current),
         format_func=lambda number: (
-            f"Version {number}, {policy_view.state_words(by_number[number], history, today=today)}"
+            f"Version {number}, {policy_words.state_words(by_number[number], history, today=today)}"
         ),
         # The browser keeps the words of what is chosen: other states need another box.
         key=tables.table_key(f"po_version_{asked}", [f"{each.number} {each.state}" for each in versions]),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import glossary, model_list, portfolio_session, session, tables
+from dashboard.pack_control import pack_control
 from dashboard.portfolio_filters import (
     ORDER_WORDS,
     asked_in_url,
@@ -18,11 +19,11 @@ from dashboard.portfolio_filters import (
     verdict_counts,
 )
 from dashboard.portfolio_table import portfolio_columns
+from dashboard.portfolio_words import chance_line, coverage, heading
 from dashboard.presentation import (
     csv_bytes,
     escape_markdown,
     instant,
-    joined,
     long_date,
     number,
     plural,
@@ -33,8 +34,6 @@ from dashboard.propose import propose_button
 from dashboard.widgets import colours, empty, remember_in_url, show_notice, small
 from data_access.portfolio_filter import STALE_AFTER_DAYS, PortfolioFilter
 from data_access.portfolio_queries import MOST_ROWS
-from monitoring.assessment import Verdict
-from monitoring.error_control import beyond_chance, chance_of, expected_chance_signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,41 +41,6 @@ if TYPE_CHECKING:
 
     from data_access.portfolio_standing import Standing
     from monitoring.zombie import Zombie
-
-
-def heading(standing: Standing, wanted: PortfolioFilter, *, zombies: int = 0) -> str:
-    """Return the answer in one line; a retired model that is still scored needs someone, too."""
-    if not standing.models:
-        return "No model passes these filters"
-    models = f"{standing.judged:,} of {plural(standing.models, 'model')}"
-    which = "" if wanted.without_verdicts.is_empty else "chosen "
-    needing = standing.needing_someone + zombies
-    rest = f"{needing:,} need{'s' if needing == 1 else ''} someone" if needing else "nothing needs anyone"
-    return f"{models.replace(' model', f' {which}model', 1)} judged; {rest}"
-
-
-def coverage(standing: Standing) -> str:
-    """Return why models are not judged, and on what the others rest."""
-    parts = []
-    if unknown := standing.counts[Verdict.UNKNOWN]:
-        reasons = [f"{count:,} {reason}" for reason, count in standing.not_judged.items()]
-        parts.append(f"{unknown:,} not judged: {', '.join(reasons)}.")
-    elif standing.serving:
-        parts.append("Every model in service is judged." if standing.retired else "Every model is judged.")
-    if estimated := standing.estimated[Verdict.KEEP]:
-        parts.append(f"Of those performing well, {estimated:,} on estimates.")
-    if estimated := standing.estimated[Verdict.RETRAIN]:
-        parts.append(f"Of those to retrain, {estimated:,} on estimates.")
-    if standing.failed:
-        parts.append(f"The last assessment of {plural(standing.failed, 'model')} failed; the reason is on its page.")
-    aside = [
-        f"{count:,} {word}"
-        for count, word in ((standing.suspended, "suspended"), (standing.retired, "retired"))
-        if count
-    ]
-    if aside:
-        parts.append(f"{joined(aside).capitalize()}.")
-    return " ".join(part for part in (*parts, overdue()) if part)
 
 
 def overdue() -> str:
@@ -154,22 +118,6 @@ def count_line(shown: int, total: int, order: str) -> str:
     )
 
 
-def chance_line(standing: Standing) -> str:
-    """Return how many measured losses are more than chance, and how many signals chance alone would give."""
-    if not standing.measured:
-        return ""
-    found = beyond_chance([chance_of(distance) for distance in standing.distances], models=standing.measured)
-    signals = expected_chance_signals(standing.measured, level=session.lowest_retrain_level())
-    stands_out = (
-        f"{number(found)} of {plural(standing.measured, 'model')} measured on labels {'has' if found == 1 else 'have'} lost "
-        "more than chance explains, and about one in ten of those is expected to be chance"
-        if found
-        else f"no loss of the {plural(standing.measured, 'model')} measured on labels is more than chance explains"
-    )
-    monthly = f"at most {plural(round(signals), 'retrain signal')}" if signals >= 1 else "fewer than one retrain signal"
-    return f"{stands_out[:1].upper()}{stands_out[1:]} · by chance alone {monthly} a month"
-
-
 def table(wanted: PortfolioFilter, order: str) -> list[str]:
     """Show the ranked table and return the ids of the ticked models; a clicked cell opens its model."""
     ids, rows = portfolio_session.table(wanted, order)
@@ -236,7 +184,7 @@ def page() -> None:
     answer.title(heading(standing, wanted, zombies=retired), anchor=False, help=glossary.meaning("verdict", "basis"))
     action_place = actions.container(horizontal=True, horizontal_alignment="right")
     why, known = st.columns([1.8, 1.2])
-    why.markdown(small(coverage(standing)))
+    why.markdown(small(" ".join(part for part in (coverage(standing), overdue()) if part)))
     known.markdown(small(as_known(standing, today)), text_alignment="right")
     notes_on_assessment(standing, today)
     shift_card()
@@ -249,7 +197,7 @@ def page() -> None:
         ticked = table(wanted, order)
         said = (
             count_line(min(total, MOST_ROWS), total, order),
-            "" if wanted.verdicts else chance_line(standing),
+            "" if wanted.verdicts else chance_line(standing, level=session.lowest_retrain_level()),
         )
         st.markdown("  \n".join(small(line) for line in said if line))
     else:
@@ -266,6 +214,7 @@ def page() -> None:
             disabled=not total,
             help=f"Every model that passes the filters: {number(total)}.",
         )
+        pack_control(wanted, since=wanted.changed_since)
         propose_button(ticked)
 
 

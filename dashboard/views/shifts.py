@@ -9,19 +9,19 @@ import streamlit as st
 from dashboard import glossary, portfolio_session, session, shift_session, tables
 from dashboard.model_view import show_chart
 from dashboard.portfolio_table import portfolio_columns
-from dashboard.presentation import escape_markdown, long_date, number, percent, plural, shift_sentence, short_date
+from dashboard.presentation import long_date, plural, shift_sentence, short_date
 from dashboard.propose import propose_button
 from dashboard.shift_charts import moving_share
-from dashboard.shift_session import SHOWN_DAYS
+from dashboard.shift_movements import SHOWN_DAYS
 from dashboard.shift_tables import (
     GROUPING_WORDS,
     days_after,
     group_columns,
     group_table,
-    in_common,
     shift_columns,
     shift_table,
 )
+from dashboard.shift_words import evidence, heading
 from dashboard.widgets import colours, empty, quiet, remember_in_url, show_notice, small
 from data_access.portfolio_filter import DEFAULT_ORDER, PortfolioFilter
 from monitoring.decide import MOST_MODELS_AT_ONCE
@@ -31,25 +31,11 @@ from monitoring.portfolio_shift import SPILL_DAYS, Grouping, ShiftKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dashboard.shift_session import Movements
+    from dashboard.shift_movements import Movements
     from data_access.shift_queries import KnownShift
     from monitoring.portfolio_shift import Shift
 
 ACTIONS = {ShiftKind.FEED: Action.FIX_DATA, ShiftKind.WORLD: Action.RETRAIN}
-CHANCE_IS_TINY = -9
-
-
-def heading(known: Sequence[KnownShift]) -> str:
-    """Return the answer as markdown."""
-    opened = [each.shift for each in known if each.is_open]
-    if len(opened) == 1:
-        (one,) = opened
-        return f"One shift is open: {one.k:,} of {plural(one.n, 'model')} on {escape_markdown(in_common(one))}, since {short_date(one.day)}"
-    if opened:
-        return f"{len(opened)} shifts are open, the newest since {short_date(opened[0].day)}"
-    if known:
-        return f"No shift is open; the last one began on {short_date(known[0].shift.day)}"
-    return "No shift is open"
 
 
 def share_of_models(known: Sequence[KnownShift]) -> None:
@@ -129,39 +115,6 @@ def groups(movements: Movements, shift: Shift | None) -> None:
         key=f"sh_groups_{grouping}",
         alt=f"Models newly moving by {named.lower()}: how many, of how many, and how many chance would move.",
     )
-
-
-def evidence(known: KnownShift, movements: Movements) -> list[str]:
-    """Return what speaks for a shift and for its kind, a line each."""
-    shift = known.shift
-    chance = (
-        "less than one in a billion" if shift.log10_p < CHANCE_IS_TINY else f"one in {number(10.0**-shift.log10_p)}"
-    )
-    lines = [
-        (
-            f"{shift.k:,} of {plural(shift.n, 'exposed model')} newly moved on one day; usually {percent(shift.base)} of them are "
-            f"abnormal. Chance alone does this on {chance} ordinary days."
-        ),
-    ]
-    if (counted := movements.without_fault(shift)) and counted[1]:
-        clean, models = counted
-        broken = f"Broken data of this source in {models - clean:,} of {plural(models, 'model')} in its first days: a broken feed."
-        whole = f"No broken data of this source in {clean:,} of {plural(models, 'model')} in its first days: not a broken feed."
-        lines.append(broken if shift.kind is ShiftKind.FEED else whole)
-    if shift.kind is ShiftKind.WORLD:
-        lines.append(
-            "A later day confirmed it: half of its models or more were still abnormal."
-            if shift.confirmed
-            else "No later day has confirmed it yet: one day may be a holiday."
-        )
-    if shift.cleared:
-        lines.append(f"{plural(len(shift.cleared), 'model')} clean again for four days.")
-    lines.append(
-        f"Known from {short_date(shift.day)} to {short_date(known.last_day)}."
-        if not known.is_open
-        else f"Open since {short_date(shift.day)}."
-    )
-    return lines
 
 
 def concerned(known: KnownShift, movements: Movements) -> None:

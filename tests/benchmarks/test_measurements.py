@@ -1,6 +1,7 @@
 """Each measurement runs on a tiny portfolio, so that none rots; no test looks at a time."""
 
 from dataclasses import replace
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,15 +14,18 @@ from benchmarks import (
     measure_agreement,
     measure_growth,
     measure_headline,
+    measure_pack,
     measure_pages,
     measure_storage,
     measure_unchanged,
     uis,
 )
-from benchmarks.home import Size, log_of, reference_of
+from benchmarks.home import FIRST_DAY, Size, log_of, reference_of
 from benchmarks.measuring import Claim, Measured, cpu_seconds, spending
 from benchmarks.peers import EvidentlyReport, EvidentlyTests, NannyML, installed_peers
 from benchmarks.workload import predictions
+from dashboard.pack.formats import written
+from dashboard.pack.gather import gather
 
 TINY = Size(models=2, features=6, rows=60, days=9, reference_rows=600)
 WITHOUT_NANNYML = pytest.mark.skipif(find_spec("nannyml") is None, reason="NannyML comes with the extra `bench`")
@@ -80,6 +84,16 @@ def test_the_portfolio_page_is_measured_with_as_many_models_as_asked_for(monkeyp
     found = measure_pages.measure((3, 8), most_rows=4)
     assert [value(found, f"portfolio page, {models} models: rows sent") for models in (3, 8)] == [3, 8]
     assert value(found, "portfolio page, 8 models: sent") > value(found, "portfolio page, 3 models: sent") > 1
+
+
+def test_the_evidence_pack_is_measured_in_both_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = lambda home, format_, wanted: written(gather(home.registry, wanted), format_)  # noqa: E731 - starting Python takes ten times as long
+    monkeypatch.setattr(measure_pack, "by_command", made)
+    monkeypatch.setattr(measure_pack, "SPARKLINE_DAYS", 8)
+    monkeypatch.setattr(measure_pack, "LAST_DAY", FIRST_DAY + timedelta(days=7))
+    found = measure_pack.measure(3, top=1)
+    assert 0 < value(found, "evidence pack, 3 models, html: size") < value(found, "evidence pack, 3 models, pptx: size")
+    assert value(found, "evidence pack, 3 models, pptx: the command") > 0
 
 
 @pytest.mark.browser

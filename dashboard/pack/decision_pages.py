@@ -1,0 +1,206 @@
+"""The pages of a pack about decisions: what was decided and what came of it, what is overdue, and what a meeting asked for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from dashboard.outcome_words import difference, headline, skill
+from dashboard.pack.content import Column, Page, Said, Table
+from dashboard.pack.standing_pages import LONGEST_NAME, LONGEST_REASON, MOST_LISTED, day_and_year, model_said, more_than
+from dashboard.presentation import ACTION_VERDICTS, ACTION_WORDS, due, one_line, plural
+from dashboard.tables import records
+from data_access.portfolio_filter import ENDING_WITHIN_DAYS
+from monitoring.lifecycle import Action, State
+from monitoring.retraining import review_due
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboard.pack.material import Material
+    from data_access.retraining_queries import Retraining
+
+
+def decided(material: Material) -> Page:
+    """Return the decisions taken since the day compared with, and where each is now."""
+    since = material.wanted.since
+    rows = [row for row in records(material.decisions) if row.decided_on is not None and since <= row.decided_on]
+    by_policy = [row for row in rows if is_by_policy(row)]
+    by_people = [row for row in rows if not is_by_policy(row)]
+    count = plural(len(rows), "decision")
+    title = (
+        f"{count} taken since {day_and_year(since)}" if rows else f"No decision was taken since {day_and_year(since)}"
+    )
+    return Page(
+        name="decisions",
+        title=Said(title, material.wanted.at("approvals")),
+        lead=(),
+        lines=(),
+        at=material.wanted.at("approvals"),
+        wide=(
+            _decisions(material, by_people, title="Decided by people", none="None."),
+            _decisions(
+                material,
+                by_policy,
+                title="Under standing approval, without a person",
+                none="None: nothing was started under a standing approval.",
+            ),
+        ),
+    )
+
+
+def is_by_policy(row: Any) -> bool:
+    """Whether a policy proposed a decision: people are known by an e-mail address."""
+    return "@" not in str(row.proposed_by)
+
+
+def _decisions(material: Material, rows: Sequence[Any], *, title: str, none: str) -> Table:
+    return Table(
+        title=title,
+        columns=(
+            Column("Model", 24),
+            Column("Action", 16),
+            Column("Decided", 22),
+            Column("What came of it", 30),
+            Column("Reason", 32),
+        ),
+        rows=tuple(
+            (
+                model_said(material, row.model_id, row.model),
+                _action(row.action),
+                _answer(material, row),
+                _outcome(material, row),
+                Said(one_line(row.reason, longest=LONGEST_REASON)),
+            )
+            for row in rows[:MOST_LISTED]
+        ),
+        none=none,
+        more=more_than(len(rows), at=material.wanted.at("approvals")),
+    )
+
+
+def _action(action: str) -> Said:
+    return Said(ACTION_WORDS[action], verdict=ACTION_VERDICTS[action].value)
+
+
+def _answer(material: Material, row: Any) -> Said:
+    answer = row.state if row.state in {State.REJECTED.value, State.WITHDRAWN.value} else State.APPROVED.value
+    by = one_line(material.name(row.decided_by), longest=LONGEST_NAME)
+    at = material.wanted.at("approvals", decision=str(row.decision_id))
+    return Said(f"{answer} by {by}, {day_and_year(row.decided_on)}", at)
+
+
+def _outcome(material: Material, row: Any) -> Said:
+    found = material.retrainings.get(row.decision_id)
+    if found is None:
+        at = material.wanted.at("approvals", decision=str(row.decision_id))
+        return Said(State(row.state).words, at)
+    return Said(outcome_words(found), material.wanted.at("retraining", decision=str(row.decision_id)))
+
+
+def outcome_words(found: Retraining) -> str:
+    """Return where a retraining is, how people judged it, and skill before and after with its interval."""
+    parts = [found.decision.state.words]
+    if review := found.decision.review:
+        parts = [review.judgement.words + ("" if review.confirmed_by else ", not confirmed yet")]
+    if line := headline(found.measured):
+        parts.append(f"skill {skill(line.before)} → {skill(line.after)}, {difference(line)} points, {line.basis}")
+    return "; ".join(parts)
+
+
+def follow_up(material: Material) -> Page:
+    """Return what should have been answered or judged by now, the acceptances that end soon, and the open actions of meetings."""
+    wanted = material.wanted
+    late = [row for row in records(material.decisions) if row.is_overdue]
+    waiting = [
+        (row.model_id, row.model, row.action, "answer the proposal", row.due_on, f"decision={row.decision_id}")
+        for row in late
+    ]
+    unjudged = [
+        (each.decision, due_on)
+        for each in material.retrainings.values()
+        if (due_on := review_due(each.decision)) is not None and due_on < wanted.day
+    ]
+    ends = wanted.day + timedelta(days=ENDING_WITHIN_DAYS)
+    ending = [
+        each
+        for each in material.approved
+        if each.action is Action.ACCEPT and each.accept_until is not None and each.accept_until <= ends
+    ]
+    rows = [
+        (
+            model_said(material, model_id, model),
+            _action(action),
+            Said(what),
+            Said(due(due_on, today=wanted.day), wanted.at("approvals", decision=at.removeprefix("decision="))),
+        )
+        for model_id, model, action, what, due_on, at in waiting
+    ] + [
+        (
+            model_said(material, decision.subject.model_id, decision.subject.name),
+            _action(decision.action.value),
+            Said("judge the outcome"),
+            Said(due(due_on, today=wanted.day), wanted.at("retraining", decision=str(decision.id))),
+        )
+        for decision, due_on in unjudged
+    ]
+    late_words = f"{plural(len(rows), 'answer')} overdue" if rows else "Nothing is overdue"
+    left = len(wanted.actions)
+    action_words = f"{plural(left, 'action')} open" if left else "no action is open"
+    columns = (Column("Model", 34), Column("Action", 20), Column("To do", 24), Column("Due", 22))
+    return Page(
+        name="follow-up",
+        title=Said(f"{late_words}; {action_words}", wanted.at_portfolio(lens="overdue")),
+        lead=(),
+        lines=(),
+        at=wanted.at_portfolio(lens="overdue"),
+        wide=(
+            Table(
+                title="Overdue",
+                columns=columns,
+                rows=tuple(rows[:MOST_LISTED]),
+                none="No proposal and no outcome waits longer than it should.",
+                more=more_than(len(rows), at=wanted.at_portfolio(lens="overdue")),
+            ),
+            Table(
+                title=f"Acceptances that end within {ENDING_WITHIN_DAYS} days",
+                columns=columns,
+                rows=tuple(
+                    (
+                        model_said(material, each.subject.model_id, each.subject.name),
+                        _action(each.action.value),
+                        Said("decide again"),
+                        Said(
+                            f"ends {day_and_year(each.accept_until)}",
+                            wanted.at("approvals", decision=str(each.id)),
+                        ),
+                    )
+                    for each in ending[:MOST_LISTED]
+                ),
+                none="None.",
+                more=more_than(len(ending), at=wanted.at_portfolio(lens="acceptance_ends")),
+            ),
+            _actions(material),
+        ),
+    )
+
+
+def _actions(material: Material) -> Table:
+    found = material.wanted.actions
+    names = material.names_of(each.model_id for each in found if each.model_id)
+    return Table(
+        title="Open actions of earlier meetings",
+        columns=(Column("Action", 46), Column("Model", 24), Column("By", 16), Column("Due", 14)),
+        rows=tuple(
+            (
+                Said(one_line(each.what, longest=LONGEST_REASON), each.at),
+                model_said(material, each.model_id, names.get(each.model_id, each.model_id))
+                if each.model_id
+                else Said(""),
+                Said(one_line(material.name(each.who), longest=LONGEST_NAME)),
+                Said(due(each.due_on, today=material.wanted.day), each.at),
+            )
+            for each in found
+        ),
+        none="No meeting left an action that is still open.",
+    )

@@ -1,0 +1,104 @@
+"""The control that makes an evidence pack from a page: what it covers, how far it is, and its files."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import session
+from dashboard.pack.formats import Format
+from dashboard.pack.making import PACKS, UNEXPECTED
+from dashboard.pack.material import LOCAL_ADDRESS, MOST_TOP, USUAL_TOP, Wanted
+from dashboard.presentation import escape_markdown, number
+from dashboard.widgets import small
+from data_access.portfolio_filter import PortfolioFilter
+from data_access.portfolio_standing import COMPARED_DAYS
+
+if TYPE_CHECKING:
+    from dashboard.pack.making import Key, Making
+    from dashboard.pack.material import OpenAction
+
+LABELS = {Format.HTML: "HTML", Format.PPTX: "PowerPoint"}
+
+
+def pack_control(scope: PortfolioFilter, *, since: date | None = None, actions: tuple[OpenAction, ...] = ()) -> None:
+    """Show the control in a popover.
+
+    Args:
+        scope: whose teams, use cases and tiers the pack covers.
+        since: the day of the last meeting; by default a week ago.
+        actions: the open actions of earlier meetings.
+    """
+    today = session.today()
+    with st.popover("Evidence pack", help="One file for the meeting: offline, printable, every number with its page."):
+        compared = st.date_input(
+            "What changed since",
+            value=min(since or today - timedelta(days=COMPARED_DAYS), today - timedelta(days=1)),
+            max_value=today - timedelta(days=1),
+            format="YYYY-MM-DD",
+            key=f"pk_since_{today.isoformat()}_{since}",
+        )
+        top = st.number_input(
+            "Models on a page of their own", min_value=0, max_value=MOST_TOP, value=USUAL_TOP, key="pk_top"
+        )
+        wanted = Wanted(
+            day=today,
+            since=compared,
+            scope=PortfolioFilter(tiers=scope.tiers, teams=scope.teams, use_cases=scope.use_cases),
+            top=int(top),
+            address=server_address(),
+            portfolio=session.SIMULATED if session.shows_simulated() else "",
+            actions=actions,
+        )
+        st.markdown(
+            small(
+                f"Covers: {escape_markdown(wanted.scope_words)}. Tier, team and use case of the filters count, the others do not."
+            )
+        )
+        key = (*session.key(), wanted)
+        making = PACKS.find(key)
+        if making is None or making.failure:
+            if making is not None:
+                st.error(escape_markdown(making.failure or UNEXPECTED, longest=400), icon=":material/error:")
+            st.button(
+                "Make the pack", key="pk_make", type="primary", on_click=PACKS.start, args=(session.registry(), key)
+            )
+        elif making.is_done:
+            files(making, today)
+        else:
+            under_way(key)
+
+
+@st.fragment(run_every="1s")
+def under_way(key: Key) -> None:
+    """Show how far the pack is; its files take the place."""
+    making = PACKS.find(key)
+    if making is None or making.is_done:
+        st.rerun()
+    else:
+        st.progress(making.share, text=f"{making.words} …")
+
+
+def files(making: Making, today: date) -> None:
+    """Show the files to take away, and the fingerprint of their content."""
+    for format_, file in making.files.items():
+        st.download_button(
+            f"{LABELS[format_]} ({number(len(file) / 1e6, digits=1)} MB)",
+            data=file,
+            file_name=f"evidence-pack-{today.isoformat()}.{format_}",
+            mime=format_.mime,
+            on_click="ignore",
+            icon=":material/download:",
+            key=f"pk_{format_}",
+            width="stretch",
+        )
+    for reason in making.missing.values():
+        st.markdown(small(escape_markdown(reason)))
+    st.markdown(small(f"Content {making.hash[:12]}; `modelfolio pack --check FILE` checks a file."))
+
+
+def server_address() -> str:
+    """Return where the pages are, as the browser asks for them: our addresses are one segment long."""
+    return (st.context.url or LOCAL_ADDRESS).split("?")[0].rpartition("/")[0] + "/"

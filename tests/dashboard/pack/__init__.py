@@ -1,0 +1,1 @@
+"""The evidence pack: its content against the pages, and both formats."""
