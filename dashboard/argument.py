@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dashboard.presentation import RULED_OUT, VERDICT_LABELS, capital, number, percent, plural
-from monitoring.assessment import FindingKind, Verdict
+from dashboard.presentation import ACTION_VERDICTS, RULED_OUT, VERDICT_LABELS, capital, number, percent, plural
+from data_access.portfolio_filter import NEEDS_SOMEONE
+from monitoring.assessment import Basis, FindingKind, Verdict
+from monitoring.lifecycle import Action
 
 if TYPE_CHECKING:
     from dashboard.model_view import ModelView
@@ -40,6 +42,39 @@ def argument(view: ModelView, assessment: Assessment) -> Argument:
         against=(*against, *also),
         ruled_out=(*ruled_out, *looked_at(view, assessment)),
     )
+
+
+def for_and_against(snapshot: dict[str, Any], action: Action | None = None) -> tuple[list[str], list[str]]:
+    """Return what speaks for and against an action, from the evidence of a decision; without one, for and against the verdict.
+
+    For leaving a model as it is speaks what speaks against its verdict, and the other way round.
+    """
+    if action is Action.ACCEPT:
+        against, speaks_for = for_and_against(snapshot)
+        return speaks_for, against
+    verdict = Verdict(str(snapshot["verdict"]))
+    # Whatever is wrong with a model speaks for taking it out of service.
+    wanted = {ACTION_VERDICTS[action.value] if action else verdict}
+    wanted = set(NEEDS_SOMEONE) if action is Action.SUSPEND else wanted
+    findings = [(Verdict(finding["argues_for"]), str(finding["sentence"])) for finding in snapshot["findings"]]
+    speaks_for = [sentence for argues_for, sentence in findings if argues_for in wanted]
+    said = [str(point) for point in snapshot["against"]]
+    against = [point for point in said if not point.startswith(RULED_OUT)]
+    # What was ruled out is broken data: it speaks against repairing them and against taking the model out, and for all else.
+    ruled_out = [point for point in said if point.startswith(RULED_OUT)]
+    is_about_data = action is Action.SUSPEND or wanted == {Verdict.FIX_DATA}
+    (against if is_about_data else speaks_for).extend(ruled_out)
+    if action and verdict not in wanted:
+        instead = "" if action is Action.SUSPEND else f", not {VERDICT_LABELS[ACTION_VERDICTS[action.value]].word}"
+        against.insert(0, f"The verdict is {VERDICT_LABELS[verdict].word}{instead}.")
+    if snapshot.get("basis") == Basis.ESTIMATED.value:
+        against.append("It rests on an estimate; the labels are not there yet.")
+    against += [
+        also_argues(argues_for, sentence)
+        for argues_for, sentence in findings
+        if argues_for not in {*wanted, Verdict.KEEP}
+    ]
+    return speaks_for, against
 
 
 def also_argues(verdict: Verdict, sentence: str) -> str:

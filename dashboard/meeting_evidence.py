@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dashboard import session
-from dashboard.presentation import RULED_OUT, VERDICT_LABELS, lost, number, plural
+from dashboard.argument import for_and_against
+from dashboard.presentation import lost, number, plural
 from data_access import decision_queries
-from monitoring.assessment import Basis, Verdict
+from monitoring.assessment import Verdict
 from monitoring.lifecycle import Action, State
 from monitoring.meeting import EntryKind
 
@@ -30,33 +31,16 @@ def table_decision(meeting: Meeting, item: Item) -> Decision | None:
     return next(iter(waiting or found), None)
 
 
-def arguments(snapshot: dict[str, Any], *, wanted: Verdict, action: Action | None) -> tuple[list[str], list[str]]:
-    """Return what speaks for and against an action, or for and against the verdict where nothing is proposed.
+def points(snapshot: dict[str, Any], action: Action | None) -> tuple[list[str], list[str]]:
+    """Return what speaks for and against, as a projector shows it.
 
-    For leaving a model as it is speaks what speaks against its verdict, and the other way round.
+    The finding that gave the verdict is the headline already; in its place stands on how much it rests.
     """
-    if action is Action.ACCEPT:
-        against, speaks_for = arguments(snapshot, wanted=Verdict(str(snapshot["verdict"])), action=None)
-        return speaks_for, against
-    findings: list[dict[str, str]] = snapshot["findings"]
-    # The finding that gave the verdict is the headline already; in its place stands on how much it rests.
-    speaks_for = [
-        sample(snapshot) if finding["sentence"][:SAME] == str(snapshot["sentence"])[:SAME] else finding["sentence"]
-        for finding in findings
-        if finding["argues_for"] == wanted.value
-    ]
-    said = [str(point) for point in snapshot["against"]]
-    ruled_out = [point for point in said if point.startswith(RULED_OUT)]
-    against = [point for point in said if not point.startswith(RULED_OUT)]
-    # What was ruled out is broken data: it speaks for everything but fixing them.
-    (against if wanted is Verdict.FIX_DATA else speaks_for).extend(ruled_out)
-    verdict = Verdict(str(snapshot["verdict"]))
-    if verdict is not wanted and action in {Action.RETRAIN, Action.RETIRE, Action.FIX_DATA}:
-        against.insert(0, f"The verdict is {VERDICT_LABELS[verdict].word}, not {VERDICT_LABELS[wanted].word}.")
-    if snapshot.get("basis") == Basis.ESTIMATED.value:
-        against.insert(0, "It rests on an estimate; the labels are not there yet.")
-    neutral = {wanted.value, Verdict.WATCH.value, Verdict.KEEP.value}
-    against += [finding["sentence"] for finding in findings if finding["argues_for"] not in neutral]
+    headline = str(snapshot["sentence"])[:SAME]
+    speaks_for, against = (
+        [sample(snapshot) if point[:SAME] == headline else point for point in each]
+        for each in for_and_against(snapshot, action)
+    )
     return speaks_for, against
 
 

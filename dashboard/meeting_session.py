@@ -10,6 +10,7 @@ from dashboard import session
 from dashboard.widgets import complain, notify
 from data_access import meeting_queries
 from data_access.meeting_room import MeetingRoom
+from data_access.portfolio_filter import PortfolioFilter
 from monitoring import hold_meeting
 from monitoring.errors import ModelfolioError
 from monitoring.meeting import CALLERS, Meeting
@@ -71,6 +72,12 @@ def show(meeting_id: int | None, *, present: bool = False) -> None:
 def presents() -> bool:
     """Whether the address asks for the page of a projector."""
     return st.query_params.get(PRESENT) == "1"
+
+
+def scope_filter(meeting: Meeting) -> PortfolioFilter:
+    """Return the models a meeting is about as the portfolio filters them."""
+    scope = meeting.scope
+    return PortfolioFilter(tiers=scope.tiers, teams=scope.teams, use_cases=scope.use_cases)
 
 
 def may_call() -> bool:

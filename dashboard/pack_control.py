@@ -10,32 +10,39 @@ import streamlit as st
 from dashboard import session
 from dashboard.pack.formats import Format
 from dashboard.pack.making import PACKS, UNEXPECTED
-from dashboard.pack.material import LOCAL_ADDRESS, MOST_TOP, USUAL_TOP, Wanted
+from dashboard.pack.material import LOCAL_ADDRESS, MOST_TOP, USUAL_TOP, Wanted, open_actions, usual_since
 from dashboard.presentation import escape_markdown, number
 from dashboard.widgets import small
 from data_access.portfolio_filter import PortfolioFilter
-from data_access.portfolio_standing import COMPARED_DAYS
 
 if TYPE_CHECKING:
     from dashboard.pack.making import Key, Making
     from dashboard.pack.material import OpenAction
+    from data_access.registry import Registry
 
 LABELS = {Format.HTML: "HTML", Format.PPTX: "PowerPoint"}
 
 
-def pack_control(scope: PortfolioFilter, *, since: date | None = None, actions: tuple[OpenAction, ...] = ()) -> None:
-    """Show the control in a popover.
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=10, show_spinner=False)
+def _of_meetings(key: tuple[str, int], _registry: Registry, *, day: date) -> tuple[date, tuple[OpenAction, ...]]:
+    del key
+    return usual_since(_registry, on=day), open_actions(_registry, on=day)
+
+
+def pack_control(scope: PortfolioFilter, *, since: date | None = None) -> None:
+    """Show the control in a popover; the pack has the open actions of every meeting.
 
     Args:
         scope: whose teams, use cases and tiers the pack covers.
-        since: the day of the last meeting; by default a week ago.
-        actions: the open actions of earlier meetings.
+        since: the day to compare with; by default that of the last meeting, before the first one a week ago.
     """
     today = session.today()
+    last, actions = _of_meetings(session.key(), session.registry(), day=today)
+    since = since or last
     with st.popover("Evidence pack", help="One file for the meeting: offline, printable, every number with its page."):
         compared = st.date_input(
             "What changed since",
-            value=min(since or today - timedelta(days=COMPARED_DAYS), today - timedelta(days=1)),
+            value=min(since, today - timedelta(days=1)),
             max_value=today - timedelta(days=1),
             format="YYYY-MM-DD",
             key=f"pk_since_{today.isoformat()}_{since}",

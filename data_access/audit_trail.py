@@ -111,15 +111,15 @@ def verify(registry: Database, *, anchors: Iterable[Anchor] = ()) -> Verificatio
             expected.meet(sequence, newest_hash)
         _check_end(session, sequence, newest_hash)
         expected.end(sequence)
-        if missing := missing_guards(session.connection()) + missing_meeting_guards(session.connection()):
-            raise AuditChainError(
-                f"The database no longer refuses changes to the record: {', '.join(missing)} missing."
-            )
         check_decisions(session)
         check_policies(session)
         check_standing_approvals(session)
         check_challenges(session)
         check_meetings(session)
+        if missing := missing_guards(session.connection()) + missing_meeting_guards(session.connection()):
+            raise AuditChainError(
+                f"The database no longer refuses changes to the record: {', '.join(missing)} missing."
+            )
     return Verification(rows=sequence, head_sequence=sequence, head_hash=newest_hash, anchors=expected.met)
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from data_access import people
+from data_access.challenge_tables import ChallengeRow
 from data_access.decision_records import RegistryDecisions
 from data_access.meeting_rows import actions_where
 from data_access.meeting_tables import MeetingActionRow
 from data_access.policy_records import RegistryPolicies
 from data_access.portfolio_filter import newest_assessment
-from data_access.retired_tables import WatchedDayRow
+from data_access.retired_traffic import zombies_on
 from data_access.shift_queries import shifts_open_on
 from data_access.tables import AssessmentRow, DecisionRow, ModelRow
 from monitoring.assessment import Verdict
-from monitoring.lifecycle import Action, State
 from monitoring.meeting_action import ActionState
 from monitoring.meeting_agenda import AgendaFacts, ModelFact
 from monitoring.minutes import MinutesFacts
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from monitoring.challenge import Challenge
     from monitoring.decision import Decision
     from monitoring.meeting import Meeting, Scope
     from monitoring.portfolio_shift import Shift
@@ -48,6 +49,8 @@ def agenda_facts(session: Session, scope: Scope, *, on: date, since: date | None
         decisions=_decisions(session, inside, on=on, since=since),
         actions=tuple(each for each in actions if each.model_id is None or each.model_id in inside),
         shifts=tuple(_within(shifts_open_on(session, day=on), inside)),
+        zombies=tuple(each for each in zombies_on(session, on=on) if each.model_id in inside),
+        challenges=tuple(_challenges(session, inside, on=on)),
         policies=tuple(each for each in RegistryPolicies(session).versions() if each.proposed_on <= on),
         names={person.email: person.name for person in people.active_actors(session)},
     )
@@ -73,24 +76,6 @@ def minutes_facts(session: Session, meeting: Meeting, *, on: date) -> MinutesFac
 
 
 def _models(session: Session, scope: Scope, *, on: date) -> tuple[ModelFact, ...]:
-    retirement = sa.orm.aliased(DecisionRow)
-    retired_on = (
-        sa.select(sa.func.max(sa.func.coalesce(retirement.sunset_on, retirement.state_on)))
-        .where(
-            retirement.model_id == ModelRow.id,
-            retirement.action == Action.RETIRE.value,
-            retirement.state.in_([State.CLOSED.value, State.DUE.value]),
-        )
-        .correlate(ModelRow)
-        .scalar_subquery()
-    )
-    last_rows = (
-        sa.select(sa.func.max(WatchedDayRow.day))
-        .where(WatchedDayRow.model_id == ModelRow.id, WatchedDayRow.rows > 0, WatchedDayRow.day <= on)
-        .correlate(ModelRow)
-        .scalar_subquery()
-    )
-    retired = ModelRow.service_state == ServiceState.RETIRED.value
     rows = session.execute(
         sa.select(
             ModelRow.id,
@@ -99,9 +84,6 @@ def _models(session: Session, scope: Scope, *, on: date) -> tuple[ModelFact, ...
             ModelRow.team,
             ModelRow.use_case,
             ModelRow.service_state,
-            sa.func.coalesce(ModelRow.sunset_on, retired_on).label("retired_on"),
-            # Only of retired models does anybody ask it.
-            sa.case((retired, last_rows)).label("last_rows_on"),
             AssessmentRow.verdict,
             AssessmentRow.in_verdict_since,
             AssessmentRow.reason,
@@ -118,8 +100,6 @@ def _models(session: Session, scope: Scope, *, on: date) -> tuple[ModelFact, ...
             reason=row.reason or "",
             expected_loss=row.expected_loss or 0.0,
             is_retired=row.service_state == ServiceState.RETIRED.value,
-            retired_on=row.retired_on,
-            last_rows_on=row.last_rows_on,
         )
         for row in rows
         if scope.holds(team=row.team, use_case=row.use_case, tier=row.tier)
@@ -131,6 +111,13 @@ def _decisions(session: Session, inside: set[str], *, on: date, since: date | No
     moved = sa.true() if since is None else DecisionRow.state_on > since
     found = RegistryDecisions(session).decisions(DecisionRow.proposed_on <= on, sa.or_(DecisionRow.is_open, moved))
     return tuple(each for each in found if each.subject.model_id in inside)
+
+
+def _challenges(session: Session, inside: set[str], *, on: date) -> Iterable[Challenge]:
+    for each in RegistryDecisions(session).challenges(ChallengeRow.code.is_not(None)):
+        known = each.as_known_on(on)
+        if known is not None and known.is_open and known.subject.model_id in inside:
+            yield known
 
 
 def _within(shifts: Iterable[Shift], inside: set[str]) -> Iterable[Shift]:

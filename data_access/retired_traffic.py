@@ -104,11 +104,16 @@ def zombies(registry: Database, *, on: date, model_id: str | None = None) -> tup
         on: the day; what is later is not seen.
         model_id: ask for this model only.
     """
+    with registry.read() as session:
+        return zombies_on(session, on=on, model_id=model_id)
+
+
+def zombies_on(session: Session, *, on: date, model_id: str | None = None) -> tuple[Zombie, ...]:
+    """Return what ``zombies`` does, in the caller's transaction."""
     chosen = sa.select(ModelRow).where(is_zombie(on))
     if model_id is not None:
         chosen = chosen.where(ModelRow.id == model_id)
-    with registry.read() as session:
-        found = [_zombie(session, row, on=on) for row in session.scalars(chosen)]
+    found = [_zombie(session, row, on=on) for row in session.scalars(chosen)]
     return tuple(sorted(found, key=lambda each: (each.tier or 1, each.first, each.name)))
 
 

@@ -22,10 +22,12 @@ from monitoring.wording import capital, day_text, joined, plural
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from monitoring.challenge import Challenge
     from monitoring.decision import Decision
     from monitoring.meeting_action import MeetingAction
     from monitoring.policy_version import PolicyVersion
     from monitoring.portfolio_shift import Shift
+    from monitoring.zombie import Zombie
 
 MOST_OF_A_KIND = 8
 """Items of one rule that get a screen of their own; the others share one."""
@@ -40,6 +42,7 @@ class Rule(StrEnum):
     SHIFT = "shift"
     OVERDUE = "overdue"
     APPROVAL = "approval"
+    CHALLENGE = "challenge"
     NEW_VERDICT = "new_verdict"
     STILL_OPEN = "still_open"
     ACCEPTANCE = "acceptance"
@@ -61,6 +64,7 @@ RULE_WORDS = {
     Rule.SHIFT: "Portfolio shift",
     Rule.OVERDUE: "Approval overdue",
     Rule.APPROVAL: "Approval due",
+    Rule.CHALLENGE: "Open challenge",
     Rule.NEW_VERDICT: "New verdict",
     Rule.STILL_OPEN: "Verdicts without a decision",
     Rule.ACCEPTANCE: "Acceptance ends",
@@ -76,6 +80,7 @@ MINUTES = {
     Rule.SHIFT: 10,
     Rule.OVERDUE: 5,
     Rule.APPROVAL: 5,
+    Rule.CHALLENGE: 4,
     Rule.NEW_VERDICT: 4,
     Rule.STILL_OPEN: 3,
     Rule.ACCEPTANCE: 3,
@@ -94,15 +99,13 @@ ACTION_WORDS = {
     Action.SUSPEND: "suspend it",
     Action.FIX_DATA: "fix its data",
     Action.ACCEPT: "accept it as it is",
+    Action.REINSTATE: "put it back into service",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFact:
-    """What the rules ask of a model; ``verdict`` is missing for one never assessed.
-
-    ``last_rows_on`` is the newest day with predictions in its log, ``retired_on`` the day it went out of service for good.
-    """
+    """What the rules ask of a model; ``verdict`` is missing for one never assessed."""
 
     model_id: str
     name: str
@@ -112,8 +115,6 @@ class ModelFact:
     reason: str = ""
     expected_loss: float = 0.0
     is_retired: bool = False
-    retired_on: date | None = None
-    last_rows_on: date | None = None
 
     @property
     def urgency(self) -> tuple[int, float, str]:
@@ -126,7 +127,7 @@ class AgendaFacts:
     """What stands in the registry on ``on`` about the models of the meeting's scope.
 
     ``since`` is the day of the last meeting, missing for the first. ``decisions`` are those open and those that moved since;
-    ``shifts`` hold only models of the scope; ``names`` says how people are called.
+    ``shifts`` hold only models of the scope; ``challenges`` are the open ones of findings; ``names`` says how people are called.
     """
 
     on: date
@@ -136,6 +137,8 @@ class AgendaFacts:
     actions: tuple[MeetingAction, ...] = ()
     shifts: tuple[Shift, ...] = ()
     policies: tuple[PolicyVersion, ...] = ()
+    zombies: tuple[Zombie, ...] = ()
+    challenges: tuple[Challenge, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
 
     def person(self, email: str) -> str:
@@ -287,31 +290,29 @@ def retirements_due(facts: AgendaFacts) -> list[Item]:
 
 
 def zombies(facts: AgendaFacts) -> list[Item]:
-    """Retired models that are still scored: their log has rows of later days."""
+    """Retired models that are still scored."""
+    return [_item(Rule.ZOMBIE, each.name, each.sentence, model_id=each.model_id) for each in facts.zombies]
+
+
+def open_challenges(facts: AgendaFacts) -> list[Item]:
+    """Findings that an independent reviewer doubts, until the reviewer has settled or upheld that; tier 1 and the oldest first."""
+    ordered = sorted(facts.challenges, key=lambda each: (each.subject.effective_tier, each.began.said_on, each.id))
     return [
-        _item(
-            Rule.ZOMBIE,
-            model.name,
-            f"It went out of service on {day_text(model.retired_on)}, and its log has predictions of {day_text(model.last_rows_on)}.",
-            model_id=model.model_id,
-        )
-        for model in facts.models
-        if model.is_retired
-        and model.retired_on is not None
-        and model.last_rows_on is not None
-        and model.last_rows_on > model.retired_on
+        _item(Rule.CHALLENGE, each.subject.name, _doubt(each, facts), model_id=each.subject.model_id)
+        for each in ordered
     ]
 
 
 def under_standing_approval(facts: AgendaFacts) -> list[Item]:
-    """What was decided without a person since the last meeting: one item, for the committee to know."""
-    found = [each for each in facts.decisions if "@" not in each.proposed_by and facts.is_new(each.proposed_on)]
+    """What standing approvals started since the last meeting: one item, for the committee to know."""
+    found = [each for each in facts.decisions if each.standing_approval is not None and facts.is_new(each.proposed_on)]
     if not found:
         return []
-    names = joined([each.subject.name for each in found])
+    names = joined([f"{each.subject.name} ({each.state.words})" for each in found])
     ids = tuple(dict.fromkeys(each.subject.model_id for each in found))
-    title = f"{plural(len(found), 'decision')} without a person"
-    return [_item(Rule.STANDING, title, f"Decided under standing approval: {names}.", model_ids=ids)]
+    approvals = sorted({f"standing approval {each.standing_approval}" for each in found})
+    title = f"{plural(len(found), 'retraining')} without a person"
+    return [_item(Rule.STANDING, title, f"Started under {joined(approvals)}: {names}.", model_ids=ids)]
 
 
 def policy_changes(facts: AgendaFacts) -> list[Item]:
@@ -336,6 +337,7 @@ RULES: dict[Rule, Callable[[AgendaFacts], list[Item]]] = {
     Rule.SHIFT: portfolio_shifts,
     Rule.OVERDUE: overdue_approvals,
     Rule.APPROVAL: due_approvals,
+    Rule.CHALLENGE: open_challenges,
     Rule.NEW_VERDICT: new_verdicts,
     Rule.STILL_OPEN: verdicts_without_decision,
     Rule.ACCEPTANCE: ending_acceptances,
@@ -395,6 +397,15 @@ def _approval(rule: Rule, decision: Decision, facts: AgendaFacts) -> Item:
     who = facts.person(decision.proposed_by)
     why = f"{who} proposed on {day_text(decision.proposed_on)} to {ACTION_WORDS[decision.action]}, {due}: {decision.reason}"
     return _of_decision(rule, decision, why)
+
+
+def _doubt(challenge: Challenge, facts: AgendaFacts) -> str:
+    """Return who doubts what and whether it was answered, in a line of the agenda."""
+    asked = challenge.began
+    answer = challenge.answer
+    answered = f"{facts.person(answer.person)} answered: {answer.text}" if answer else "The owner has not answered yet."
+    doubted = f" ({challenge.finding.sentence})" if challenge.finding else ""
+    return f"{facts.person(asked.person)} challenged a finding on {day_text(asked.said_on)}{doubted}: {asked.text} {answered}"
 
 
 def _came_with(shift_day: date | None, model: ModelFact) -> bool:

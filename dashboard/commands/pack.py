@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +14,9 @@ from dashboard.opening import open_registry, product_day
 from dashboard.pack.content import PackError, fingerprint, text_of
 from dashboard.pack.formats import Format, checked, written
 from dashboard.pack.gather import gather
-from dashboard.pack.material import LOCAL_ADDRESS, MOST_TOP, USUAL_TOP, Wanted
+from dashboard.pack.material import LOCAL_ADDRESS, MOST_TOP, USUAL_TOP, Wanted, open_actions, usual_since
 from dashboard.settings import load_settings
 from data_access.portfolio_filter import PortfolioFilter, filter_options
-from data_access.portfolio_standing import COMPARED_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +32,8 @@ def pack(
     since: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], help="Show what changed since this day, the last meeting's; by default a week."
+            formats=["%Y-%m-%d"],
+            help="Show what changed since this day; by default the last meeting's, before the first a week ago.",
         ),
     ] = None,
     team: Annotated[list[str] | None, typer.Option(help="Only models of this team; may be repeated.")] = None,
@@ -74,9 +74,10 @@ def pack(
         day = product_day(registry, settings)
         wanted = Wanted(
             day=day,
-            since=_earlier(since, day),
+            since=_earlier(since, day) if since else usual_since(registry, on=day),
             scope=_scope(filter_options(registry.engine), team or [], use_case or [], tier or []),
             top=top,
+            actions=open_actions(registry, on=day),
             address=address if address.endswith("/") else f"{address}/",
         )
         with progress_bar("Evidence pack") as report:
@@ -89,9 +90,7 @@ def pack(
     typer.echo(f"{place} written, {len(file) / 1e6:.1f} MB. SHA-256 of the content: {fingerprint(text_of(content))}")
 
 
-def _earlier(since: datetime | None, day: date) -> date:
-    if since is None:
-        return day - timedelta(days=COMPARED_DAYS)
+def _earlier(since: datetime, day: date) -> date:
     if since.date() >= day:
         raise typer.BadParameter(f"--since {since.date()} must lie before {day}, the day of the pack")
     return since.date()

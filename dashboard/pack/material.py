@@ -15,6 +15,7 @@ from dashboard.tables import records
 from data_access import (
     audit_queries,
     decision_queries,
+    meeting_queries,
     people,
     policy_queries,
     portfolio_filter,
@@ -27,6 +28,7 @@ from data_access import (
 from data_access.pack_queries import audit_head, model_names
 from data_access.policy_records import policy_history
 from data_access.portfolio_filter import NEEDS_SOMEONE, TIER_NOT_SET, PortfolioFilter
+from data_access.portfolio_standing import COMPARED_DAYS
 from monitoring.lifecycle import Action, Move, State
 
 if TYPE_CHECKING:
@@ -61,6 +63,20 @@ class OpenAction:
     due_on: date | None
     model_id: str | None = None
     at: str = ""
+
+
+def open_actions(registry: Registry, *, on: date) -> tuple[OpenAction, ...]:
+    """Return the actions of meetings that nobody has closed by ``on``, the first due first."""
+    return tuple(
+        OpenAction(each.what, each.assignee, each.due_on, each.model_id, f"meeting?meeting={each.meeting_id}")
+        for each in meeting_queries.actions(registry, on=on)
+    )
+
+
+def usual_since(registry: Registry, *, on: date) -> date:
+    """Return the day a pack is compared with where nobody says which: that of the last meeting before ``on``, else a week ago."""
+    last = meeting_queries.last_meeting(registry, on=on - timedelta(days=1))
+    return last.ended_on if last and last.ended_on else on - timedelta(days=COMPARED_DAYS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard import carry_out, challenges, charts, leaving, model_session, retirement_plan, session, tables
-from dashboard.argument import also_argues
+from dashboard.argument import for_and_against
 from dashboard.model_view import ModelView
 from dashboard.performance_chart import performance
 from dashboard.presentation import (
     ACTION_VERDICTS,
     ACTION_WORDS,
-    RULED_OUT,
     VERDICT_LABELS,
     due,
     escape_markdown,
@@ -23,8 +22,7 @@ from dashboard.presentation import (
 )
 from dashboard.views.model_overview import performance_title
 from dashboard.widgets import colours, quiet, small
-from data_access.portfolio_filter import NEEDS_SOMEONE
-from monitoring.assessment import Basis, Verdict
+from monitoring.assessment import Verdict
 from monitoring.lifecycle import Action, Move, State
 
 if TYPE_CHECKING:
@@ -46,32 +44,6 @@ def listed(title: str, points: list[str], *, none: str) -> None:
     if len(points) > MOST_POINTS:
         shown.append(f"- {quiet(f'and {len(points) - MOST_POINTS} more on the model page')}")
     st.markdown("\n".join([f"**{title}**\n", *shown]) if shown else f"**{title}**\n\n{quiet(none)}")
-
-
-def arguments(action: Action, snapshot: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Return what speaks for and against the action: findings that argue for it, and everything that does not."""
-    asked_for = ACTION_VERDICTS[action.value]
-    # Whatever is wrong with a model speaks for taking it out of service.
-    wanted = set(NEEDS_SOMEONE) if action is Action.SUSPEND else {asked_for}
-    findings = [(Verdict(finding["argues_for"]), str(finding["sentence"])) for finding in snapshot["findings"]]
-    speaks_for = [sentence for argues_for, sentence in findings if argues_for in wanted]
-    said = [str(point) for point in snapshot["against"]]
-    against = [point for point in said if not point.startswith(RULED_OUT)]
-    # What was ruled out is broken data: it speaks against repairing them and against taking the model out, and for all else.
-    ruled_out = [point for point in said if point.startswith(RULED_OUT)]
-    (against if action in {Action.FIX_DATA, Action.SUSPEND} else speaks_for).extend(ruled_out)
-    verdict = Verdict(str(snapshot["verdict"]))
-    if action is not Action.ACCEPT and verdict not in wanted:
-        instead = "" if action is Action.SUSPEND else f", not {VERDICT_LABELS[asked_for].word}"
-        against.insert(0, f"The verdict is {VERDICT_LABELS[verdict].word}{instead}.")
-    if snapshot.get("basis") == Basis.ESTIMATED.value:
-        against.append("It rests on an estimate; the labels are not there yet.")
-    against += [
-        also_argues(argues_for, sentence)
-        for argues_for, sentence in findings
-        if argues_for not in {*wanted, Verdict.KEEP}
-    ]
-    return speaks_for, against
 
 
 def state_line(decision: Decision, review: Review) -> str:
@@ -115,7 +87,7 @@ def proposal(decision: Decision, review: Review) -> None:
         retirement_plan.show(decision)
     elif decision.action is Action.REINSTATE:
         leaving.undone(decision)
-    speaks_for, against = arguments(decision.action, snapshot)
+    speaks_for, against = for_and_against(snapshot, decision.action)
     left, middle, right = st.columns(3, gap="medium")
     with left:
         bullets("For", speaks_for, none="No finding argues for this action.")

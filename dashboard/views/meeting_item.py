@@ -17,7 +17,7 @@ from dashboard import (
     session,
     tables,
 )
-from dashboard.meeting_evidence import LONGEST_POINT, arguments, brief, doing_nothing, table_decision
+from dashboard.meeting_evidence import LONGEST_POINT, brief, doing_nothing, points, table_decision
 from dashboard.model_view import tolerance
 from dashboard.presentation import (
     ACTION_NOUNS,
@@ -104,9 +104,7 @@ def headline(sentence: str) -> str:
 
 def _evidence(item: Item, decision: Decision | None) -> None:
     snapshot = meeting_session.evidence(str(item.model_id))
-    verdict = Verdict(str(snapshot["verdict"]))
-    wanted = ACTION_VERDICTS[decision.action.value] if decision else verdict
-    speaks_for, against = arguments(snapshot, wanted=wanted, action=decision.action if decision else None)
+    speaks_for, against = points(snapshot, decision.action if decision else None)
     _points(
         f"For {ACTION_NOUNS[decision.action.value]}" if decision else "For",
         speaks_for,

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import glossary, meeting_session, session
 from dashboard.minutes_document import blocks
 from dashboard.minutes_export import minutes_html, minutes_markdown, minutes_on_page
+from dashboard.pack_control import pack_control
 from dashboard.presentation import escape_markdown, instant, plural, short_date
 from dashboard.widgets import quiet, small
 from data_access import meeting_queries
@@ -66,7 +67,7 @@ def buttons(meeting: Meeting) -> None:
 
 
 def downloads(meeting: Meeting, parts: list[Block]) -> None:
-    """Show what can be taken along; the buttons of other documents about the meeting belong beside these."""
+    """Show what can be taken along: the minutes, and the evidence pack of the models the meeting was about."""
     name = f"minutes-{meeting.id}-{meeting.held_on.isoformat()}" + ("" if meeting.is_locked else "-draft")
     for label, data, ending, kind in (
         ("Markdown", partial(minutes_markdown, parts), "md", "text/markdown"),
@@ -75,6 +76,7 @@ def downloads(meeting: Meeting, parts: list[Block]) -> None:
         st.download_button(
             label, data=data, file_name=f"{name}.{ending}", mime=kind, key=f"mt_download_{ending}", on_click="ignore"
         )
+    pack_control(meeting_session.scope_filter(meeting))
 
 
 def confirm(meeting_id: int) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import meeting_session, session
+from dashboard.pack_control import pack_control
 from dashboard.presentation import escape_markdown, long_date, plural
 from dashboard.views.meeting_home import guest_names, person_label
 from dashboard.widgets import empty, quiet, small
@@ -72,6 +73,7 @@ def buttons(meeting: Meeting, *, leads: bool) -> None:
                 quiet("The chair, or whoever called the meeting, opens it and puts the agenda in order."),
                 width="content",
             )
+        pack_control(meeting_session.scope_filter(meeting))
         st.button("All meetings", type="tertiary", key="mt_all", on_click=meeting_session.show, args=(None,))
 
 

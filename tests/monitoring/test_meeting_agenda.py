@@ -6,12 +6,15 @@ import pytest
 
 from monitoring.assessment import Verdict
 from monitoring.authority import machine
+from monitoring.challenge import Turn
 from monitoring.decision import Decision
 from monitoring.lifecycle import Action, Capacity, State
 from monitoring.meeting_action import ActionState, MeetingAction
 from monitoring.meeting_agenda import MOST_OF_A_KIND, RULES, AgendaFacts, ModelFact, Rule, agenda
 from monitoring.policy_version import FIRST_VERSION
 from monitoring.portfolio_shift import Grouping, Shift, ShiftKind
+from monitoring.zombie import Zombie
+from tests.monitoring.test_challenge import OWNER, challenged, then
 from tests.monitoring.test_decision import ADA, DAY, proposed, subject
 
 ONE = timedelta(days=1)
@@ -179,18 +182,29 @@ def test_retirement_is_on_the_agenda_when_its_last_day_comes_or_is_past(
     assert bool(found(Rule.RETIREMENT, decisions=(decision(action=Action.RETIRE, **retirement),))) is is_on
 
 
-def test_retired_model_with_rows_of_later_days_is_still_used() -> None:
-    gone: dict[str, Any] = {"is_retired": True, "retired_on": LAST}
-    models = (model("A", **gone, last_rows_on=DAY), model("B", **gone, last_rows_on=LAST), model("C", **gone))
-    assert found(Rule.ZOMBIE, models=models) == ["A"]
-    assert why(Rule.ZOMBIE, models=models).endswith("its log has predictions of 2 Mar.")
+def test_retired_model_that_is_still_scored_is_on_the_agenda_with_how_much() -> None:
+    scored = Zombie("a", "A", None, None, 2, sunset_on=LAST, asked=((DAY - ONE, 5), (DAY, 7)))
+    assert found(Rule.ZOMBIE, zombies=(scored,)) == ["A"]
+    assert "12 predictions on 2 days" in why(Rule.ZOMBIE, zombies=(scored,))
 
 
-def test_decisions_without_a_person_since_the_last_meeting_are_one_item() -> None:
-    policy = machine(Capacity.POLICY).email
-    by_policy = decision(State.TRIGGERED, proposed_by=policy)
-    before = decision(State.CLOSED, proposed_by=policy, proposed_on=LAST)
-    assert found(Rule.STANDING, decisions=(by_policy, before, decision())) == ["1 decision without a person"]
+def test_what_standing_approvals_started_since_the_last_meeting_is_one_item_that_names_them() -> None:
+    without_person: dict[str, Any] = {"standing_approval": 3, "proposed_by": machine(Capacity.POLICY).email}
+    started = decision(State.TRIGGERED, **without_person)
+    before = decision(State.CLOSED, **without_person, proposed_on=LAST)
+    known = {"decisions": (started, before, decision())}
+    assert found(Rule.STANDING, **known) == ["1 retraining without a person"]
+    assert why(Rule.STANDING, **known) == f"Started under standing approval 3: {started.subject.name} (triggered)."
+
+
+def test_open_challenge_of_a_finding_is_on_the_agenda_with_what_was_asked_and_answered() -> None:
+    asked = challenged()
+    assert found(Rule.CHALLENGE, challenges=(asked,)) == ["Model m"]
+    said = why(Rule.CHALLENGE, challenges=(asked,))
+    assert "challenged a finding on 2 Mar (amount moved.): Is this the new tariff, and no drift?" in said
+    assert said.endswith("The owner has not answered yet.")
+    answered = then(asked, Turn.ANSWER, OWNER, "It is the tariff of March.")
+    assert why(Rule.CHALLENGE, challenges=(answered,)).endswith("Ada answered: It is the tariff of March.")
 
 
 def test_policy_is_on_the_agenda_while_it_waits_and_once_it_was_approved() -> None:

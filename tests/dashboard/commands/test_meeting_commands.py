@@ -47,7 +47,7 @@ def test_meetings_are_listed_and_their_minutes_are_a_draft_until_confirmed(
     file = tmp_path / "minutes.html"
     shell.types("meetings", "minutes", "1", "--format", "html", "--output", str(file))
     written = file.read_text()
-    assert "Audit trail anchor: " in written
+    assert "modelfolio audit head " in written
     assert "Ask the feed&#x27;s owner." in written
     assert "Draft" not in written
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.views.approvals_proposal import arguments
+from dashboard.argument import for_and_against
 from data_access import decision_queries
 from data_access.registry import Registry
 from monitoring import ask, decide
@@ -201,13 +201,13 @@ def test_evidence_against_names_what_argues_for_something_else() -> None:
     watch = {"argues_for": "watch", "sentence": "income moved (PSI 0.53)."}
     snapshot = {"verdict": "retrain", "findings": [watch], "against": [], "basis": "realised"}
 
-    assert arguments(Action.RETRAIN, snapshot) == ([], ["It also argues for watch: income moved (PSI 0.53)."])
+    assert for_and_against(snapshot, Action.RETRAIN) == ([], ["It also argues for watch: income moved (PSI 0.53)."])
 
 
 def test_performing_well_speaks_against_taking_a_model_out_of_service() -> None:
     snapshot = {"verdict": "keep", "findings": [], "against": [], "basis": "realised"}
 
-    assert arguments(Action.SUSPEND, snapshot) == ([], ["The verdict is Performing well."])
+    assert for_and_against(snapshot, Action.SUSPEND) == ([], ["The verdict is Performing well."])
 
 
 def test_proposals_made_together_are_answered_together_but_for_those_taken_out(
