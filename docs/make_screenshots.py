@@ -29,6 +29,8 @@ PICTURES = {
     "versions": ("model?model=ewr-air-time&tab=Versions", OWNER),
     "approvals": ("approvals", APPROVER),
     "retraining": ("retraining", OWNER),
+    "standing": ("retraining?standing=1", APPROVER),
+    "meeting": ("meeting?meeting=1&present=1", APPROVER),
     "policies": ("policies", APPROVER),
     "audit": ("audit", APPROVER),
     "glossary": ("glossary", OWNER),
@@ -111,6 +113,19 @@ def decide(page: Page, address: str) -> None:
     page.get_by_text("succeeded, version v2").wait_for(timeout=6 * PATIENCE)
 
 
+def meet(page: Page, address: str) -> None:
+    """Call a meeting and turn to its first item unless it runs already."""
+    visit(page, f"{address}/meeting?meeting=1", acting_as=APPROVER)
+    if page.get_by_text("No such meeting").count():
+        visit(page, f"{address}/meeting", acting_as=APPROVER)
+        page.get_by_role("button", name="Build the agenda").click()
+        page.get_by_role("button", name="Open the meeting").click()
+        settle(page)
+        page.locator(".st-key-meeting h1").click()
+        page.keyboard.press("ArrowRight")
+        page.locator(".st-key-meeting").get_by_text("1 of ").first.wait_for(timeout=PATIENCE)
+
+
 def opened(browser: Browser, *, width: int, height: int, mode: Literal["dark", "light"] = "light") -> Page:
     """Return a fresh window."""
     return browser.new_context(viewport={"width": width, "height": height}, color_scheme=mode).new_page()
@@ -131,6 +146,7 @@ def main(address: str) -> None:
         flags = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         decide(opened(browser, width=1440, height=900), address)
+        meet(opened(browser, width=1440, height=900), address)
         for size, (width, height) in SIZES.items():
             for mode in MODES:
                 page = opened(browser, width=width, height=height, mode=mode)
