@@ -123,5 +123,9 @@ def share_of_mix(effect: float, mix: float) -> str:
 
     >>> share_of_mix(0.35, 0.04)
     'A harder population explains 4 of 35 %.'
+    >>> share_of_mix(275.8, 21.1)
+    'A harder population explains 8 % of it.'
     """
+    if effect > 1:
+        return f"A harder population explains {percent(min(max(mix, 0.0), effect) / effect)} of it."
     return f"A harder population explains {percent(min(max(mix, 0.0), max(effect, 0.0))).removesuffix(' %')} of {percent(effect)}."

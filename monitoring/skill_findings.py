@@ -339,9 +339,12 @@ def _month_words(series: PerformanceSeries, i: int, loss: Loss) -> str:
     month = float(series.window[28].effect[i])
     if not loss.since_onset or series.second_yardstick[i] or not np.isfinite(month):
         return ""
-    if abs(float(series.onset_effect[i]) - month) < VISIBLY:
+    since_onset = float(series.onset_effect[i])
+    # Beyond everything, how much more says nothing.
+    if abs(since_onset - month) < VISIBLY or min(since_onset, month) >= 1:
         return ""
-    return f" ({percent(month) if month > 0 else 'nothing'} over all of the last 28 days)"
+    lost = "all of it" if month >= 1 else percent(month) if month > 0 else "nothing"
+    return f" ({lost} over all of the last 28 days)"
 
 
 def _threshold_words(segment: Segment, i: int) -> str:

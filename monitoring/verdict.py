@@ -144,6 +144,8 @@ def against(segment: Segment, i: int, verdict: Verdict, found: list[tuple[Findin
     if (smallest := smallest_effect(segment, i)) is not None:
         said.append(
             f"It has little traffic: only a loss of {percent(smallest)} of its advantage or more would show in 28 days."
+            if smallest < 1
+            else "It has little traffic: not even a loss of all its advantage would be sure to show in 28 days."
         )
     if segment.reference.origin is ReferenceOrigin.EARLY_PRODUCTION:
         said.append("The reference is early production: thresholds are provisional.")

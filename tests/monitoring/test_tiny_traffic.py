@@ -52,7 +52,7 @@ def test_the_labels_needed_show_just_a_material_loss() -> None:
 
 def test_tiny_traffic_is_told_with_the_loss_that_would_show() -> None:
     said = " ".join(assessed(segment(binary(days=60, rows_a_day=3), against=reference(past(rows_a_day=3))))[-1].against)
-    assert "It has little traffic: only a loss of " in said
+    assert "It has little traffic: not even a loss of all its advantage would be sure to show" in said
     assert "little traffic" not in " ".join(assessed(segment(binary(days=60)))[-1].against)
 
 
