@@ -388,6 +388,45 @@ class MeetingContract:
         ended = carry_out.end_early(registry, number, reason="No longer acceptable.", by=BEN, **WHEN)
         assert ended.state is State.CLOSED
 
+    def test_item_takes_no_decision_about_another_model(
+        self, registry: Registry, running: Meeting, item: Item, room: MeetingRoom
+    ) -> None:
+        add_model(registry, "k")
+        other = propose(registry, model="k")
+        with pytest.raises(ForbiddenMoveError, match="not about Model k"):
+            approve(room, other, by=CLEO)
+        with pytest.raises(ForbiddenMoveError, match="not about Model k"):
+            propose(room, Action.SUSPEND, model="k", by=CLEO)
+        assert propose(room, Action.SUSPEND, by=CLEO)
+        assert decision_queries.decision(registry, other).approvals == ()
+
+    def test_item_takes_decisions_about_each_of_its_models(self, registry: Registry) -> None:
+        add_model(registry, "k")
+        meeting = opened(registry)
+        prepare_meeting.edit_agenda(
+            registry,
+            meeting.id,
+            change=lambda items: [
+                *items,
+                Item(rule=Rule.BY_HAND, title="Both", why="", minutes=5, model_ids=("k", "m")),
+            ],
+            by=BEN,
+            **WHEN,
+        )
+        item = stored(registry, meeting).items[-1]
+        room = MeetingRoom(registry, meeting_id=meeting.id, item_id=item.id)
+        made = propose(room, model="k", by=ADA)
+        assert approve(room, made, by=CLEO) is State.APPROVED
+
+    def test_item_takes_no_answer_about_another_version_of_the_policy(self, registry: Registry) -> None:
+        number, other = policy_proposed(registry), policy_proposed(registry, 0.3)
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.policy_number == number]
+        room = MeetingRoom(registry, meeting_id=meeting.id, item_id=item.id)
+        with pytest.raises(ForbiddenMoveError, match=f"not about version {other}"):
+            decide_policy.approve_policy(room, other, comment="", by=CLEO, **WHEN)
+        assert decide_policy.approve_policy(room, number, comment="", by=CLEO, **WHEN).approvers == (CLEO,)
+
     def test_who_is_absent_decides_nothing_in_the_meeting(
         self, registry: Registry, running: Meeting, room: MeetingRoom, number: int
     ) -> None:
