@@ -11,7 +11,7 @@ from data_access import audit_trail, people, standing_rows
 from data_access.after_approval import AfterApproval, carry_through
 from data_access.answer_rows import answer_columns, answer_of
 from data_access.challenge_records import RegistryChallenges, as_finding
-from data_access.meeting_conflicts import refuse_conflicted
+from data_access.meeting_conflicts import Proposed, refuse_stepped_back, stepped_back
 from data_access.tables import ApprovalRow, AssessmentRow, DecisionRow, FindingRow, ModelRow
 from monitoring.assessment import Assessment, Basis, Measures, Verdict
 from monitoring.authority import Subject
@@ -71,6 +71,10 @@ class RegistryDecisions(RegistryChallenges, AfterApproval):
         if not found:
             raise UnknownDecisionError(f"There is no decision {decision_id}.")
         return found[0]
+
+    def stepped_back(self, decision: Decision) -> frozenset[str]:
+        """Return who may not answer the decision, because they stepped back from it in a meeting."""
+        return stepped_back(self.session, _proposed(decision))
 
     def decisions(self, *conditions: sa.ColumnElement[bool]) -> tuple[Decision, ...]:
         """Return the decisions for which the conditions hold, newest first, with their answers."""
@@ -138,7 +142,8 @@ class RegistryDecisions(RegistryChallenges, AfterApproval):
         return tuple(added)
 
     def store(self, moved: Decision, event: AuditEvent, *, before: Decision) -> None:
-        """Store a move, or an answer, with its audit event; whoever comes second is told who was first."""
+        """Store a move, or an answer, with its audit event; whoever comes second is told who was first, who stepped back is refused."""
+        refuse_stepped_back(self.session, event, _proposed(before))
         updated = self.session.execute(
             sa.update(DecisionRow)
             .where(DecisionRow.id == moved.id, DecisionRow.state == before.state.value)
@@ -158,7 +163,6 @@ class RegistryDecisions(RegistryChallenges, AfterApproval):
         if len(updated) != 1:
             raise StaleDecisionError("Another person decided this at the same moment. Nothing was sent twice.")
         for answer in moved.approvals[len(before.approvals) :]:
-            refuse_conflicted(self.session, moved.id, person=answer.person)
             self.session.add(
                 ApprovalRow(decision_id=moved.id, evidence_hash=answer.evidence_hash, **answer_columns(answer))
             )
@@ -182,6 +186,10 @@ class RegistryDecisions(RegistryChallenges, AfterApproval):
                 f"{proposal.subject.name} has an open decision to {action} already: "
                 f"number {row.id}, {state}, proposed by {row.proposed_by}."
             )
+
+
+def _proposed(decision: Decision) -> Proposed:
+    return Proposed(decision.proposed_at, frozenset({decision.subject.model_id}), decision_id=decision.id)
 
 
 def _subject(row: ModelRow) -> Subject:

@@ -1,36 +1,89 @@
-"""Who stepped back from a decision in a meeting answers it nowhere: not in the meeting, and not on another page afterwards."""
+"""Who stepped back from something in a meeting approves nothing of it: not in the meeting, and not on another page afterwards."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from data_access.meeting_tables import MeetingEntryRow, MeetingItemRow
+from data_access.meeting_tables import MeetingEntryRow, MeetingItemRow, MeetingRow
 from monitoring.errors import NotAuthorisedError
+from monitoring.lifecycle import Capacity
 from monitoring.meeting import EntryKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
+    from monitoring.audit import AuditEvent
 
-def refuse_conflicted(session: Session, decision_id: int, *, person: str) -> None:
-    """Raise NotAuthorisedError when the person recorded a conflict of interest on an item about this decision."""
-    decided_in = sa.select(MeetingEntryRow.item_id).where(MeetingEntryRow.decision_id == decision_id)
-    about_it = sa.select(MeetingItemRow.id).where(
-        sa.or_(MeetingItemRow.decision_id == decision_id, MeetingItemRow.id.in_(decided_in))
+APPROVING = frozenset({Capacity.APPROVER.value, Capacity.INDEPENDENT_REVIEWER.value})
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """Something proposed, as conflicts of interest are held against it: when, and about which models or version of the policy."""
+
+    at: datetime
+    models: frozenset[str] = frozenset()
+    decision_id: int | None = None
+    policy_number: int | None = None
+
+
+def stepped_back(session: Session, proposed: Proposed) -> frozenset[str]:
+    """Return the e-mail addresses of who may not answer a proposal, because they stepped back from an item that is about it.
+
+    An item is about its decision, those made on it, its version of the policy and its models. A conflict about a model holds for what
+    is proposed before the next meeting with that model on its agenda opens: whoever still has it steps back there again.
+    """
+    decided_in = set(
+        session.scalars(sa.select(MeetingEntryRow.item_id).where(MeetingEntryRow.decision_id == proposed.decision_id))
+        if proposed.decision_id is not None
+        else ()
     )
-    newest = {
-        row.item_id: row.choice
-        for row in session.execute(
-            sa.select(MeetingEntryRow.item_id, MeetingEntryRow.choice)
-            .where(
-                MeetingEntryRow.kind == EntryKind.CONFLICT.value,
-                MeetingEntryRow.person == person,
-                MeetingEntryRow.item_id.in_(about_it),
-            )
-            .order_by(MeetingEntryRow.id)
+    found: set[str] = set()
+    for entry, item in _conflicts(session):
+        is_its_own = (
+            (proposed.decision_id is not None and item.decision_id == proposed.decision_id)
+            or (proposed.policy_number is not None and item.policy_number == proposed.policy_number)
+            or item.id in decided_in
         )
-    }
-    if "stepped_back" in newest.values():
+        shared = proposed.models & _models(item)
+        if is_its_own or (shared and shared - _met_again(session, after=entry.recorded_at, until=proposed.at)):
+            found.add(str(entry.person))
+    return frozenset(found)
+
+
+def refuse_stepped_back(session: Session, event: AuditEvent, proposed: Proposed) -> None:
+    """Raise NotAuthorisedError when an approver's move is made by somebody who stepped back from what it is about."""
+    if APPROVING & set(event.role.split(",")) and event.actor in stepped_back(session, proposed):
         raise NotAuthorisedError("You stepped back from this in a meeting: somebody else answers it.")
+
+
+def _conflicts(session: Session) -> Iterable[tuple[MeetingEntryRow, MeetingItemRow]]:
+    """Return the conflicts of interest that were not taken back: of each person and item the newest entry counts."""
+    rows = session.execute(
+        sa.select(MeetingEntryRow, MeetingItemRow)
+        .join(MeetingItemRow, MeetingItemRow.id == MeetingEntryRow.item_id)
+        .where(MeetingEntryRow.kind == EntryKind.CONFLICT.value)
+        .order_by(MeetingEntryRow.id)
+    )
+    newest = {(entry.item_id, entry.person): (entry, item) for entry, item in rows}
+    return [found for found in newest.values() if found[0].choice == "stepped_back"]
+
+
+def _met_again(session: Session, *, after: datetime, until: datetime) -> frozenset[str]:
+    """Return the models on the agenda of a meeting that opened later than ``after`` and not later than ``until``."""
+    items = session.scalars(
+        sa.select(MeetingItemRow)
+        .join(MeetingRow, MeetingRow.id == MeetingItemRow.meeting_id)
+        .where(MeetingRow.opened_at > after, MeetingRow.opened_at <= until, MeetingItemRow.position.is_not(None))
+    )
+    return frozenset[str]().union(*map(_models, items))
+
+
+def _models(item: MeetingItemRow) -> frozenset[str]:
+    return frozenset(item.model_ids) | ({item.model_id} if item.model_id else set())

@@ -26,8 +26,12 @@ from data_access.meeting_tables import (
     MeetingItemRow,
     MeetingRow,
 )
-from data_access.tables import AuditHeadRow
+from data_access.policy_records import RegistryPolicies
+from data_access.standing_rows import standings
+from data_access.standing_tables import StandingApprovalRow
+from data_access.tables import AuditHeadRow, DecisionRow
 from monitoring.errors import ForbiddenMoveError
+from monitoring.lifecycle import State
 from monitoring.meeting import MeetingState
 
 if TYPE_CHECKING:
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 
     from monitoring.audit import AuditEvent
     from monitoring.decision import Decision
-    from monitoring.meeting import Entry, Meeting, Scope
+    from monitoring.meeting import Entry, Item, Meeting, Scope
     from monitoring.meeting_action import MeetingAction
     from monitoring.meeting_agenda import AgendaFacts
     from monitoring.minutes import MinutesFacts
@@ -81,6 +85,22 @@ class RegistryMeetings:
     def decision(self, decision_id: int) -> Decision:
         """Return the decision with its answers."""
         return RegistryDecisions(self.session).decision(decision_id)
+
+    def approved_already(self, item: Item, person: str) -> str:
+        """Return what the person approved that an item is about and that still waits for an answer; empty when nothing."""
+        models, records = {item.model_id, *item.model_ids}, RegistryDecisions(self.session)
+        about = sa.or_(DecisionRow.id == item.decision_id, DecisionRow.model_id.in_(models - {None}))
+        for decision in records.decisions(about, DecisionRow.state == State.PROPOSED.value):
+            if person in decision.approvers:
+                return f"decision {decision.id} about {decision.about}"
+        for version in RegistryPolicies(self.session).proposed():
+            if version.number == item.policy_number and person in version.approvers:
+                return f"version {version.number} of the policy"
+        for standing in standings(self.session, StandingApprovalRow.state == State.PROPOSED.value):
+            inside = {model.subject.model_id for model in standing.covered}
+            if inside & models and person in standing.approvers:
+                return f"standing approval {standing.id}"
+        return ""
 
     def head(self) -> tuple[int, str]:
         """Return the number and the hash of the newest row of the audit trail."""

@@ -12,6 +12,7 @@ from data_access.decision_records import RegistryDecisions
 from data_access.meeting_records import RegistryMeetings
 from data_access.policy_records import RegistryPolicies
 from data_access.tables import AuditHeadRow
+from monitoring.errors import ForbiddenMoveError
 from monitoring.meeting import Entry, EntryKind
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class MeetingRoom:
     """The registry as seen from one item of a running meeting; every use case of a decision takes it in place of the registry.
 
-    Whoever decides has to be there and must not have stepped back from the item. The audit event of the decision names the
+    Whoever decides has to be there and must not have stepped back from the item, and what they decide has to be what the item is about. The audit event of the decision names the
     meeting, its chair and who was there, and the decision stands in the minutes: both in the transaction of the decision itself.
     """
 
@@ -73,6 +74,22 @@ class _Table:
         self._meeting: Meeting = self._records.meeting(meeting_id)
         self._item_id = item_id
 
+    def check_about_model(self, decision: Decision) -> None:
+        """Raise ForbiddenMoveError unless the decision is the item's own, was made on it or is about one of its models."""
+        made = {entry.decision_id for entry in self._meeting.of_item(self._item_id, EntryKind.DECISION)}
+        item = self._meeting.item(self._item_id)
+        if decision.subject.model_id not in {item.model_id, *item.model_ids} and (
+            not decision.id or decision.id not in made | {item.decision_id}
+        ):
+            raise ForbiddenMoveError(
+                f"This item is not about {decision.subject.name}: nothing about it is decided here."
+            )
+
+    def check_about_policy(self, number: int) -> None:
+        """Raise ForbiddenMoveError unless the item is about this version of the policy."""
+        if self._meeting.item(self._item_id).policy_number != number:
+            raise ForbiddenMoveError(f"This item is not about version {number} of the policy: it is not decided here.")
+
     def recorded(self, event: AuditEvent) -> AuditEvent:
         """Return the event with the meeting on it; whoever may not decide here is refused."""
         self._meeting.check_decides(event.actor, item_id=self._item_id)
@@ -107,6 +124,8 @@ class _Decisions(RegistryDecisions):
 
     def add(self, proposals: Sequence[tuple[Decision, AuditEvent]]) -> tuple[Decision, ...]:
         """Store new decisions with the meeting on their audit events."""
+        for decision, _ in proposals:
+            self._table.check_about_model(decision)
         recorded = [(decision, self._table.recorded(event)) for decision, event in proposals]
         added = super().add(recorded)
         for decision, (_, event) in zip(added, recorded, strict=True):
@@ -115,6 +134,7 @@ class _Decisions(RegistryDecisions):
 
     def store(self, moved: Decision, event: AuditEvent, *, before: Decision) -> None:
         """Store a move with the meeting on its audit event."""
+        self._table.check_about_model(before)
         recorded = self._table.recorded(event)
         super().store(moved, recorded, before=before)
         self._table.enter(recorded, decision_id=moved.id)
@@ -127,6 +147,7 @@ class _Policies(RegistryPolicies):
 
     def store(self, moved: PolicyVersion, event: AuditEvent, *, before: PolicyVersion) -> None:
         """Store an answer with the meeting on its audit event."""
+        self._table.check_about_policy(before.number)
         recorded = self._table.recorded(event)
         super().store(moved, recorded, before=before)
         self._table.enter(recorded, policy_number=moved.number)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from data_access import audit_trail, people
 from data_access.answer_rows import answer_columns, answer_of
+from data_access.meeting_conflicts import Proposed, refuse_stepped_back
 from data_access.tables import PolicyAnswerRow, PolicyRow
 from monitoring.errors import StaleDecisionError, UnknownPolicyError
 from monitoring.lifecycle import State
@@ -91,7 +92,8 @@ class RegistryPolicies:
         audit_trail.append_event(self.session, event)
 
     def store(self, moved: PolicyVersion, event: AuditEvent, *, before: PolicyVersion) -> None:
-        """Store a move, or an answer, with its audit event; whoever comes second is told who was first."""
+        """Store a move, or an answer, with its audit event; whoever comes second is told who was first, who stepped back is refused."""
+        refuse_stepped_back(self.session, event, Proposed(before.proposed_at, policy_number=before.number))
         updated = self.session.execute(
             sa.update(PolicyRow)
             .where(PolicyRow.number == moved.number, PolicyRow.state == before.state.value)

@@ -19,6 +19,7 @@ from monitoring.lifecycle import Action, Move, State, allowed_move
 from monitoring.proposal import checked_reason
 from monitoring.retirement import RetirementPlan
 from monitoring.retiring import check_replacement, check_service
+from monitoring.wording import joined
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -252,18 +253,29 @@ def _review(
     present = records.evidence(decision.subject.model_id, on=on).with_plan(decision.plan)
     asked = AskedDecision(decision.id, decision.action, decision.proposed_by)
     challenges = records.challenges_of(decision.subject.model_id, on=on)
+    aside = records.stepped_back(decision)
+    answers = ANSWERS if actor is None or actor.email not in aside else (Move.WITHDRAW,)
     return Review(
         decision=decision,
         present=present,
         changes=evidence_changes(decision.evidence, present.snapshot),
-        may=frozenset(answer for answer in ANSWERS if actor and decision.may(answer, actor)),
-        waiting_for=decision.waiting_for(everyone),
+        may=frozenset(answer for answer in answers if actor and decision.may(answer, actor)),
+        waiting_for=_waiting_for(decision, everyone, aside),
         blocked_by=decision.blocked_by,
         challenges=tuple(each for each in challenges if each.is_about(decision.id, present.snapshot["findings"])),
         may_ask=decision.state is State.PROPOSED
         and actor is not None
         and Challenge.could_begin(decision.subject, actor=actor, decision=asked),
     )
+
+
+def _waiting_for(decision: Decision, everyone: Sequence[Actor], aside: Collection[str]) -> str:
+    """Return who is still needed, without those who stepped back, and who of them could have answered."""
+    waits = decision.waiting_for(person for person in everyone if person.email not in aside)
+    names = sorted(each.name for each in everyone if each.email in aside and decision.approving_roles(each))
+    if not names or decision.state is not State.PROPOSED:
+        return waits
+    return f"{waits} {joined(names)} stepped back from it in a meeting."
 
 
 def _approved(

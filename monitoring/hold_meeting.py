@@ -108,11 +108,12 @@ def step_back(
     on: date,
     now: datetime,
 ) -> Meeting:
-    """Record a conflict of interest: the person neither votes on the item nor answers its proposal, in the meeting or after it.
+    """Record a conflict of interest: the person neither votes on the item nor answers what it is about, in the meeting or after it.
 
     Raises:
         NotAuthorisedError: somebody else's conflict is recorded by anybody but chair and caller, or the person is not there.
         InvalidMeetingError: there is no reason.
+        ForbiddenMoveError: the person has approved a proposal that the item is about and that still waits for somebody else.
     """
     return _conflict(
         registry, meeting_id, item_id, person=person, choice="stepped_back", reason=reason, by=by, on=on, now=now
@@ -247,6 +248,10 @@ def _conflict(
             raise NotAuthorisedError("Only who is there steps back or takes part.")
         if not checked_text(reason):
             raise InvalidMeetingError("Say why: it stands in the minutes.")
+        if choice == "stepped_back" and (given := records.approved_already(item, person)):
+            raise ForbiddenMoveError(
+                f"{records.actor(person).name} approved {given} already. It is withdrawn or rejected and proposed anew first."
+            )
         entry = _entry(EntryKind.CONFLICT, actor, on, now, item_id=item_id, person=person, choice=choice, text=reason)
         said = {"conflict": choice, "person": person}
         return _entered(records, meeting, entry, "record_conflict", actor=actor, said=said, item=item)

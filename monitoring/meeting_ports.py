@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from monitoring.audit import AuditEvent
     from monitoring.decision import Decision
-    from monitoring.meeting import Entry, Meeting, Scope
+    from monitoring.meeting import Entry, Item, Meeting, Scope
     from monitoring.meeting_action import MeetingAction
     from monitoring.meeting_agenda import AgendaFacts
     from monitoring.minutes import MinutesFacts
@@ -36,6 +36,9 @@ class MeetingRecords(People, Protocol):
 
     def decision(self, decision_id: int) -> Decision:
         """Return the decision with its answers."""
+
+    def approved_already(self, item: Item, person: str) -> str:
+        """Return what the person approved that an item is about and that still waits for an answer; empty when nothing."""
 
     def head(self) -> tuple[int, str]:
         """Return the number and the hash of the newest row of the audit trail."""

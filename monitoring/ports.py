@@ -228,6 +228,9 @@ class DecisionRecords(People, ChallengeRecords, Protocol):
     def decision(self, decision_id: int) -> Decision:
         """Return the decision with its answers."""
 
+    def stepped_back(self, decision: Decision) -> frozenset[str]:
+        """Return who may not answer the decision, because they stepped back from it in a meeting."""
+
     def ended_acceptances(self, *, on: date) -> tuple[Decision, ...]:
         """Return the approved acceptances whose date is reached on ``on``."""
 

@@ -12,10 +12,19 @@ import sqlalchemy as sa
 from data_access import audit_trail, decision_queries
 from data_access.meeting_guards import missing_meeting_guards
 from data_access.meeting_room import MeetingRoom
+from data_access.meeting_tables import MeetingItemRow
 from data_access.registry import Registry
 from data_access.retired_tables import WatchedDayRow
 from data_access.tables import AuditEventRow, ModelRow
-from monitoring import decide, hold_meeting, meeting_follow_up, prepare_meeting
+from monitoring import (
+    carry_out,
+    decide,
+    decide_policy,
+    decide_standing,
+    hold_meeting,
+    meeting_follow_up,
+    prepare_meeting,
+)
 from monitoring.anchor import anchors_in
 from monitoring.errors import (
     AuditChainError,
@@ -27,10 +36,12 @@ from monitoring.errors import (
     UnknownMeetingError,
     UnknownPersonError,
 )
-from monitoring.lifecycle import Action, State
+from monitoring.lifecycle import Action, Move, State
 from monitoring.meeting import Choice, EntryKind, Item, Meeting, MeetingState, Scope
 from monitoring.meeting_action import ActionState, MeetingAction
 from monitoring.meeting_agenda import Rule
+from monitoring.standing_envelope import Envelope, Guard, ScopeKind
+from monitoring.standing_envelope import Scope as Inside
 from tests.fresh import fresh_registry
 from tests.registry_contract import (
     ADA,
@@ -79,6 +90,16 @@ def opened(registry: Registry, **more: Any) -> Meeting:
 def approve(registry: Registry | MeetingRoom, number: int, *, by: str) -> State:
     seen = decide.review(registry, number, by=by, on=DAY).present.hash
     return decide.approve(registry, number, comment="Only on May.", seen_evidence=seen, by=by, **WHEN).state
+
+
+def steps_back(registry: Registry, meeting: Meeting, item: Item, person: str = CLEO) -> Meeting:
+    return hold_meeting.step_back(registry, meeting.id, item.id, person=person, reason="Built it.", by=person, **WHEN)
+
+
+def policy_proposed(registry: Registry, effect: float = 0.2) -> int:
+    values = {"1": {"effect_retrain": effect}, "2": {}, "3": {}}
+    why: Any = {"reason": REASON, "wanted_from": None}
+    return decide_policy.propose_policy(registry, values=values, based_on=1, by=BEN, **why, **WHEN).number
 
 
 def stored(registry: Registry, meeting: Meeting) -> Meeting:
@@ -272,6 +293,139 @@ class MeetingContract:
                 decide.reject(where, number, comment="No.", by=CLEO, **WHEN)
         hold_meeting.take_part_again(registry, running.id, item.id, person=CLEO, reason="A mistake.", by=BEN, **WHEN)
         assert approve(room, number, by=CLEO) is State.APPROVED
+
+    def test_who_stepped_back_is_neither_offered_an_answer_nor_waited_for(
+        self, registry: Registry, running: Meeting, item: Item, number: int
+    ) -> None:
+        assert "Ben or Cleo" in decide.review(registry, number, by=CLEO, on=DAY).waiting_for
+        steps_back(registry, running, item)
+        review = decide.review(registry, number, by=CLEO, on=DAY)
+        assert review.may == frozenset()
+        assert review.waiting_for.startswith("Waiting for Ben or Eve as approver.")
+        assert review.waiting_for.endswith("Cleo stepped back from it in a meeting.")
+        assert Move.APPROVE in decide.review(registry, number, by=BEN, on=DAY).may
+
+    def test_who_stepped_back_answers_no_version_of_the_policy(self, registry: Registry) -> None:
+        number, other = policy_proposed(registry), policy_proposed(registry, 0.3)
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.policy_number == number]
+        steps_back(registry, meeting, item)
+        with pytest.raises(NotAuthorisedError, match="You stepped back"):
+            decide_policy.approve_policy(registry, number, comment="", by=CLEO, **WHEN)
+        with pytest.raises(NotAuthorisedError, match="You stepped back"):
+            decide_policy.reject_policy(registry, number, comment="No.", by=CLEO, **WHEN)
+        assert decide_policy.approve_policy(registry, number, comment="", by=DANA, **WHEN).approvers == (DANA,)
+        assert decide_policy.approve_policy(registry, other, comment="", by=CLEO, **WHEN).approvers == (CLEO,)
+
+    def test_conflict_about_a_model_holds_for_what_is_proposed_until_the_next_meeting_about_it(
+        self, registry: Registry
+    ) -> None:
+        add_model(registry, "k")
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.model_id == "m"]
+        assert item.decision_id is None
+        steps_back(registry, meeting, item)
+        first = propose(registry)
+        hold_meeting.end_meeting(registry, meeting.id, by=BEN, **WHEN)
+        assert approve(registry, propose(registry, model="k"), by=CLEO) is State.APPROVED
+        later: Any = {"on": DAY, "now": NOW + ONE}
+        following = call(registry)
+        hold_meeting.open_meeting(registry, following.id, by=BEN, **later)
+        with pytest.raises(NotAuthorisedError, match="You stepped back"):
+            approve(registry, first, by=CLEO)
+        second = decide.propose(registry, model_id="m", action=Action.SUSPEND, reason=REASON, by=ADA, **later).id
+        assert approve(registry, second, by=CLEO) is State.APPROVED
+
+    def test_conflict_about_a_model_outlives_what_the_item_says_of_its_decision(
+        self, registry: Registry, running: Meeting, item: Item, number: int
+    ) -> None:
+        steps_back(registry, running, item)
+        with registry.write() as session:
+            session.execute(sa.update(MeetingItemRow).values(decision_id=None, model_id=None, model_ids=["m"]))
+        with pytest.raises(NotAuthorisedError, match="You stepped back"):
+            approve(registry, number, by=CLEO)
+
+    def test_who_stepped_back_from_a_model_approves_no_standing_approval_over_it(
+        self, registry: Registry, running: Meeting, item: Item
+    ) -> None:
+        steps_back(registry, running, item)
+        envelope = Envelope(Inside(ScopeKind.MODELS, ("m",)), (Guard("skill", 0.02),), DAY + 90 * ONE, most_runs=2)
+        made = decide_standing.propose_standing(registry, envelope, reason=REASON, by=BEN, **WHEN)
+        with pytest.raises(NotAuthorisedError, match="You stepped back"):
+            decide_standing.approve_standing(registry, made.id, comment="", by=CLEO, **WHEN)
+        eve = decide_standing.approve_standing(registry, made.id, comment="", by="eve@example.org", **WHEN)
+        assert eve.state is State.APPROVED
+        stopped = decide_standing.stop_standing(registry, made.id, reason="Something is off.", by=CLEO, **WHEN)
+        assert stopped.state is State.STOPPED
+
+    def test_who_approved_already_cannot_step_back_from_it(self, registry: Registry) -> None:
+        add_model(registry, "k", tier=1)
+        number = propose(registry, model="k")
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.decision_id == number]
+        approve(registry, number, by=CLEO)
+        with pytest.raises(ForbiddenMoveError, match=f"Cleo approved decision {number} about Model k already"):
+            steps_back(registry, meeting, item)
+        decide.reject(registry, number, comment="She built it.", by=CLEO, **WHEN)
+        assert CLEO in steps_back(registry, meeting, item).conflicts(item.id)
+
+    def test_who_approved_a_version_of_the_policy_cannot_step_back_from_it(self, registry: Registry) -> None:
+        number = policy_proposed(registry)
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.policy_number == number]
+        decide_policy.approve_policy(registry, number, comment="", by=CLEO, **WHEN)
+        with pytest.raises(ForbiddenMoveError, match=f"Cleo approved version {number} of the policy already"):
+            steps_back(registry, meeting, item)
+
+    def test_who_stepped_back_ends_no_acceptance(self, registry: Registry) -> None:
+        number = propose(registry, Action.ACCEPT)
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.decision_id == number]
+        steps_back(registry, meeting, item)
+        approve(registry, number, by=BEN)
+        with pytest.raises(NotAuthorisedError, match="You stepped back"):
+            carry_out.end_early(registry, number, reason="No longer acceptable.", by=CLEO, **WHEN)
+        ended = carry_out.end_early(registry, number, reason="No longer acceptable.", by=BEN, **WHEN)
+        assert ended.state is State.CLOSED
+
+    def test_item_takes_no_decision_about_another_model(
+        self, registry: Registry, running: Meeting, item: Item, room: MeetingRoom
+    ) -> None:
+        add_model(registry, "k")
+        other = propose(registry, model="k")
+        with pytest.raises(ForbiddenMoveError, match="not about Model k"):
+            approve(room, other, by=CLEO)
+        with pytest.raises(ForbiddenMoveError, match="not about Model k"):
+            propose(room, Action.SUSPEND, model="k", by=CLEO)
+        assert propose(room, Action.SUSPEND, by=CLEO)
+        assert decision_queries.decision(registry, other).approvals == ()
+
+    def test_item_takes_decisions_about_each_of_its_models(self, registry: Registry) -> None:
+        add_model(registry, "k")
+        meeting = opened(registry)
+        prepare_meeting.edit_agenda(
+            registry,
+            meeting.id,
+            change=lambda items: [
+                *items,
+                Item(rule=Rule.BY_HAND, title="Both", why="", minutes=5, model_ids=("k", "m")),
+            ],
+            by=BEN,
+            **WHEN,
+        )
+        item = stored(registry, meeting).items[-1]
+        room = MeetingRoom(registry, meeting_id=meeting.id, item_id=item.id)
+        made = propose(room, model="k", by=ADA)
+        assert approve(room, made, by=CLEO) is State.APPROVED
+
+    def test_item_takes_no_answer_about_another_version_of_the_policy(self, registry: Registry) -> None:
+        number, other = policy_proposed(registry), policy_proposed(registry, 0.3)
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.policy_number == number]
+        room = MeetingRoom(registry, meeting_id=meeting.id, item_id=item.id)
+        with pytest.raises(ForbiddenMoveError, match=f"not about version {other}"):
+            decide_policy.approve_policy(room, other, comment="", by=CLEO, **WHEN)
+        assert decide_policy.approve_policy(room, number, comment="", by=CLEO, **WHEN).approvers == (CLEO,)
 
     def test_who_is_absent_decides_nothing_in_the_meeting(
         self, registry: Registry, running: Meeting, room: MeetingRoom, number: int
