@@ -26,7 +26,7 @@ OF_THE_DATA = ("psi_floor", "null_rise", "data_quality_gate", "traffic_watch", "
 """The thresholds that decide what counts as broken, moved or gone; with these equal, the two segments share the series below."""
 SHARED = (
     *("days", "daily", "live", "traffic", "quality", "minor_quality", "left_out_from", "days_left_out_from"),
-    *("score_range", "future_rows", "drifting", "drift", "score_drift", "drift_score", "estimate", "by_score"),
+    *("score_range", "future_rows", "_drift", "drift", "score_drift", "drift_score", "estimate", "by_score"),
     *("sums", "own_labels", "label_age", "mean_score_28", "coverage", "newest_labelled", "unlabelled"),
 )
 

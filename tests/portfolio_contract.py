@@ -14,6 +14,7 @@ from data_access.portfolio_filter import LENSES, ORDERS, PortfolioFilter, filter
 from data_access.portfolio_queries import overview, sparklines
 from data_access.portfolio_standing import ranking
 from data_access.registry import Registry
+from data_access.retired_tables import WatchedDayRow
 from data_access.shift_queries import known_shifts, open_shifts
 from data_access.sign_queries import TOGETHER, sign_days
 from data_access.tables import (
@@ -123,19 +124,29 @@ class PortfolioContract:
             Built("card-only", None, has_log=False),
             Built("failing", None),
             Built("guessed", basis=Basis.ESTIMATED),
+            Built("back", Verdict.WATCH),
+            Built("leaving"),
+            Built("undead", service_state="retired"),
         )
         builders.add_models(registry, Built("forgotten", days=3), today=TODAY - 20 * DAY)
         add_decision(registry, "waiting")
         add_decision(registry, "late", due_on=TODAY - DAY)
         add_decision(registry, "accepted", action="accept", state="approved", accept_until=TODAY + 10 * DAY)
+        over: dict[str, object] = {"is_open": False, "state_on": TODAY - DAY}
+        add_decision(registry, "back", action="accept", state="expired", accept_until=TODAY - DAY, **over)
+        add_decision(registry, "leaving", action="retire", state="announced", sunset_on=TODAY + 10 * DAY)
         with registry.write() as session:
             session.execute(sa.update(ModelRow).where(ModelRow.id == "failing").values(last_error="no table"))
+            session.add(WatchedDayRow(model_id="undead", day=TODAY - DAY, rows=7))
 
         assert {name: lens(registry, name) for name in LENSES} == {
             "nothing_proposed": {"lost"},
-            "open_decision": {"waiting", "late", "accepted"},
+            "open_decision": {"waiting", "late", "accepted", "leaving"},
             "overdue": {"late"},
             "acceptance_ends": {"accepted"},
+            "acceptance_ended": {"back"},
+            "retirement_due": {"leaving"},
+            "zombie": {"undead"},
             "no_owner": {"orphan"},
             "tier_not_set": {"untiered"},
             "no_log": {"card-only"},
