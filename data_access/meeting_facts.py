@@ -62,6 +62,8 @@ def minutes_facts(session: Session, meeting: Meeting, *, on: date) -> MinutesFac
     records = RegistryDecisions(session)
     numbers = {item.decision_id for item in meeting.items} | {entry.decision_id for entry in meeting.entries}
     decisions = records.decisions(DecisionRow.id.in_([number for number in numbers if number is not None]))
+    inside = {model_id for item in meeting.items for model_id in (item.model_id, *item.model_ids) if model_id}
+    asked = records.challenges(ChallengeRow.model_id.in_(inside))
     events = meeting_past.events_of(session, decisions)
     models = [item.model_id for item in meeting.items if item.model_id]
     data_day = session.scalar(
@@ -75,6 +77,7 @@ def minutes_facts(session: Session, meeting: Meeting, *, on: date) -> MinutesFac
         data_day=data_day.isoformat() if data_day else None,
         policy=f"version {RegistryPolicies(session).history().on(on).number}",
         decided=meeting_past.as_decided(events, decisions, meeting),
+        challenges=meeting_past.challenges_at_end(asked, meeting, on=on),
     )
 
 

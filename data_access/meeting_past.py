@@ -19,9 +19,11 @@ from monitoring.quorum import quorum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
 
     from sqlalchemy.orm import Session
 
+    from monitoring.challenge import Challenge
     from monitoring.decision import Decision
     from monitoring.meeting import Meeting
     from monitoring.people import Actor
@@ -65,6 +67,17 @@ def as_decided(
         if rows:
             found[entry.id] = _as_decided(rows.pop(0), frozen=frozen[entry.decision_id])
     return found
+
+
+def challenges_at_end(challenges: Iterable[Challenge], meeting: Meeting, *, on: date) -> tuple[Challenge, ...]:
+    """Return challenges with what was said by the end of a meeting, or of ``on`` while it is not over."""
+    ended = meeting.ended_at if meeting.is_over else None
+    found = []
+    for challenge in challenges:
+        said = [each for each in challenge.entries if each.said_on <= on and (ended is None or each.said_at <= ended)]
+        if said:
+            found.append(replace(challenge, entries=tuple(said)))
+    return tuple(found)
 
 
 def end_of(session: Session, meeting: Meeting) -> int | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from monitoring.authority import Subject
+    from monitoring.challenge import Challenge
     from monitoring.decision import Decision
     from monitoring.lifecycle import State
     from monitoring.meeting import Entry, Item
@@ -40,7 +41,7 @@ class MinutesFacts:
 
     ``decisions`` are those on the agenda and those made in the meeting, ``subjects`` the models of its items, ``actions`` those it
     gave, ``data_day`` the newest day assessed, ``policy`` the version in force. ``decided`` says of each entry of a decision, by the
-    number of the entry, how the decision stood after it.
+    number of the entry, how the decision stood after it. ``challenges`` are those of the models of its items.
     """
 
     decisions: Mapping[int, Decision]
@@ -50,6 +51,7 @@ class MinutesFacts:
     data_day: str | None
     policy: str
     decided: Mapping[int, AsDecided]
+    challenges: tuple[Challenge, ...] = ()
 
     @property
     def names(self) -> dict[str, str]:
@@ -107,6 +109,7 @@ def _item(meeting: Meeting, item: Item, number: int, facts: MinutesFacts) -> dic
             meeting, item, decision=decision, subject=facts.subjects.get(item.model_id or ""), people=facts.people
         ),
         "aside": aside_sentence(meeting, item, decision=decision, names=names),
+        "challenges": [each.told() for each in facts.challenges if each.is_open and _is_about(item, each)],
         "remark": item.remark,
         "note": meeting.note(item.id),
         "votes": [
@@ -121,6 +124,10 @@ def _item(meeting: Meeting, item: Item, number: int, facts: MinutesFacts) -> dic
         "decisions": [_decision(entry, facts) for entry in made],
         "actions": [_action(action, names) for action in facts.actions if action.item_id == item.id],
     }
+
+
+def _is_about(item: Item, challenge: Challenge) -> bool:
+    return challenge.subject.model_id in {item.model_id, *item.model_ids}
 
 
 def _decision(entry: Entry, facts: MinutesFacts) -> dict[str, Any]:

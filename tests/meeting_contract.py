@@ -15,8 +15,9 @@ from data_access.meeting_room import MeetingRoom
 from data_access.registry import Registry
 from data_access.retired_tables import WatchedDayRow
 from data_access.tables import AuditEventRow, ModelRow
-from monitoring import decide, hold_meeting, meeting_follow_up, prepare_meeting
+from monitoring import ask, decide, hold_meeting, meeting_follow_up, prepare_meeting
 from monitoring.anchor import anchors_in
+from monitoring.challenge import Turn
 from monitoring.errors import (
     AuditChainError,
     ForbiddenMoveError,
@@ -365,6 +366,17 @@ class MeetingContract:
         assert (decided["state"], decided["approvals"]) == ("proposed", "1 of 2")
         for about in ("items", "data_day", "policy", "quorum"):
             assert minutes[about] == draft[about]
+
+    def test_minutes_name_what_is_asked_and_not_settled_with_what_was_answered_in_time(
+        self, registry: Registry, running: Meeting, number: int
+    ) -> None:
+        asked = ask.ask_about(registry, number, text="Which labels are these?", by=CLEO, **WHEN)
+        said = ask.say(registry, asked.id, Turn.ANSWER, text="Those of February.", seen=1, by=ADA, **WHEN)
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        later: Any = {"on": DAY, "now": NOW + timedelta(hours=1)}
+        ask.say(registry, asked.id, Turn.SETTLE, text="", seen=2, by=CLEO, **later)
+        minutes = hold_meeting.confirm_minutes(registry, running.id, by=BEN, **later).minutes or {}
+        assert minutes["items"][0]["challenges"] == [said.told()]
 
     def test_database_refuses_to_change_confirmed_minutes(
         self, registry: Registry, running: Meeting, item: Item

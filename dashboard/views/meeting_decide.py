@@ -98,8 +98,8 @@ def _proposal(meeting: Meeting, item: Item, decision: Decision) -> None:
                 key="mt_approve",
                 type="primary",
                 shortcut="Ctrl+Enter",
-                disabled=unread,
-                help="Read what changed since the proposal first." if unread else None,
+                disabled=unread or bool(review.blocked_by),
+                help=review.blocked_by or ("Read what changed since the proposal first." if unread else None),
                 on_click=_approve,
                 args=(meeting, item, decision.id, review.present.hash),
             )

@@ -9,7 +9,7 @@ from dashboard.minutes_document import blocks
 from dashboard.minutes_export import minutes_html, minutes_markdown, minutes_on_page
 from data_access import decision_queries, meeting_queries
 from data_access.registry import Registry
-from monitoring import decide, hold_meeting, prepare_meeting
+from monitoring import ask, decide, hold_meeting, prepare_meeting
 from monitoring.decision import Decision
 from monitoring.lifecycle import Action, State
 from monitoring.meeting import Choice, EntryKind, Meeting, MeetingState
@@ -136,6 +136,29 @@ def test_approver_approves_in_place(registry: Registry, open_page: Open, running
     decided = decision_queries.decision(registry, churn.id)
     assert (decided.state, decided.approvals[0].person) == (State.APPROVED, MAX)
     assert "1 of 1 approval given: approved." in texts(page)
+
+
+def test_what_stands_against_an_approval_is_seen_before_it_is_given(
+    registry: Registry, open_page: Open, churn: Decision
+) -> None:
+    ask.ask_about(registry, churn.id, text="Which labels are these?", by=MAX, **WHEN)
+    leaving = decide.propose(
+        registry, model_id="sme-default", action=Action.RETIRE, reason="Nobody needs it.", by=MARIE, **WHEN
+    )
+    planned = prepare_meeting.call_meeting(
+        registry, title="Committee", length_minutes=60, chair=MARIE, people=[MAX, ROSA, ADA], by=MARIE, **WHEN
+    )
+    opened = hold_meeting.open_meeting(registry, planned.id, by=MARIE, **WHEN)
+    places = {item.decision_id: place for place, item in enumerate(opened.items, 1)}
+    hold_meeting.turn_to(registry, opened.id, position=places[churn.id], by=MARIE)
+    assert "Max Rao: “Which labels are these?”" in texts(open_as(open_page, MAX, opened))
+
+    hold_meeting.turn_to(registry, opened.id, position=places[leaving.id], by=MARIE)
+    page = open_as(open_page, MAX, opened)
+    approve = next(button for button in page.button if button.label.startswith("Approve"))
+    assert approve.disabled
+    for shown in (approve.help, texts(page)):
+        assert "cannot be approved yet" in str(shown)
 
 
 def test_who_proposed_or_is_not_there_has_no_button_to_approve(
