@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ADDRESS, PRESENT = "meeting", "present"
 LONGEST_NUMBER = 9
+ITEM = "mt_item"
+"""The name in the session of the item on screen."""
 
 
 @st.cache_data(ttl=session.CACHED_SECONDS, max_entries=10, show_spinner=False)
@@ -78,6 +80,16 @@ def scope_filter(meeting: Meeting) -> PortfolioFilter:
     """Return the models a meeting is about as the portfolio filters them."""
     scope = meeting.scope
     return PortfolioFilter(tiers=scope.tiers, teams=scope.teams, use_cases=scope.use_cases)
+
+
+def show_item(item_id: int | None) -> None:
+    """Remember which item is on screen: what somebody typed into its fields belongs to it and to no other."""
+    st.session_state[ITEM] = item_id
+
+
+def field(name: str) -> str:
+    """Return the key of a field of the item on screen."""
+    return f"{name}_{st.session_state.get(ITEM)}"
 
 
 def may_call() -> bool:

@@ -154,6 +154,8 @@ def _item(item: dict[str, Any]) -> Iterator[Block]:
     values = [("On the agenda because", item["rule"]), ("Why now", item["why"])]
     values.append(("Quorum", capital(item["quorum"].removeprefix("Quorum: "))))
     values += [("Conflicts", item["aside"]), ("Remark", item["remark"])]
+    # Minutes confirmed by an earlier version name no challenges.
+    values += [("Not settled", told) for told in item.get("challenges", ())]
     values += [
         ("Decided", decision_sentence(each) + (f": {each['reason']}" if each["reason"] else ""))
         for each in item["decisions"]

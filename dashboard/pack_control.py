@@ -55,7 +55,7 @@ def pack_control(scope: PortfolioFilter, *, since: date | None = None) -> None:
             since=compared,
             scope=PortfolioFilter(tiers=scope.tiers, teams=scope.teams, use_cases=scope.use_cases),
             top=int(top),
-            address=server_address(),
+            address=f"{session.server_address()}/" if session.server_address() else LOCAL_ADDRESS,
             portfolio=session.SIMULATED if session.shows_simulated() else "",
             actions=actions,
         )
@@ -104,8 +104,3 @@ def files(making: Making, today: date) -> None:
     for reason in making.missing.values():
         st.markdown(small(escape_markdown(reason)))
     st.markdown(small(f"Content {making.hash[:12]}; `modelfolio pack --check FILE` checks a file."))
-
-
-def server_address() -> str:
-    """Return where the pages are, as the browser asks for them: our addresses are one segment long."""
-    return (st.context.url or LOCAL_ADDRESS).split("?")[0].rpartition("/")[0] + "/"

@@ -398,3 +398,13 @@ def _policy(key: tuple[str, int], _registry: Registry, *, day: date) -> PolicyVe
 def lowest_retrain_level() -> float:
     """Return the proof that a retraining needs in the tier that needs least of it, by the policy in force today."""
     return min(policy.cusum_retrain for policy in _policy(key(), registry(), day=today()).policies)
+
+
+def server_address(url: str | None = None) -> str:
+    """Return where the browser finds this server, without a slash at the end: our addresses are one segment long.
+
+    >>> server_address("http://127.0.0.1:8501"), server_address("http://127.0.0.1:8501/audit?model=m")
+    ('http://127.0.0.1:8501', 'http://127.0.0.1:8501')
+    """
+    scheme, _, rest = (url or st.context.url or "").split("?")[0].partition("://")
+    return f"{scheme}://{rest.rpartition('/')[0] or rest}" if rest else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from data_access import people
+from data_access import meeting_past, people
 from data_access.challenge_tables import ChallengeRow
 from data_access.decision_records import RegistryDecisions
 from data_access.meeting_rows import actions_where
@@ -57,21 +57,27 @@ def agenda_facts(session: Session, scope: Scope, *, on: date, since: date | None
 
 
 def minutes_facts(session: Session, meeting: Meeting, *, on: date) -> MinutesFacts:
-    """Return what the minutes of a meeting need beside it."""
+    """Return what the minutes of a meeting need beside it: as it stood when it was over, and of one that is not as known on ``on``."""
+    end, on = meeting_past.end_of(session, meeting), meeting.ended_on if meeting.is_over and meeting.ended_on else on
     records = RegistryDecisions(session)
     numbers = {item.decision_id for item in meeting.items} | {entry.decision_id for entry in meeting.entries}
     decisions = records.decisions(DecisionRow.id.in_([number for number in numbers if number is not None]))
+    inside = {model_id for item in meeting.items for model_id in (item.model_id, *item.model_ids) if model_id}
+    asked = records.challenges(ChallengeRow.model_id.in_(inside))
+    events = meeting_past.events_of(session, decisions)
     models = [item.model_id for item in meeting.items if item.model_id]
     data_day = session.scalar(
         sa.select(sa.func.max(AssessmentRow.day)).where(AssessmentRow.day <= on, AssessmentRow.known_on <= on)
     )
     return MinutesFacts(
-        decisions={decision.id: decision for decision in decisions},
+        decisions=meeting_past.decisions_at_end(events, decisions, end=end),
         subjects={model_id: records.subject(model_id) for model_id in models},
         actions=actions_where(session, MeetingActionRow.meeting_id == meeting.id),
-        people=people.active_actors(session),
+        people=meeting_past.people_at_end(session, people.active_actors(session), end=end),
         data_day=data_day.isoformat() if data_day else None,
         policy=f"version {RegistryPolicies(session).history().on(on).number}",
+        decided=meeting_past.as_decided(events, decisions, meeting),
+        challenges=meeting_past.challenges_at_end(asked, meeting, on=on),
     )
 
 

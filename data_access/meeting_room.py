@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from data_access.decision_records import RegistryDecisions
+from data_access.meeting_past import NEEDED
 from data_access.meeting_records import RegistryMeetings
 from data_access.policy_records import RegistryPolicies
 from data_access.tables import AuditHeadRow
@@ -90,8 +91,8 @@ class _Table:
         if self._meeting.item(self._item_id).policy_number != number:
             raise ForbiddenMoveError(f"This item is not about version {number} of the policy: it is not decided here.")
 
-    def recorded(self, event: AuditEvent) -> AuditEvent:
-        """Return the event with the meeting on it; whoever may not decide here is refused."""
+    def recorded(self, event: AuditEvent, **more: Any) -> AuditEvent:
+        """Return the event with the meeting on it, and ``more`` beside it; whoever may not decide here is refused."""
         self._meeting.check_decides(event.actor, item_id=self._item_id)
         said = {
             "id": self._meeting.id,
@@ -99,7 +100,7 @@ class _Table:
             "chair": self._meeting.chair,
             "attendees": [each.email or each.name for each in self._meeting.attendees if each.is_present],
         }
-        return replace(event, after=(event.after or {}) | {"meeting": said})
+        return replace(event, after=(event.after or {}) | {"meeting": said} | more)
 
     def enter(self, event: AuditEvent, **about: Any) -> None:
         """Put a decision into the minutes."""
@@ -126,7 +127,7 @@ class _Decisions(RegistryDecisions):
         """Store new decisions with the meeting on their audit events."""
         for decision, _ in proposals:
             self._table.check_about_model(decision)
-        recorded = [(decision, self._table.recorded(event)) for decision, event in proposals]
+        recorded = [(decision, self._table.recorded(event, **_needed(decision))) for decision, event in proposals]
         added = super().add(recorded)
         for decision, (_, event) in zip(added, recorded, strict=True):
             self._table.enter(event, decision_id=decision.id)
@@ -135,9 +136,14 @@ class _Decisions(RegistryDecisions):
     def store(self, moved: Decision, event: AuditEvent, *, before: Decision) -> None:
         """Store a move with the meeting on its audit event."""
         self._table.check_about_model(before)
-        recorded = self._table.recorded(event)
+        recorded = self._table.recorded(event, **_needed(moved))
         super().store(moved, recorded, before=before)
         self._table.enter(recorded, decision_id=moved.id)
+
+
+def _needed(decision: Decision) -> dict[str, int]:
+    """Return how many approvals a decision needs, for the minutes: a tier changed later changes it."""
+    return {NEEDED: len(decision.quorum)}
 
 
 class _Policies(RegistryPolicies):

@@ -235,6 +235,11 @@ class Meeting:
         """Whether nothing but corrections can be added."""
         return self.state is MeetingState.CONFIRMED
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is said or decided in it."""
+        return self.state in {MeetingState.ENDED, MeetingState.CONFIRMED}
+
     def item(self, item_id: int) -> Item:
         """Return an item, or raise UnknownItemError."""
         for item in self.items:

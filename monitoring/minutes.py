@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from monitoring.authority import Subject
+    from monitoring.challenge import Challenge
     from monitoring.decision import Decision
+    from monitoring.lifecycle import State
     from monitoring.meeting import Entry, Item
     from monitoring.meeting_action import MeetingAction
     from monitoring.people import Actor
@@ -24,11 +26,22 @@ FORMAT = "modelfolio minutes 1"
 
 
 @dataclass(frozen=True, slots=True)
+class AsDecided:
+    """How a decision stood right after a move in the meeting, whatever has become of it since."""
+
+    state: State
+    given: int
+    needed: int
+    evidence_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class MinutesFacts:
-    """What the minutes need beside the meeting itself.
+    """What the minutes need beside the meeting itself, as it stood when the meeting was over, or stands while it is not.
 
     ``decisions`` are those on the agenda and those made in the meeting, ``subjects`` the models of its items, ``actions`` those it
-    gave, ``data_day`` the newest day assessed, ``policy`` the version in force.
+    gave, ``data_day`` the newest day assessed, ``policy`` the version in force. ``decided`` says of each entry of a decision, by the
+    number of the entry, how the decision stood after it. ``challenges`` are those of the models of its items.
     """
 
     decisions: Mapping[int, Decision]
@@ -37,6 +50,8 @@ class MinutesFacts:
     people: tuple[Actor, ...]
     data_day: str | None
     policy: str
+    decided: Mapping[int, AsDecided]
+    challenges: tuple[Challenge, ...] = ()
 
     @property
     def names(self) -> dict[str, str]:
@@ -94,6 +109,7 @@ def _item(meeting: Meeting, item: Item, number: int, facts: MinutesFacts) -> dic
             meeting, item, decision=decision, subject=facts.subjects.get(item.model_id or ""), people=facts.people
         ),
         "aside": aside_sentence(meeting, item, decision=decision, names=names),
+        "challenges": [each.told() for each in facts.challenges if each.is_open and _is_about(item, each)],
         "remark": item.remark,
         "note": meeting.note(item.id),
         "votes": [
@@ -110,6 +126,10 @@ def _item(meeting: Meeting, item: Item, number: int, facts: MinutesFacts) -> dic
     }
 
 
+def _is_about(item: Item, challenge: Challenge) -> bool:
+    return challenge.subject.model_id in {item.model_id, *item.model_ids}
+
+
 def _decision(entry: Entry, facts: MinutesFacts) -> dict[str, Any]:
     person = facts.names.get(str(entry.person), entry.person)
     said = {"move": entry.choice, "by": person, "reason": entry.text, "at": _instant(entry.recorded_at)}
@@ -117,15 +137,16 @@ def _decision(entry: Entry, facts: MinutesFacts) -> dict[str, Any]:
         return said | {"policy": entry.policy_number}
     decision = facts.decisions[entry.decision_id or 0]
     until = decision.accept_until
+    then = facts.decided[entry.id]
     return said | {
         "decision": decision.id,
         "model": decision.subject.name,
         "action": decision.action.value,
         "tier": decision.tier,
         "accept_until": until.isoformat() if until else None,
-        "state": decision.state.value,
-        "approvals": f"{len(decision.approvers)} of {len(decision.quorum)}",
-        "evidence_hash": decision.evidence_hash,
+        "state": then.state.value,
+        "approvals": f"{then.given} of {then.needed}",
+        "evidence_hash": then.evidence_hash,
     }
 
 

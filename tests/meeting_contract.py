@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from data_access import audit_trail, decision_queries
+from data_access import audit_trail, decision_queries, meeting_queries, people
 from data_access.meeting_guards import missing_meeting_guards
 from data_access.meeting_room import MeetingRoom
 from data_access.meeting_tables import MeetingItemRow
@@ -17,6 +17,7 @@ from data_access.registry import Registry
 from data_access.retired_tables import WatchedDayRow
 from data_access.tables import AuditEventRow, ModelRow
 from monitoring import (
+    ask,
     carry_out,
     decide,
     decide_policy,
@@ -26,6 +27,7 @@ from monitoring import (
     prepare_meeting,
 )
 from monitoring.anchor import anchors_in
+from monitoring.challenge import Turn
 from monitoring.errors import (
     AuditChainError,
     ForbiddenMoveError,
@@ -40,6 +42,7 @@ from monitoring.lifecycle import Action, Move, State
 from monitoring.meeting import Choice, EntryKind, Item, Meeting, MeetingState, Scope
 from monitoring.meeting_action import ActionState, MeetingAction
 from monitoring.meeting_agenda import Rule
+from monitoring.people import COMMAND_LINE, Role
 from monitoring.standing_envelope import Envelope, Guard, ScopeKind
 from monitoring.standing_envelope import Scope as Inside
 from tests.fresh import fresh_registry
@@ -498,6 +501,37 @@ class MeetingContract:
         assert (anchor.sequence, anchor.hash) == (head.head_sequence, head.head_hash)
         assert self.newest_event(registry).evidence_hash == confirmed.minutes_hash
         assert audit_trail.verify(registry, anchors=[anchor]).anchors
+
+    def test_minutes_confirmed_later_hold_what_stood_when_the_meeting_was_over(self, registry: Registry) -> None:
+        add_model(registry, "k", tier=1)
+        add_assessment(registry, "k")
+        number = propose(registry, model="k")
+        meeting = opened(registry)
+        room = MeetingRoom(registry, meeting_id=meeting.id, item_id=meeting.items[0].id)
+        approve(room, number, by=CLEO)
+        ended = hold_meeting.end_meeting(registry, meeting.id, by=BEN, **WHEN)
+        draft = meeting_queries.minutes(registry, ended, on=DAY)
+        later: Any = {"on": DAY + 7 * ONE, "now": NOW + 7 * ONE}
+        seen = decide.review(registry, number, by=DANA, on=DAY).present.hash
+        decide.approve(registry, number, comment="Elsewhere.", seen_evidence=seen, by=DANA, **later)
+        add_assessment(registry, "k", day=DAY + 7 * ONE)
+        people.revoke(registry, email=CLEO, role=Role.APPROVER, by=COMMAND_LINE, now=NOW)
+        minutes = hold_meeting.confirm_minutes(registry, meeting.id, by=BEN, **later).minutes or {}
+        (decided,) = minutes["items"][0]["decisions"]
+        assert (decided["state"], decided["approvals"]) == ("proposed", "1 of 2")
+        for about in ("items", "data_day", "policy", "quorum"):
+            assert minutes[about] == draft[about]
+
+    def test_minutes_name_what_is_asked_and_not_settled_with_what_was_answered_in_time(
+        self, registry: Registry, running: Meeting, number: int
+    ) -> None:
+        asked = ask.ask_about(registry, number, text="Which labels are these?", by=CLEO, **WHEN)
+        said = ask.say(registry, asked.id, Turn.ANSWER, text="Those of February.", seen=1, by=ADA, **WHEN)
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        later: Any = {"on": DAY, "now": NOW + timedelta(hours=1)}
+        ask.say(registry, asked.id, Turn.SETTLE, text="", seen=2, by=CLEO, **later)
+        minutes = hold_meeting.confirm_minutes(registry, running.id, by=BEN, **later).minutes or {}
+        assert minutes["items"][0]["challenges"] == [said.told()]
 
     def test_database_refuses_to_change_confirmed_minutes(
         self, registry: Registry, running: Meeting, item: Item

@@ -63,11 +63,17 @@ def _sentence(text: str) -> None:
 
 
 def _comment(placeholder: str) -> None:
-    st.text_input("Comment", key=COMMENT, placeholder=placeholder, label_visibility="collapsed", width="stretch")
+    st.text_input(
+        "Comment",
+        key=meeting_session.field(COMMENT),
+        placeholder=placeholder,
+        label_visibility="collapsed",
+        width="stretch",
+    )
 
 
 def _typed() -> str:
-    return str(st.session_state.get(COMMENT) or "")
+    return str(st.session_state.get(meeting_session.field(COMMENT)) or "")
 
 
 def _proposal(meeting: Meeting, item: Item, decision: Decision) -> None:
@@ -98,8 +104,8 @@ def _proposal(meeting: Meeting, item: Item, decision: Decision) -> None:
                 key="mt_approve",
                 type="primary",
                 shortcut="Ctrl+Enter",
-                disabled=unread,
-                help="Read what changed since the proposal first." if unread else None,
+                disabled=unread or bool(review.blocked_by),
+                help=review.blocked_by or ("Read what changed since the proposal first." if unread else None),
                 on_click=_approve,
                 args=(meeting, item, decision.id, review.present.hash),
             )
@@ -261,7 +267,7 @@ def _carry_out(meeting: Meeting, item: Item, decision: Decision, moves: list[Mov
                 list(carry_out.JUDGEMENTS),
                 format_func=carry_out.JUDGEMENTS.__getitem__,
                 label_visibility="collapsed",
-                key="mt_judgement",
+                key=meeting_session.field("mt_judgement"),
                 width="content",
             )
         _comment("Reason, at least 10 characters")
@@ -278,7 +284,7 @@ def _carry_out(meeting: Meeting, item: Item, decision: Decision, moves: list[Mov
 def _make(meeting: Meeting, item: Item, number: int, move: Move) -> None:
     more: dict[str, Any] = {"reason": _typed()}
     if move is Move.REVIEW_OUTCOME:
-        judgement = st.session_state.get("mt_judgement")
+        judgement = st.session_state.get(meeting_session.field("mt_judgement"))
         if judgement is None:
             complain("Choose how it turned out: fixed, partly fixed or not fixed.")
             return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import (
+    challenges,
     charts,
     meeting_session,
     model_session,
@@ -52,6 +53,7 @@ CHART_HEIGHT = 222
 LARGER = 1.3
 MOST_POINTS, MOST_MODELS = 2, 8
 LONGEST_SENTENCE, LONGEST_HEADLINE, LONGEST_WHY = 260, 170, 190
+LONGEST_BLOCK = 400
 
 
 def show(meeting: Meeting, item: Item, *, beside: Beside | None) -> None:
@@ -236,9 +238,33 @@ def _who_decides(meeting: Meeting, item: Item, decision: Decision | None) -> Non
     ]
     cost = doing_nothing(meeting_session.evidence(item.model_id)) if item.model_id else ""
     with st.container(key="mt_quorum", gap="xxsmall"):
+        if decision is not None and decision.blocked_by:
+            st.markdown(f"**Not yet** {escape_markdown(decision.blocked_by, longest=LONGEST_BLOCK)}")
+        for line in doubts(item, decision):
+            st.markdown(line)
         if cost:
             st.markdown(f"**Doing nothing** {escape_markdown(cost)}")
         st.markdown(quiet(escape_markdown(" ".join(part for part in said if part), longest=320)))
+
+
+def doubts(item: Item, decision: Decision | None) -> list[str]:
+    """Return what is asked about the model or the proposal and not settled, the newest first, both sides in a line each."""
+    if not item.model_id:
+        return []
+    known = model_session.challenges(item.model_id, known_on=session.today())
+    number = decision.id if decision else None
+    asked = [
+        each for each in known if each.is_open and (each.finding or (each.decision and each.decision.id == number))
+    ]
+    lines = []
+    for each in asked[:MOST_POINTS]:
+        said = [entry for entry in (each.began, each.answer) if entry is not None]
+        words = [
+            f"{escape_markdown(session.person_name(entry.person))}: “{escape_markdown(entry.text, longest=LONGEST_WHY)}”"
+            for entry in said
+        ]
+        lines.append(f"{challenges.title(each)} {' '.join(words)}")
+    return lines + ([quiet(f"and {len(asked) - MOST_POINTS} more")] if len(asked) > MOST_POINTS else [])
 
 
 def standing(decision: Decision | None, people: tuple[Actor, ...]) -> str:

@@ -160,7 +160,9 @@ def give(meeting: Meeting, item: Item) -> None:
             st.markdown(f"- {escape_markdown(each.what)} {quiet(escape_markdown(session.person_name(each.assignee)))}")
     known = [each for each in people.everyone(session.registry()) if not only_reads(each)]
     with st.form("mt_action_form", border=False, clear_on_submit=True, enter_to_submit=False):
-        st.text_input("What", key="mt_what", placeholder="What is to be done", label_visibility="collapsed")
+        st.text_input(
+            "What", key=meeting_session.field("mt_what"), placeholder="What is to be done", label_visibility="collapsed"
+        )
         who, when = st.columns(2)
         with who:
             st.selectbox(
@@ -168,7 +170,7 @@ def give(meeting: Meeting, item: Item) -> None:
                 [each.email for each in known],
                 index=None,
                 format_func=session.person_name,
-                key="mt_who",
+                key=meeting_session.field("mt_who"),
                 placeholder="Who",
                 label_visibility="collapsed",
             )
@@ -177,7 +179,7 @@ def give(meeting: Meeting, item: Item) -> None:
                 "Due",
                 session.today() + timedelta(days=ACTION_DAYS),
                 min_value=session.today(),
-                key="mt_due",
+                key=meeting_session.field("mt_due"),
                 format="YYYY-MM-DD",
                 label_visibility="collapsed",
             )
@@ -186,14 +188,14 @@ def give(meeting: Meeting, item: Item) -> None:
 
 def _give(meeting: Meeting, item: Item) -> None:
     said = st.session_state
-    due = said.get("mt_due")
-    if not said.get("mt_who"):
+    due = said.get(meeting_session.field("mt_due"))
+    if not said.get(meeting_session.field("mt_who")):
         complain("Choose who does it.")
         return
     use = partial(
         hold_meeting.give_action,
-        what=said.get("mt_what") or "",
-        assignee=said["mt_who"],
+        what=said.get(meeting_session.field("mt_what")) or "",
+        assignee=said[meeting_session.field("mt_who")],
         due_on=due if isinstance(due, date) else session.today(),
         item_id=item.id,
     )
@@ -214,11 +216,16 @@ def conflict(meeting: Meeting, item: Item) -> None:
             mine,
             index=None,
             format_func=session.person_name,
-            key="mt_aside",
+            key=meeting_session.field("mt_aside"),
             placeholder="Who",
             label_visibility="collapsed",
         )
-        st.text_input("Why", key="mt_aside_why", placeholder="Why, for the minutes", label_visibility="collapsed")
+        st.text_input(
+            "Why",
+            key=meeting_session.field("mt_aside_why"),
+            placeholder="Why, for the minutes",
+            label_visibility="collapsed",
+        )
         with st.container(horizontal=True):
             st.form_submit_button(
                 "Steps back", key="mt_steps_back", on_click=_step, args=(meeting, item, hold_meeting.step_back)
@@ -234,10 +241,14 @@ def conflict(meeting: Meeting, item: Item) -> None:
 
 def _step(meeting: Meeting, item: Item, use_case: Callable[..., Meeting]) -> None:
     said = st.session_state
-    if not said.get("mt_aside"):
+    if not said.get(meeting_session.field("mt_aside")):
         complain("Choose who steps back.")
         return
-    use = partial(use_case, person=said["mt_aside"], reason=said.get("mt_aside_why") or "")
+    use = partial(
+        use_case,
+        person=said[meeting_session.field("mt_aside")],
+        reason=said.get(meeting_session.field("mt_aside_why")) or "",
+    )
     meeting_session.do(use, session.registry(), meeting.id, item.id)
 
 
@@ -269,11 +280,11 @@ def propose(meeting: Meeting, item: Item) -> None:
                 session.today() + timedelta(days=ACCEPTED_DAYS),
                 min_value=session.today() + timedelta(days=1),
                 format="YYYY-MM-DD",
-                key="mt_until",
+                key=meeting_session.field("mt_until"),
             )
         st.text_area(
             "Reason",
-            key="mt_reason",
+            key=meeting_session.field("mt_reason"),
             height=80,
             placeholder="At least 10 characters; read by the auditor",
             label_visibility="collapsed",
@@ -303,12 +314,12 @@ def _may_be_proposed(ids: list[str], action: Action) -> list[str]:
 
 
 def _propose(meeting: Meeting, item: Item, ids: list[str], action: Action) -> None:
-    until = st.session_state.get("mt_until")
+    until = st.session_state.get(meeting_session.field("mt_until"))
     use = partial(
         decide.propose_many,
         model_ids=ids,
         action=action,
-        reason=st.session_state.get("mt_reason") or "",
+        reason=st.session_state.get(meeting_session.field("mt_reason")) or "",
         accept_until=until if action is Action.ACCEPT and isinstance(until, date) else None,
     )
     made = meeting_session.do(

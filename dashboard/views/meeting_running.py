@@ -29,6 +29,7 @@ def show(meeting: Meeting) -> None:
     with st.container(key="meeting", gap="xsmall"):
         head_line(meeting)
         item = meeting.current
+        meeting_session.show_item(item.id if item else None)
         if item is not None:
             meeting_item.show(meeting, item, beside=meeting_record.show if st.session_state.get(RECORDS) else None)
         elif meeting.position == 0:

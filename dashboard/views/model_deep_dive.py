@@ -159,15 +159,10 @@ def report(kept: KeptReport, *, model_id: str) -> None:
             help="A workspace folder: unpack it, over an earlier one if you like, and run `evidently ui --workspace workspace`.",
         )
     st.iframe(
-        f"{server_address()}/deep-dive/{kept.token}/{part}.html",
+        f"{session.server_address()}/deep-dive/{kept.token}/{part}.html",
         height=FRAME_HEIGHT,
         alt=f"Evidently's {'performance' if part == PERFORMANCE else 'drift'} report on the sample",
     )
-
-
-def server_address() -> str:
-    """Return where the browser finds this server: our addresses are one segment long."""
-    return (st.context.url or "").split("?")[0].rpartition("/")[0]
 
 
 def said_of(about: About) -> list[str]:

@@ -5,6 +5,7 @@ import pytest
 
 from monitoring.decision import Decision
 from monitoring.errors import InvalidMeetingError
+from monitoring.lifecycle import State
 from monitoring.meeting import (
     MEETING_MOVES,
     Attendee,
@@ -22,7 +23,7 @@ from monitoring.meeting import (
 )
 from monitoring.meeting_agenda import Rule
 from monitoring.meeting_quorum import aside_sentence, item_quorum, meeting_quorum
-from monitoring.minutes import MinutesFacts, document_hash, minutes_document
+from monitoring.minutes import AsDecided, MinutesFacts, document_hash, minutes_document
 from monitoring.people import Actor
 from tests.monitoring.test_decision import ADA, BEN, CLEO, DANA, DAY, EVE, NOW, proposed
 
@@ -144,12 +145,14 @@ def test_minutes_say_everything_that_was_recorded_and_change_their_hash_with_any
     )
     decision = replace(proposed(), id=1)
     held = meeting(BEN, CLEO, DANA, entries=tuple(replace(each, decision_id=1) for each in entries))
-    facts = MinutesFacts({1: decision}, {}, (), PEOPLE, "2026-03-01", "version 1")
+    facts = MinutesFacts(
+        {1: decision}, {}, (), PEOPLE, "2026-03-01", "version 1", {0: AsDecided(State.PROPOSED, 1, 2, None)}
+    )
     document = minutes_document(held, facts, anchor="modelfolio audit head 9 ab 20261125T010203Z")
     (item,) = document["items"]
     assert item["votes"] == [{"person": "Cleo", "vote": "against", "reason": "Too early.", "recorded_by": "Ben"}]
     assert (item["note"], item["aside"]) == ("Ask again in May.", "Ada proposed it and steps back from approving.")
-    assert item["decisions"][0] | {"by": "Dana", "move": "approve", "approvals": "0 of 2"} == item["decisions"][0]
+    assert item["decisions"][0] | {"by": "Dana", "move": "approve", "approvals": "1 of 2"} == item["decisions"][0]
     later = replace(held, ended_at=NOW + timedelta(minutes=1))
     assert document_hash(document) != document_hash(
         minutes_document(later, facts, anchor="modelfolio audit head 9 ab 20261125T010203Z")

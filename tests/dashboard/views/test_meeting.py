@@ -9,7 +9,7 @@ from dashboard.minutes_document import blocks
 from dashboard.minutes_export import minutes_html, minutes_markdown, minutes_on_page
 from data_access import decision_queries, meeting_queries
 from data_access.registry import Registry
-from monitoring import decide, hold_meeting, prepare_meeting
+from monitoring import ask, decide, hold_meeting, prepare_meeting
 from monitoring.decision import Decision
 from monitoring.lifecycle import Action, State
 from monitoring.meeting import Choice, EntryKind, Meeting, MeetingState
@@ -44,6 +44,11 @@ def running(registry: Registry, churn: Decision) -> Meeting:
 
 def open_as(open_page: Open, person: str, meeting: Meeting) -> AppTest:
     return open_page("meeting", acting_as=person, meeting=str(meeting.id))
+
+
+def field(page: AppTest, name: str) -> str:
+    """The key of a field of the item on screen."""
+    return f"{name}_{page.session_state['mt_item']}"
 
 
 def press(page: AppTest, label: str) -> AppTest:
@@ -130,12 +135,35 @@ def test_next_turns_the_page_for_everybody(registry: Registry, open_page: Open, 
 
 def test_approver_approves_in_place(registry: Registry, open_page: Open, running: Meeting, churn: Decision) -> None:
     page = open_as(open_page, MAX, running)
-    page.text_input(key="mt_comment").input("Only on May.")
+    page.text_input(key=field(page, "mt_comment")).input("Only on May.")
     press(page, "Approve retraining")
 
     decided = decision_queries.decision(registry, churn.id)
     assert (decided.state, decided.approvals[0].person) == (State.APPROVED, MAX)
     assert "1 of 1 approval given: approved." in texts(page)
+
+
+def test_what_stands_against_an_approval_is_seen_before_it_is_given(
+    registry: Registry, open_page: Open, churn: Decision
+) -> None:
+    ask.ask_about(registry, churn.id, text="Which labels are these?", by=MAX, **WHEN)
+    leaving = decide.propose(
+        registry, model_id="sme-default", action=Action.RETIRE, reason="Nobody needs it.", by=MARIE, **WHEN
+    )
+    planned = prepare_meeting.call_meeting(
+        registry, title="Committee", length_minutes=60, chair=MARIE, people=[MAX, ROSA, ADA], by=MARIE, **WHEN
+    )
+    opened = hold_meeting.open_meeting(registry, planned.id, by=MARIE, **WHEN)
+    places = {item.decision_id: place for place, item in enumerate(opened.items, 1)}
+    hold_meeting.turn_to(registry, opened.id, position=places[churn.id], by=MARIE)
+    assert "Max Rao: “Which labels are these?”" in texts(open_as(open_page, MAX, opened))
+
+    hold_meeting.turn_to(registry, opened.id, position=places[leaving.id], by=MARIE)
+    page = open_as(open_page, MAX, opened)
+    approve = next(button for button in page.button if button.label.startswith("Approve"))
+    assert approve.disabled
+    for shown in (approve.help, texts(page)):
+        assert "cannot be approved yet" in str(shown)
 
 
 def test_who_proposed_or_is_not_there_has_no_button_to_approve(
@@ -164,8 +192,8 @@ def test_votes_notes_and_actions_are_recorded_beside_the_item(
     page.segmented_control(key=f"mt_vote_{item.id}_{MAX}_None").set_value("against").run()
     page.text_input(key=f"mt_why_{item.id}_{MAX}_").input("Too early.").run()
     page.segmented_control(key="mt_form").set_value("Action").run()
-    page.text_input(key="mt_what").input("Ask the vendor for May.")
-    page.selectbox(key="mt_who").set_value(ADA)
+    page.text_input(key=field(page, "mt_what")).input("Ask the vendor for May.")
+    page.selectbox(key=field(page, "mt_who")).set_value(ADA)
     press(page, "Give the action")
 
     vote = meeting_queries.meeting(registry, running.id).votes(item.id)[MAX]
@@ -182,7 +210,7 @@ def test_acceptance_is_proposed_by_one_and_approved_by_another(
     at = next(place for place, item in enumerate(running.items, 1) if item.rule == Rule.NEW_VERDICT)
     hold_meeting.turn_to(registry, running.id, position=at, by=MARIE)
     page = press(open_as(open_page, MARIE, running), "Accept until a date")
-    page.text_area(key="mt_reason").input("Its successor comes in spring.")
+    page.text_area(key=field(page, "mt_reason")).input("Its successor comes in spring.")
     press(page, "Propose accepting it as it is")
     assert not labels(page) & {"Approve accepting it as it is"}
 
