@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from monitoring.audit import AuditEvent
+    from monitoring.authority import Subject
     from monitoring.decision import Decision
     from monitoring.people import Actor
     from monitoring.ports import DecisionRecords
@@ -111,6 +112,40 @@ def check_service(action: Action, service: ServiceState, *, leaving: bool, name:
             raise InvalidProposalError(f"{name} is in service; there is nothing to reinstate.")
     elif service is ServiceState.RETIRED:
         raise InvalidProposalError(f"{name} is retired; it has to be reinstated first.")
+
+
+def check_possible(records: DecisionRecords, action: Action, subject: Subject, plan: RetirementPlan | None) -> None:
+    """Refuse what makes no sense for where the model, and whatever is to replace it, are now.
+
+    Asked when something is proposed and again when it is approved or tried again: in between a model can have been retired.
+
+    Raises:
+        UnknownModelError: no model has the id of the replacement.
+        InvalidProposalError: as ``check_service`` and ``check_replacement``.
+    """
+    leaving = action is Action.REINSTATE and bool(records.ended_by_reinstating(subject.model_id))
+    check_service(action, records.service_state(subject.model_id), leaving=leaving, name=subject.name)
+    if plan is not None:
+        check_replacement(records, plan)
+
+
+def why_not_hand_over(records: DecisionRecords, decision: Decision) -> str | None:
+    """Return why a retraining that was approved is not handed over: its model left service since. Nothing when it can be.
+
+    A model that was suspended when the retraining was approved, or tried again, is retrained: whoever did so knew.
+    """
+    service, name = records.service_state(decision.subject.model_id), decision.subject.name
+    if service is ServiceState.RETIRED:
+        return f"It was not handed over: {name} is retired."
+    if service is ServiceState.SUSPENDED:
+        for other in records.ended_by_reinstating(decision.subject.model_id):
+            if other.state is State.SUSPENDED and _moved_at(other) > _moved_at(decision):
+                return f"It was not handed over: {name} was suspended in the meantime, by decision {other.id}."
+    return None
+
+
+def _moved_at(decision: Decision) -> datetime:
+    return decision.state_at or decision.decided_at or decision.proposed_at
 
 
 def check_replacement(records: DecisionRecords, plan: RetirementPlan) -> None:

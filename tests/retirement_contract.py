@@ -220,6 +220,18 @@ class RetirementContract:
         assert amend(office, decision, PLAN).lacks == ()
         assert events_of(office, decision) == ["propose", "approve", "amend"]
 
+    def test_a_replacement_that_was_retired_in_the_meantime_blocks_the_approval(self, office: Registry) -> None:
+        decision = retire(office, plan=PLAN)
+        with office.write() as session:
+            session.execute(sa.update(ModelRow).where(ModelRow.id == "next").values(service_state="retired"))
+        with pytest.raises(InvalidProposalError, match="Model next is retired itself"):
+            approve(office, decision, by=BEN)
+        assert decide.review(office, decision.id, by=BEN, on=DAY).blocked_by == (
+            "This cannot be approved now. Model next is retired itself and cannot replace anything."
+        )
+        amend(office, decision, replace(PLAN, replacement="harm"))
+        assert approve(office, decision, by=BEN).state is State.APPROVED
+
     def test_a_plan_changed_behind_the_trail_is_found(self, office: Registry) -> None:
         decision = retire(office, plan=PLAN)
         audit_trail.verify(office)
