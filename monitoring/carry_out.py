@@ -124,6 +124,7 @@ def amend(
     decision_id: int,
     *,
     plan: RetirementPlan,
+    seen_plan: str,
     by: str,
     on: date,
     now: datetime,
@@ -131,15 +132,17 @@ def amend(
 ) -> Decision:
     """Change the plan of a retirement while it is proposed, or fill in what it lacks afterwards. Raises as ``retiring.amended``.
 
-    With another last day or replacement every consumer has to acknowledge it anew.
+    With another last day or replacement every consumer has to acknowledge it anew. ``seen_plan`` is the hash of the plan that was
+    changed, so that nobody writes over what was changed in the meantime.
 
     Raises:
+        EvidenceChangedError: the plan is no longer the one that was seen.
         UnknownModelError: the replacement is no registered model.
         InvalidProposalError: an impossible plan, a retired replacement, or one that changes what was approved.
     """
     with registry.deciding() as records:
         decision, actor = records.decision(decision_id), records.actor(by)
-        moved, event = amended(decision, plan, actor=actor, reason=reason, on=on, now=now)
+        moved, event = amended(decision, plan, seen=seen_plan, actor=actor, reason=reason, on=on, now=now)
         if moved.plan is not None and (decision.plan is None or moved.plan.replacement != decision.plan.replacement):
             check_replacement(records, moved.plan)
         records.store(moved, event, before=decision)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitoring.errors import ForbiddenMoveError, InvalidProposalError
+from monitoring.errors import EvidenceChangedError, ForbiddenMoveError, InvalidProposalError
 from monitoring.lifecycle import Action, Move, State
 from monitoring.portfolio import ServiceState
 from monitoring.retirement import LONGEST_NAME, Acknowledgement, RetirementPlan, check_sunset
@@ -27,17 +27,22 @@ ENDED_BY_REINSTATING = {
 
 
 def amended(
-    decision: Decision, plan: RetirementPlan, *, actor: Actor, on: date, now: datetime, reason: str = ""
+    decision: Decision, plan: RetirementPlan, *, seen: str, actor: Actor, on: date, now: datetime, reason: str = ""
 ) -> tuple[Decision, AuditEvent]:
     """Return the decision with another plan: while it is proposed any, once somebody has approved it only with gaps filled in.
 
+    ``seen`` is the hash of the plan that was on screen.
+
     Raises:
+        EvidenceChangedError: the plan is another one by now.
         ForbiddenMoveError: it is no open retirement.
         NotAuthorisedError: while it is proposed somebody else than the proposer, afterwards not the owner.
         InvalidProposalError: an impossible plan, or one that changes what was approved.
     """
     decision.allowed(Move.AMEND)
     before = decision.plan or RetirementPlan()
+    if before.hash != seen:
+        raise EvidenceChangedError("The plan changed while you were writing; look at it again. Nothing was kept.")
     day = on if plan.sunset_on != before.sunset_on else min(on, plan.sunset_on or on)
     checked = plan.checked(model_id=decision.subject.model_id, on=day).keeping_acknowledgements(before)
     if decision.approvers and not checked.only_adds_to(before):

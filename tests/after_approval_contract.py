@@ -714,8 +714,9 @@ def _reinstate(registry: Registry, decision: Decision, by: str, on: date) -> Non
 
 
 def _amend(registry: Registry, decision: Decision, by: str, on: date) -> None:
-    plan = replace(decision.plan or RetirementPlan(), code=f"git, as of {on}", consumers=(Notified("Gates"),))
-    carry_out.amend(registry, decision.id, plan=plan, by=by, on=on, now=NOW)
+    known = decision.plan or RetirementPlan()
+    plan = replace(known, code=f"git, as of {on}", consumers=(Notified("Gates"),))
+    carry_out.amend(registry, decision.id, plan=plan, seen_plan=known.hash, by=by, on=on, now=NOW)
 
 
 def _acknowledge(registry: Registry, decision: Decision, by: str, on: date) -> None:
