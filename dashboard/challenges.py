@@ -174,9 +174,7 @@ def challenge_button(assessment: Assessment, challenges: Sequence[Challenge]) ->
         disabled=not free,
         help=None if free else "Every finding is challenged already.",
     ):
-        st.dialog("Challenge a finding", width="small", position="right")(_begin)(
-            assessment.model_id, assessment.day, free
-        )
+        begin_dialog(assessment.model_id, assessment.day, free)
 
 
 def _begin(model_id: str, day: date, sentences: dict[str, str]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MISSING = ":red[**missing**]"
 GAP = ":orange[missing]"
+SEEN = "plan_seen"
 PLACES = {
     "artefact": "Where the artefact is archived",
     "code": "Where the code is archived",
@@ -191,9 +192,11 @@ def _controls(decision: Decision, plan: RetirementPlan) -> None:
         with st.popover(label), st.form(f"plan_{decision.id}", border=False):
             if not approved:
                 st.markdown(small("With another last day or replacement every consumer has to acknowledge it anew."))
-            wanted = fields(f"plan_{decision.id}", model_id=decision.subject.model_id, plan=plan)
-            if st.form_submit_button("Keep", type="primary", key="plan_keep"):
-                _amend(decision, wanted, by=person.email)
+            # Another plan has other fields: nothing typed over the one before is kept over it.
+            key = f"plan_{decision.id}_{plan.hash[:8]}"
+            wanted = fields(key, model_id=decision.subject.model_id, plan=plan)
+            if st.form_submit_button("Keep", type="primary", key="plan_keep", on_click=_keep_seen, args=(plan.hash,)):
+                _amend(decision, wanted, seen=st.session_state.pop(SEEN, plan.hash), by=person.email)
 
 
 def _acknowledge(decision: Decision, consumer: str, said_by: str, said_on: date, *, by: str) -> None:
@@ -215,9 +218,16 @@ def _acknowledge(decision: Decision, consumer: str, said_by: str, said_on: date,
     st.rerun()
 
 
-def _amend(decision: Decision, plan: RetirementPlan, *, by: str) -> None:
+def _keep_seen(plan_hash: str) -> None:
+    """Remember which plan was on screen when the button was pressed; by the time it is kept there can be another one."""
+    st.session_state[SEEN] = plan_hash
+
+
+def _amend(decision: Decision, plan: RetirementPlan, *, seen: str, by: str) -> None:
     try:
-        carry_out.amend(session.registry(), decision.id, plan=plan, by=by, on=session.today(), now=session.now())
+        carry_out.amend(
+            session.registry(), decision.id, plan=plan, seen_plan=seen, by=by, on=session.today(), now=session.now()
+        )
     except ModelfolioError as error:
         complain(str(error))
     else:

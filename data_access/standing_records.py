@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from data_access import outcomes, standing_past, standing_rows
+from data_access.challenge_tables import ChallengeRow
 from data_access.decision_records import RegistryDecisions
 from data_access.shift_queries import shifts_open_on
 from data_access.standing_tables import StandingApprovalRow, StandingRunRow
@@ -107,6 +108,7 @@ class RegistryStanding(RegistryDecisions):
             runs_this_month=sum(_month(day) == _month(on) for day in days),
             last_run_on=max(days, default=None),
             open_decision=self._open_decision(model_id),
+            open_challenge=self._open_challenge(model_id),
             feed_shifts=self._feed_shifts(model_id, on=on),
             settles_on=self.session.scalar(
                 sa.select(sa.func.max(DecisionRow.settles_on)).where(
@@ -129,6 +131,13 @@ class RegistryStanding(RegistryDecisions):
         if row is None:
             return None
         return f"decision {row.id}, {row.action.replace('_', ' ')}, {State(row.state).words}"
+
+    def _open_challenge(self, model_id: str) -> str | None:
+        """Return the oldest open challenge of a finding in words, also one that began after the day: it is open now."""
+        found = self.challenges(
+            ChallengeRow.model_id == model_id, ChallengeRow.code.is_not(None), ChallengeRow.is_open.is_(True)
+        )
+        return next((f"challenge {each.id}, {each.finding.sentence}" for each in reversed(found) if each.finding), None)
 
     def _feed_shifts(self, model_id: str, *, on: date) -> tuple[str, ...]:
         """Return the sources of the open feed shifts that the model is in, or whose source it reads: it may be next."""

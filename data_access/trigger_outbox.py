@@ -21,6 +21,7 @@ from data_access.trigger_rows import TriggerState, plain_text
 from monitoring import follow_up
 from monitoring.errors import LostLeaseError
 from monitoring.lifecycle import State
+from monitoring.retiring import why_not_hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,7 @@ class TriggerOutbox:
         offers: names of targets that poll the table themselves.
         lease_seconds: how long a lease holds without being renewed.
         owner: names the worker.
+        held_back: a sentence for each trigger that is not handed over because its model left service.
     """
 
     registry: Registry
@@ -61,12 +63,13 @@ class TriggerOutbox:
     offers: frozenset[str] = frozenset()
     lease_seconds: float = 60.0
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}")
+    held_back: list[str] = field(default_factory=list)
 
     def take(self, *, on: date, now: datetime) -> Handover | None:
         """Lease the next trigger that is due and note that its decision is triggered; nothing when none is due.
 
         A decision that is no longer with its trigger (the pipeline has reported already) needs no further delivery. What goes to a
-        target that polls is offered and needs none either.
+        target that polls is offered and needs none either. A retraining whose model left service since its approval fails, and says so.
         """
         with self.registry.read() as session:
             if not self._due(session, now=now):
@@ -77,6 +80,8 @@ class TriggerOutbox:
                 if target is None:
                     continue
                 decision = records.decision(row.decision_id)
+                is_due = decision.state in {State.APPROVED, State.TRIGGERED}
+                because = why_not_hand_over(records, decision) if is_due else None
                 if decision.state is State.APPROVED:
                     follow_up.trigger(records, decision.id, on=on, now=now)
                 elif decision.state is not State.TRIGGERED:
@@ -86,6 +91,11 @@ class TriggerOutbox:
                         row.response or "The pipeline reported before it answered.",
                         now=now,
                     )
+                    continue
+                if because is not None:
+                    _end(row, TriggerState.FAILED, because, now=now)
+                    follow_up.hand_over_failed(records, decision.id, reason=because, on=on, now=now)
+                    self.held_back.append(f"Decision {decision.id}: {because}")
                     continue
                 row.target = target
                 if target in self.offers:

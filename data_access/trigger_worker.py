@@ -70,6 +70,7 @@ def work_once(
         while (held := outbox.take(on=day(), now=now())) is not None:
             target = next(each for each in targets if each.name == held.target)
             said.append(_hand_over(outbox, target, held, day=day, now=now))
+        said += outbox.held_back
     except sa.exc.DBAPIError as error:
         # Whatever was not settled is leased, and handed over again when the lease ends.
         said.append(f"The registry did not answer: {str(error.orig).splitlines()[0]}.")

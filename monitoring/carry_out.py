@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from monitoring.authority import machine
 from monitoring.errors import ForbiddenMoveError
 from monitoring.lifecycle import Action, Capacity, Move
-from monitoring.retiring import acknowledged, amended, announced, check_replacement
+from monitoring.retiring import acknowledged, amended, announced, check_possible, check_replacement
 from monitoring.retraining import reviewed
 
 if TYPE_CHECKING:
@@ -30,9 +30,15 @@ def retry(registry: DecisionRegistry, decision_id: int, *, reason: str, by: str,
     Raises:
         ForbiddenMoveError: it has not failed.
         NotAuthorisedError: neither the owner nor an approver of the model.
+        InvalidProposalError: the model was retired in the meantime.
         InvalidReasonError: the reason is too short.
     """
-    return _moved(registry, decision_id, Move.RETRY, reason=reason, by=by, on=on, now=now)
+    with registry.deciding() as records:
+        decision, actor = records.decision(decision_id), records.actor(by)
+        moved, event = decision.move(Move.RETRY, actor=actor, reason=reason, on=on, now=now)
+        check_possible(records, decision.action, decision.subject, decision.plan)
+        records.store(moved, event, before=decision)
+        return moved
 
 
 def give_up(registry: DecisionRegistry, decision_id: int, *, reason: str, by: str, on: date, now: datetime) -> Decision:
@@ -118,6 +124,7 @@ def amend(
     decision_id: int,
     *,
     plan: RetirementPlan,
+    seen_plan: str,
     by: str,
     on: date,
     now: datetime,
@@ -125,15 +132,17 @@ def amend(
 ) -> Decision:
     """Change the plan of a retirement while it is proposed, or fill in what it lacks afterwards. Raises as ``retiring.amended``.
 
-    With another last day or replacement every consumer has to acknowledge it anew.
+    With another last day or replacement every consumer has to acknowledge it anew. ``seen_plan`` is the hash of the plan that was
+    changed, so that nobody writes over what was changed in the meantime.
 
     Raises:
+        EvidenceChangedError: the plan is no longer the one that was seen.
         UnknownModelError: the replacement is no registered model.
         InvalidProposalError: an impossible plan, a retired replacement, or one that changes what was approved.
     """
     with registry.deciding() as records:
         decision, actor = records.decision(decision_id), records.actor(by)
-        moved, event = amended(decision, plan, actor=actor, reason=reason, on=on, now=now)
+        moved, event = amended(decision, plan, seen=seen_plan, actor=actor, reason=reason, on=on, now=now)
         if moved.plan is not None and (decision.plan is None or moved.plan.replacement != decision.plan.replacement):
             check_replacement(records, moved.plan)
         records.store(moved, event, before=decision)

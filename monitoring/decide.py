@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING
 from monitoring.authority import known_actor
 from monitoring.challenge import AskedDecision, Challenge
 from monitoring.decision import Decision
-from monitoring.errors import EvidenceChangedError, InvalidProposalError, ModelfolioError, NotAuthorisedError
+from monitoring.errors import (
+    EvidenceChangedError,
+    InvalidProposalError,
+    ModelfolioError,
+    NotAuthorisedError,
+    UnknownModelError,
+)
 from monitoring.evidence import Evidence, evidence_changes
 from monitoring.lifecycle import Action, Move, State, allowed_move
 from monitoring.proposal import checked_reason
 from monitoring.retirement import RetirementPlan
-from monitoring.retiring import check_replacement, check_service
+from monitoring.retiring import check_possible
 from monitoring.wording import joined
 
 if TYPE_CHECKING:
@@ -118,8 +124,8 @@ def propose_many(
             subject = records.subject(model_id)
             with _all_or_none(subject.name if len(chosen) > 1 else None, nothing="Nothing was proposed."):
                 subject.check_proposer(actor)
-                leaving = bool(records.ended_by_reinstating(model_id))
-                check_service(action, records.service_state(model_id), leaving=leaving, name=subject.name)
+                planned = _plan(records, plan, action=action, model_id=model_id)
+                check_possible(records, action, subject, planned)
                 new = Decision.propose(
                     subject,
                     action,
@@ -129,7 +135,7 @@ def propose_many(
                     on=on,
                     now=now,
                     accept_until=accept_until,
-                    plan=_plan(records, plan, action=action, model_id=model_id),
+                    plan=planned,
                 )
                 proposed += records.add([new])
         return tuple(proposed)
@@ -140,9 +146,7 @@ def _plan(
 ) -> RetirementPlan | None:
     if action is not Action.RETIRE:
         return plan
-    plan = (plan or RetirementPlan()).with_consumers_of(records.consumers(model_id))
-    check_replacement(records, plan)
-    return plan
+    return (plan or RetirementPlan()).with_consumers_of(records.consumers(model_id))
 
 
 def approve(
@@ -156,6 +160,7 @@ def approve(
     Raises:
         EvidenceChangedError: the evidence, or the plan of a retirement, is no longer what the approver saw.
         IncompleteRetirementError: the plan of a retirement in tier 1 lacks something.
+        InvalidProposalError: the model, or what is to replace it, was retired in the meantime; there is nothing left to reinstate.
         NotAuthorisedError: the person proposed it, has approved it, or has not the role for this model.
         StaleDecisionError: somebody else decided it first.
     """
@@ -261,7 +266,7 @@ def _review(
         changes=evidence_changes(decision.evidence, present.snapshot),
         may=frozenset(answer for answer in answers if actor and decision.may(answer, actor)),
         waiting_for=_waiting_for(decision, everyone, aside),
-        blocked_by=decision.blocked_by,
+        blocked_by=_blocked_by(records, decision),
         challenges=tuple(each for each in challenges if each.is_about(decision.id, present.snapshot["findings"])),
         may_ask=decision.state is State.PROPOSED
         and actor is not None
@@ -278,11 +283,22 @@ def _waiting_for(decision: Decision, everyone: Sequence[Actor], aside: Collectio
     return f"{waits} {joined(names)} stepped back from it in a meeting."
 
 
+def _blocked_by(records: DecisionRecords, decision: Decision) -> str:
+    if decision.state is not State.PROPOSED:
+        return ""
+    try:
+        check_possible(records, decision.action, decision.subject, decision.plan)
+    except (InvalidProposalError, UnknownModelError) as refusal:
+        return f"This cannot be approved now. {refusal}"
+    return decision.blocked_by
+
+
 def _approved(
     records: DecisionRecords, decision_id: int, actor: Actor, *, comment: str, seen: str, on: date, now: datetime
 ) -> Decision:
     decision = records.decision(decision_id)
     decision.check_answer(Move.APPROVE, actor)
+    check_possible(records, decision.action, decision.subject, decision.plan)
     evidence = records.evidence(decision.subject.model_id, on=on).with_plan(decision.plan)
     if evidence.hash != seen:
         changes = " ".join(evidence_changes(decision.evidence, evidence.snapshot))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
-from monitoring.audit import instant
+from monitoring.audit import canonical_json, instant
 from monitoring.errors import InvalidProposalError
 from monitoring.wording import day_text, joined
 
@@ -57,6 +58,11 @@ class RetirementPlan:
     artefact: str | None = None
     code: str | None = None
     training_data: str | None = None
+
+    @property
+    def hash(self) -> str:
+        """The fingerprint that whoever changes the plan confirms to have seen."""
+        return sha256(canonical_json(self.plain()).encode()).hexdigest()
 
     def missing(self) -> tuple[str, ...]:
         """Return what is not settled, each as it stands after "it lacks"; empty when everything is.

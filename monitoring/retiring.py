@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitoring.errors import ForbiddenMoveError, InvalidProposalError
+from monitoring.errors import EvidenceChangedError, ForbiddenMoveError, InvalidProposalError
 from monitoring.lifecycle import Action, Move, State
 from monitoring.portfolio import ServiceState
 from monitoring.retirement import LONGEST_NAME, Acknowledgement, RetirementPlan, check_sunset
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from monitoring.audit import AuditEvent
+    from monitoring.authority import Subject
     from monitoring.decision import Decision
     from monitoring.people import Actor
     from monitoring.ports import DecisionRecords
@@ -26,17 +27,22 @@ ENDED_BY_REINSTATING = {
 
 
 def amended(
-    decision: Decision, plan: RetirementPlan, *, actor: Actor, on: date, now: datetime, reason: str = ""
+    decision: Decision, plan: RetirementPlan, *, seen: str, actor: Actor, on: date, now: datetime, reason: str = ""
 ) -> tuple[Decision, AuditEvent]:
     """Return the decision with another plan: while it is proposed any, once somebody has approved it only with gaps filled in.
 
+    ``seen`` is the hash of the plan that was on screen.
+
     Raises:
+        EvidenceChangedError: the plan is another one by now.
         ForbiddenMoveError: it is no open retirement.
         NotAuthorisedError: while it is proposed somebody else than the proposer, afterwards not the owner.
         InvalidProposalError: an impossible plan, or one that changes what was approved.
     """
     decision.allowed(Move.AMEND)
     before = decision.plan or RetirementPlan()
+    if before.hash != seen:
+        raise EvidenceChangedError("The plan changed while you were writing; look at it again. Nothing was kept.")
     day = on if plan.sunset_on != before.sunset_on else min(on, plan.sunset_on or on)
     checked = plan.checked(model_id=decision.subject.model_id, on=day).keeping_acknowledgements(before)
     if decision.approvers and not checked.only_adds_to(before):
@@ -111,6 +117,40 @@ def check_service(action: Action, service: ServiceState, *, leaving: bool, name:
             raise InvalidProposalError(f"{name} is in service; there is nothing to reinstate.")
     elif service is ServiceState.RETIRED:
         raise InvalidProposalError(f"{name} is retired; it has to be reinstated first.")
+
+
+def check_possible(records: DecisionRecords, action: Action, subject: Subject, plan: RetirementPlan | None) -> None:
+    """Refuse what makes no sense for where the model, and whatever is to replace it, are now.
+
+    Asked when something is proposed and again when it is approved or tried again: in between a model can have been retired.
+
+    Raises:
+        UnknownModelError: no model has the id of the replacement.
+        InvalidProposalError: as ``check_service`` and ``check_replacement``.
+    """
+    leaving = action is Action.REINSTATE and bool(records.ended_by_reinstating(subject.model_id))
+    check_service(action, records.service_state(subject.model_id), leaving=leaving, name=subject.name)
+    if plan is not None:
+        check_replacement(records, plan)
+
+
+def why_not_hand_over(records: DecisionRecords, decision: Decision) -> str | None:
+    """Return why a retraining that was approved is not handed over: its model left service since. Nothing when it can be.
+
+    A model that was suspended when the retraining was approved, or tried again, is retrained: whoever did so knew.
+    """
+    service, name = records.service_state(decision.subject.model_id), decision.subject.name
+    if service is ServiceState.RETIRED:
+        return f"It was not handed over: {name} is retired."
+    if service is ServiceState.SUSPENDED:
+        for other in records.ended_by_reinstating(decision.subject.model_id):
+            if other.state is State.SUSPENDED and _moved_at(other) > _moved_at(decision):
+                return f"It was not handed over: {name} was suspended in the meantime, by decision {other.id}."
+    return None
+
+
+def _moved_at(decision: Decision) -> datetime:
+    return decision.state_at or decision.decided_at or decision.proposed_at
 
 
 def check_replacement(records: DecisionRecords, plan: RetirementPlan) -> None:

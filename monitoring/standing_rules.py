@@ -39,7 +39,7 @@ class Candidate:
     ``evidence`` is the newest assessment as plain JSON, ``days_in_verdict`` for how many days its verdict has stood.
     ``runs_this_month`` counts the model's retrainings without a person this month, ``last_run_on`` is the day of the last one.
     ``open_decision`` is in words, ``feed_shifts`` names the open feed shifts that concern it, ``settles_on`` is the day on which a
-    newer version can be judged.
+    newer version can be judged. ``open_challenge`` names the challenge of one of its findings that is not settled, and the finding.
     """
 
     model: CoveredModel
@@ -50,6 +50,7 @@ class Candidate:
     open_decision: str | None = None
     feed_shifts: tuple[str, ...] = ()
     settles_on: date | None = None
+    open_challenge: str | None = None
 
     @property
     def wants_retraining(self) -> bool:
@@ -87,7 +88,7 @@ def why_not_start(envelope: Envelope, candidate: Candidate, *, tier: int, runs_t
         runs_this_month: runs under this standing approval in the day's month.
         on: the newest complete day.
     """
-    rules = (_about_the_model, _about_the_verdict, _about_the_data, _about_decisions)
+    rules = (_about_the_model, _about_the_verdict, _about_the_data, _about_challenges, _about_decisions)
     for rule in rules:
         if (reason := rule(envelope, candidate, tier, on)) is not None:
             return reason
@@ -135,6 +136,13 @@ def _about_the_data(envelope: Envelope, candidate: Candidate, tier: int, on: dat
     if sources := sorted({*candidate.feed_shifts, *found}):
         return f"A feed shift is open: {joined(sources)}."
     return None
+
+
+def _about_challenges(envelope: Envelope, candidate: Candidate, tier: int, on: date) -> str | None:
+    del envelope, tier, on
+    if candidate.open_challenge is None:
+        return None
+    return f"A finding of it is challenged, and that is not settled: {candidate.open_challenge}"
 
 
 def _about_decisions(envelope: Envelope, candidate: Candidate, tier: int, on: date) -> str | None:

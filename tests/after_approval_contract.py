@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -344,6 +345,67 @@ class AfterApprovalContract:
         offered(office)
         assert events_of(office, decision).count("trigger") == 1
 
+    @pytest.mark.parametrize("was_handed_over", [False, True])
+    def test_a_model_that_was_retired_in_the_meantime_is_not_retrained(
+        self, office: Registry, was_handed_over: bool
+    ) -> None:
+        decision = approved(office) if was_handed_over else propose(office)
+        if was_handed_over:
+            offered(office)
+            tell(office, decision, Report.FAILED)
+        with office.write() as session:
+            session.execute(sa.update(ModelRow).values(service_state="retired"))
+        before = audit_trail.verify(office)
+        use = partial(carry_out.retry, office, decision.id, reason=REASON, by=ADA, on=DAY, now=NOW)
+        use = use if was_handed_over else partial(approve, office, decision, by=BEN)
+        with pytest.raises(InvalidProposalError, match=r"^Model m is retired; it has to be reinstated first\.$"):
+            use()
+        assert audit_trail.verify(office) == before
+        blocked = decide.review(office, decision.id, by=BEN, on=DAY).blocked_by
+        said = "This cannot be approved now. Model m is retired; it has to be reinstated first."
+        assert blocked == ("" if was_handed_over else said)
+        if was_handed_over:
+            carry_out.give_up(office, decision.id, reason=REASON, by=ADA, on=DAY, now=NOW)
+        else:
+            assert triggers(office) == []
+            decide.reject(office, decision.id, comment="Retired.", by=BEN, on=DAY, now=NOW)
+
+    @pytest.mark.parametrize("how", ["retired", "suspended"])
+    def test_what_left_service_after_the_approval_is_not_handed_over_and_its_retraining_fails(
+        self, office: Registry, how: str
+    ) -> None:
+        decision, later = approved(office), NOW + timedelta(hours=1)
+        if how == "retired":
+            with office.write() as session:
+                session.execute(sa.update(ModelRow).values(service_state="retired"))
+            said = "It was not handed over: Model m is retired."
+        else:
+            other = approved(office, action=Action.SUSPEND)
+            carry_out.confirm_out_of_service(office, other.id, by=ADA, on=DAY, now=later)
+            said = f"It was not handed over: Model m was suspended in the meantime, by decision {other.id}."
+        told = work_once(office, TABLE, day=lambda: DAY, now=lambda: later)
+        assert told.said == (f"Decision {decision.id}: {said}",)
+        (row,) = triggers(office)
+        assert (row.state, row.response, row.target) == ("failed", said, None)
+        assert decision_queries.decision(office, decision.id).state is State.FAILED
+        with office.read() as session:
+            event = session.scalars(sa.select(AuditEventRow).order_by(AuditEventRow.sequence.desc())).first()
+            assert event is not None
+            assert (event.actor, event.reason) == ("trigger worker", said)
+        assert work_once(office, TABLE, day=lambda: DAY, now=lambda: later).said == ()
+        if how == "suspended":  # whoever tries again knows that it is
+            carry_out.retry(office, decision.id, reason=REASON, by=ADA, on=DAY, now=later)
+            work_once(office, TABLE, day=lambda: DAY, now=lambda: later)
+            assert triggers(office)[0].state == "offered"
+        audit_trail.verify(office)
+
+    def test_a_suspended_model_is_retrained_when_it_was_suspended_before_the_approval(self, office: Registry) -> None:
+        other = approved(office, action=Action.SUSPEND)
+        carry_out.confirm_out_of_service(office, other.id, by=ADA, on=DAY, now=NOW)
+        approved(office)
+        offered(office)
+        assert triggers(office)[0].state == "offered"
+
     def test_a_failed_training_can_be_given_up(self, office: Registry) -> None:
         decision = approved(office)
         offered(office)
@@ -652,8 +714,9 @@ def _reinstate(registry: Registry, decision: Decision, by: str, on: date) -> Non
 
 
 def _amend(registry: Registry, decision: Decision, by: str, on: date) -> None:
-    plan = replace(decision.plan or RetirementPlan(), code=f"git, as of {on}", consumers=(Notified("Gates"),))
-    carry_out.amend(registry, decision.id, plan=plan, by=by, on=on, now=NOW)
+    known = decision.plan or RetirementPlan()
+    plan = replace(known, code=f"git, as of {on}", consumers=(Notified("Gates"),))
+    carry_out.amend(registry, decision.id, plan=plan, seen_plan=known.hash, by=by, on=on, now=NOW)
 
 
 def _acknowledge(registry: Registry, decision: Decision, by: str, on: date) -> None:

@@ -76,7 +76,9 @@ def acknowledge(registry: Registry, decision: Decision, *, by: str = ADA, **said
 
 
 def amend(registry: Registry, decision: Decision, plan: RetirementPlan, *, by: str = ADA) -> Decision:
-    return carry_out.amend(registry, decision.id, plan=plan, by=by, on=DAY, now=NOW)
+    """Change the plan that the registry holds now."""
+    held = decision_queries.decision(registry, decision.id).plan or RetirementPlan()
+    return carry_out.amend(registry, decision.id, plan=plan, seen_plan=held.hash, by=by, on=DAY, now=NOW)
 
 
 def retired(registry: Registry, model_id: str = "m") -> Decision:
@@ -219,6 +221,27 @@ class RetirementContract:
             amend(office, decision, PLAN, by=BEN)
         assert amend(office, decision, PLAN).lacks == ()
         assert events_of(office, decision) == ["propose", "approve", "amend"]
+
+    def test_a_plan_that_changed_in_the_meantime_is_not_written_over(self, office: Registry) -> None:
+        decision = retire(office, plan=replace(PLAN, code=None))
+        assert decision.plan is not None
+        first = amend(office, decision, PLAN)
+        stale = replace(decision.plan, artefact="s3://elsewhere")
+        with pytest.raises(EvidenceChangedError, match="The plan changed while you were writing"):
+            carry_out.amend(office, decision.id, plan=stale, seen_plan=decision.plan.hash, by=ADA, on=DAY, now=NOW)
+        assert decision_queries.decision(office, decision.id) == first
+
+    def test_a_replacement_that_was_retired_in_the_meantime_blocks_the_approval(self, office: Registry) -> None:
+        decision = retire(office, plan=PLAN)
+        with office.write() as session:
+            session.execute(sa.update(ModelRow).where(ModelRow.id == "next").values(service_state="retired"))
+        with pytest.raises(InvalidProposalError, match="Model next is retired itself"):
+            approve(office, decision, by=BEN)
+        assert decide.review(office, decision.id, by=BEN, on=DAY).blocked_by == (
+            "This cannot be approved now. Model next is retired itself and cannot replace anything."
+        )
+        amend(office, decision, replace(PLAN, replacement="harm"))
+        assert approve(office, decision, by=BEN).state is State.APPROVED
 
     def test_a_plan_changed_behind_the_trail_is_found(self, office: Registry) -> None:
         decision = retire(office, plan=PLAN)

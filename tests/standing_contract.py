@@ -28,8 +28,9 @@ from data_access.tables import (
 from data_access.trigger_targets import TriggerTarget
 from data_access.trigger_worker import work_once
 from monitoring import act_on_standing as acting
-from monitoring import carry_out, decide_standing, follow_up
+from monitoring import ask, carry_out, decide_standing, follow_up
 from monitoring.act_on_standing import act_on_standing
+from monitoring.challenge import Turn
 from monitoring.errors import (
     AuditChainError,
     ForbiddenMoveError,
@@ -378,6 +379,22 @@ class StandingContract:
             assert [acting.start(records, records.standing(1), what, on=DAY, now=NOW) for what in BECAUSE] == [None] * 7
         assert held(office) == BECAUSE
         assert triggers(office) == []
+
+    def test_it_never_acts_on_a_finding_that_is_challenged_until_that_is_settled(self, office: Registry) -> None:
+        active(office)
+        with office.read() as session:
+            finding = session.scalars(sa.select(FindingRow)).first()
+            assert finding is not None
+            code, said = f"{finding.kind}:{finding.subject}", finding.sentence
+        text = "Is that the new tariff, and no loss?"
+        asked = ask.challenge_finding(office, model_id="m", day=DAY, code=code, text=text, by=DANA, on=DAY, now=NOW)
+        assert act(office) == ()
+        with office.deciding_standing() as records:
+            assert acting.start(records, records.standing(1), "m", on=DAY, now=NOW) is None
+        because = f"A finding of it is challenged, and that is not settled: challenge {asked.id}, {said}"
+        assert held(office) == {"m": because}
+        ask.say(office, asked.id, Turn.WITHDRAW, text="", seen=1, by=DANA, on=DAY, now=NOW)
+        assert len(act(office)) == 1
 
     def test_a_feed_shift_of_models_and_sources_that_are_not_its_own_is_no_hindrance(self, office: Registry) -> None:
         active(office)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from dashboard.outcome_words import difference, headline, skill
 from dashboard.pack.content import Column, Page, Said, Table
 from dashboard.pack.standing_pages import LONGEST_NAME, LONGEST_REASON, MOST_LISTED, day_and_year, model_said, more_than
@@ -50,8 +52,8 @@ def decided(material: Material) -> Page:
 
 
 def is_by_policy(row: Any) -> bool:
-    """Whether a policy proposed a decision: people are known by an e-mail address."""
-    return "@" not in str(row.proposed_by)
+    """Whether a decision was made under a standing approval."""
+    return bool(pd.notna(row.standing_approval))
 
 
 def _decisions(material: Material, rows: Sequence[Any], *, title: str, none: str) -> Table:

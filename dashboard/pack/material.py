@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 
-from dashboard.presentation import long_date, one_line
+from dashboard.presentation import one_line
 from dashboard.tables import records
 from data_access import (
     audit_queries,
@@ -126,11 +126,6 @@ class Wanted:
         parts = [" or ".join(part) for part in (tiers, teams, cases) if part]
         said = "; ".join(parts)
         return f"{said[:1].upper()}{said[1:]}" if said else "Every model"
-
-    @property
-    def since_words(self) -> str:
-        """The day everything is compared with."""
-        return long_date(self.since)
 
 
 @dataclass(frozen=True)

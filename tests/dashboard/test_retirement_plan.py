@@ -121,9 +121,17 @@ def test_a_blocked_retirement_says_what_is_missing_and_how_to_add_it(registry: R
     assert "recorded by Marie Novak" in texts(page)
 
     page = open_page("approvals", acting_as=ADA, decision=str(decision.id))
-    page.date_input(key=f"plan_{decision.id}_sunset").set_value(TODAY + timedelta(days=30))
-    page.text_input(key=f"plan_{decision.id}_code").input("git, tag 7")
+    shown = decision_queries.decision(registry, decision.id).plan
+    assert shown is not None
+    key = f"plan_{decision.id}_{shown.hash[:8]}"
+    page.text_input(key=f"{key}_code").input("git, an older tab")
+    other = open_page("approvals", acting_as=ADA, decision=str(decision.id))
+    other.date_input(key=f"{key}_sunset").set_value(TODAY + timedelta(days=30))
+    other.text_input(key=f"{key}_code").input("git, tag 7")
+    press(other, "plan_keep")
+    assert decision_queries.decision(registry, decision.id).lacks == ()
     press(page, "plan_keep")
+    assert "The plan changed while you were writing" in texts(page)
     assert decision_queries.decision(registry, decision.id).lacks == ()
 
     page = open_page("approvals", acting_as=ROSA, decision=str(decision.id))
