@@ -63,7 +63,10 @@ def for_and_against(snapshot: dict[str, Any], action: Action | None = None) -> t
     # What was ruled out is broken data: it speaks against repairing them and against taking the model out, and for all else.
     ruled_out = [point for point in said if point.startswith(RULED_OUT)]
     is_about_data = action is Action.SUSPEND or wanted == {Verdict.FIX_DATA}
-    (against if is_about_data else speaks_for).extend(ruled_out)
+    if is_about_data:
+        against.extend(ruled_out)
+    elif speaks_for:  # alone it argues for nothing
+        speaks_for.extend(ruled_out)
     if action and verdict not in wanted:
         instead = "" if action is Action.SUSPEND else f", not {VERDICT_LABELS[ACTION_VERDICTS[action.value]].word}"
         against.insert(0, f"The verdict is {VERDICT_LABELS[verdict].word}{instead}.")

@@ -35,6 +35,7 @@ from dashboard.shift_tables import KIND_VERDICTS, KIND_WORDS, in_common, state
 from dashboard.shift_words import evidence, heading
 from data_access import challenge_queries, decision_queries, model_queries, model_timeline, shift_queries
 from data_access.judged_versions import judged_versions
+from monitoring.lifecycle import State
 from monitoring.portfolio import ServiceState
 
 if TYPE_CHECKING:
@@ -177,10 +178,11 @@ def _open_decision(material: Material, view: ModelView) -> Points:
 
 def _decision(material: Material, decision: Decision) -> Said:
     by = one_line(material.name(decision.proposed_by), longest=LONGEST_NAME)
-    what = f"{ACTION_NOUNS[decision.action.value].capitalize()}: {decision.state.words}, proposed by {by} on "
+    state = "" if decision.state is State.PROPOSED else f"{decision.state.words}, "
+    what = f"{ACTION_NOUNS[decision.action.value].capitalize()}: {state}proposed by {by} on "
     when = f"{day_and_year(decision.proposed_on)}: {decision.reason}"
     waits = ""
-    if decision.state.value == "proposed":
+    if decision.state is State.PROPOSED:
         waits = (
             f" {capital(due(decision.due_on, today=material.wanted.day))}. {decision.waiting_for(material.everyone)}"
         )

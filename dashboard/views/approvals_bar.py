@@ -95,7 +95,7 @@ def buttons(what: str, possible: list[Form], decision: Decision, review: Review)
             st.button(
                 form.label,
                 key=f"ap_open_{form.name}",
-                type="primary" if form is possible[0] and form is not WITHDRAW else "secondary",
+                type="primary" if form in {APPROVE, ANSWER} else "secondary",
                 shortcut=form.key,
                 disabled=form is APPROVE and bool(review.blocked_by),
                 help=review.blocked_by or None if form is APPROVE else None,

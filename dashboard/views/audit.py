@@ -121,7 +121,7 @@ def verify_line() -> None:
     heads = (
         f"It still holds {plural(verified.anchors, 'head')} written down outside the registry."
         if verified.anchors
-        else "No head was written down outside the registry, so events cut off at the end would not be noticed."
+        else "No file of heads is set up (MODELFOLIO_ANCHOR_FILE): compare with minutes or a pack by `modelfolio audit verify --anchor FILE`."
     )
     st.success(
         f"**{plural(verified.rows, 'event')} verified:** none was changed, and none is missing between the first and the last. "

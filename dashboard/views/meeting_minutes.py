@@ -47,7 +47,9 @@ def state_line(meeting: Meeting) -> str:
         chair = escape_markdown(session.person_name(meeting.chair))
         return f"Draft: {chair} confirms the minutes as chair, and from then on nothing in them can be changed."
     who = escape_markdown(session.person_name(meeting.confirmed_by or ""))
-    corrected = f" {plural(len(meeting.corrections), 'correction')} stand beside them." if meeting.corrections else ""
+    corrections = len(meeting.corrections)
+    stands = "stands" if corrections == 1 else "stand"
+    corrected = f" {plural(corrections, 'correction')} {stands} beside them." if corrections else ""
     return f"Confirmed by {who} on {instant(meeting.confirmed_at)}; locked, SHA-256 {str(meeting.minutes_hash)[:16]}….{corrected}"
 
 
