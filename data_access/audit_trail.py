@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import sqlalchemy as sa
 
+from data_access.action_check import check_actions
 from data_access.audit_guards import missing_guards
 from data_access.audit_links import links
 from data_access.challenge_check import check_challenges
@@ -93,7 +94,7 @@ def append_event(session: Session, event: AuditEvent) -> None:
 
 
 def verify(registry: Database, *, anchors: Iterable[Anchor] = ()) -> Verification:
-    """Check every row, the head, decisions, policies, standing approvals, challenges and minutes against the trail, and the guards.
+    """Check every row and the head, what the registry says of everything decided against the trail, and the guards.
 
     Args:
         registry: whose trail.
@@ -116,6 +117,7 @@ def verify(registry: Database, *, anchors: Iterable[Anchor] = ()) -> Verificatio
         check_standing_approvals(session)
         check_challenges(session)
         check_meetings(session)
+        check_actions(session)
         if missing := missing_guards(session.connection()) + missing_meeting_guards(session.connection()):
             raise AuditChainError(
                 f"The database no longer refuses changes to the record: {', '.join(missing)} missing."
