@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from monitoring.anchor import Anchor
 from monitoring.errors import ForbiddenMoveError, InvalidMeetingError, NotAuthorisedError
-from monitoring.meeting import Attendee, Choice, Entry, EntryKind, Item, Meeting, MeetingMove
+from monitoring.meeting import MEMBERS, Attendee, Choice, Entry, EntryKind, Item, Meeting, MeetingMove
 from monitoring.meeting_access import led, recording
 from monitoring.meeting_action import MeetingAction
 from monitoring.meeting_quorum import proposers
@@ -183,12 +183,16 @@ def confirm_minutes(registry: MeetingRegistry, meeting_id: int, *, by: str, on: 
 
     Raises:
         ForbiddenMoveError: the meeting is not over, or its minutes are confirmed already.
-        NotAuthorisedError: somebody else than the chair.
+        NotAuthorisedError: somebody else than the chair, or a chair who is neither approver nor independent reviewer any more.
     """
     with registry.meeting_records() as records:
         meeting, actor = records.meeting(meeting_id), records.actor(by)
         if actor.email != meeting.chair:
             raise NotAuthorisedError("Only the chair confirms the minutes.")
+        if actor.is_auditor or not MEMBERS & {grant.role for grant in actor.grants}:
+            raise NotAuthorisedError(
+                "Only an approver or an independent reviewer confirms minutes; name another chair."
+            )
         ready = replace(meeting, confirmed_by=actor.email, confirmed_at=now)
         document = minutes_document(
             ready, records.minutes_facts(ready, on=on), anchor=Anchor(*records.head(), now).line

@@ -286,8 +286,9 @@ class Meeting:
         return tuple(each for each in self.entries if each.kind is EntryKind.CORRECTION)
 
     def leads(self, actor: Actor) -> bool:
-        """Whether this person leads: the chair, and whoever called the meeting and keeps its minutes."""
-        return actor.email in {self.chair, self.called_by} and not actor.is_auditor
+        """Whether this person leads: the chair, and whoever called the meeting and keeps its minutes, while they may call one."""
+        may_lead = bool(CALLERS & {grant.role for grant in actor.grants}) and not actor.is_auditor
+        return may_lead and actor.email in {self.chair, self.called_by}
 
     def check_leads(self, actor: Actor) -> None:
         """Raise NotAuthorisedError unless the person leads the meeting."""

@@ -522,6 +522,21 @@ class MeetingContract:
         for about in ("items", "data_day", "policy", "quorum"):
             assert minutes[about] == draft[about]
 
+    @pytest.mark.parametrize("is_auditor", [False, True])
+    def test_chair_without_the_role_ends_and_confirms_nothing(
+        self, registry: Registry, running: Meeting, is_auditor: bool
+    ) -> None:
+        ended = opened(registry)
+        hold_meeting.end_meeting(registry, ended.id, by=BEN, **WHEN)
+        if is_auditor:
+            people.grant(registry, email=BEN, role=Role.AUDITOR, by=COMMAND_LINE, now=NOW)
+        else:
+            people.revoke(registry, email=BEN, role=Role.APPROVER, by=COMMAND_LINE, now=NOW)
+        with pytest.raises(NotAuthorisedError, match="confirms minutes"):
+            hold_meeting.confirm_minutes(registry, ended.id, by=BEN, **WHEN)
+        with pytest.raises(NotAuthorisedError):
+            hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+
     def test_minutes_name_what_is_asked_and_not_settled_with_what_was_answered_in_time(
         self, registry: Registry, running: Meeting, number: int
     ) -> None:
