@@ -110,17 +110,26 @@ def edit_agenda(
     on: date,
     now: datetime,
 ) -> Meeting:
-    """Change the items of a planned or running meeting: order, minutes, remarks, what is dropped.
+    """Change the items of a planned or running meeting: order, minutes, remarks, what is dropped, what is added by hand.
+
+    What an item is about and why stays as it was, whatever ``change`` says.
 
     Raises:
         NotAuthorisedError: neither the chair nor the caller.
-        InvalidMeetingError: an item that was not on the agenda, or minutes that cannot be.
+        InvalidMeetingError: an item that was not on the agenda, one twice, or minutes that cannot be.
     """
     with registry.meeting_records() as records:
         meeting, actor = editable(records, meeting_id, by)
-        items = tuple(change(meeting.items))
-        if not {item.id for item in items if item.id} <= {item.id for item in meeting.items} or len(items) > MOST_ITEMS:
+        asked = tuple(change(meeting.items))
+        known = {item.id: item for item in meeting.items}
+        numbers = [item.id for item in asked if item.id]
+        if not known.keys() >= set(numbers) or len(set(numbers)) < len(numbers) or len(asked) > MOST_ITEMS:
             raise InvalidMeetingError(f"An agenda has at most {MOST_ITEMS} items, each once.")
+        if any(not item.id and item.rule != Rule.BY_HAND for item in asked):
+            raise InvalidMeetingError("Only an item by hand can be added to an agenda; rules bring the others.")
+        items = tuple(
+            replace(known[item.id], minutes=item.minutes, remark=item.remark) if item.id else item for item in asked
+        )
         if any(not 0 <= item.minutes <= LONGEST_ITEM_MINUTES for item in items):
             raise InvalidMeetingError(f"An item is given 0 to {LONGEST_ITEM_MINUTES} minutes.")
         # Whatever is on screen stays there when items before it move.
@@ -139,7 +148,6 @@ def add_item(
     title: str,
     why: str = "",
     minutes: int | None = None,
-    model_id: str | None = None,
     by: str,
     on: date,
     now: datetime,
@@ -150,7 +158,6 @@ def add_item(
         title=checked_title(title),
         why=checked_text(why),
         minutes=MINUTES[Rule.BY_HAND] if minutes is None else minutes,
-        model_id=model_id,
     )
     return edit_agenda(registry, meeting_id, change=lambda items: (*items, item), by=by, on=on, now=now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -123,6 +124,11 @@ def given(registry: Registry, meeting: Meeting, *, assignee: str = ADA, item: in
     )
 
 
+def _instead(wanted: tuple[Item, ...], items: tuple[Item, ...]) -> tuple[Item, ...]:
+    del items
+    return wanted
+
+
 class MeetingContract:
     """Subclasses give ``address`` (an empty database) and ``replaces``: statements of that database that slip past a DELETE."""
 
@@ -197,6 +203,25 @@ class MeetingContract:
         assert [(each.title, each.minutes) for each in turned.items] == [("Budget", 7)]
         with registry.read() as session:
             assert session.scalar(sa.text("SELECT count(*) FROM meeting_items")) == 2
+
+    def test_what_an_item_is_about_cannot_be_changed_nor_an_item_stand_twice(
+        self, registry: Registry, number: int
+    ) -> None:
+        meeting = call(registry)
+        edited = prepare_meeting.edit_agenda(
+            registry,
+            meeting.id,
+            change=lambda items: [replace(items[0], why="Other.", decision_id=None, remark="First.")],
+            by=BEN,
+            **WHEN,
+        )
+        assert [(each.why, each.decision_id, each.remark) for each in edited.items] == [
+            (meeting.items[0].why, number, "First.")
+        ]
+        new = Item(rule=Rule.APPROVAL.value, title="Slipped in", why="", minutes=5)
+        for wrong in ((edited.items[0], edited.items[0]), (edited.items[0], new)):
+            with pytest.raises(InvalidMeetingError):
+                prepare_meeting.edit_agenda(registry, meeting.id, change=partial(_instead, wrong), by=BEN, **WHEN)
 
     def test_agenda_made_anew_keeps_places_takes_what_is_new_and_leaves_what_is_settled(
         self, registry: Registry, number: int
