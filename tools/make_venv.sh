@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 purpose=${1:?run, test, bench or slow}
 case $purpose in
-    run) extras=parquet,postgres ;;
+    run) extras=parquet,postgres,pptx ;;
     test) extras=parquet,postgres,sample-build,test ;;
     bench) extras=bench,parquet,postgres,sample-build,test ;;
     slow) extras=engines,parquet,postgres,sample-build,test ;;
