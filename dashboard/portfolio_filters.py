@@ -12,7 +12,6 @@ from dashboard.presentation import SERVICE_WORDS, VERDICT_LABELS, one_line, shor
 from dashboard.widgets import chosen_from_url, remember_in_url, small, url_filter
 from data_access.portfolio_filter import (
     DEFAULT_ORDER,
-    ENDING_WITHIN_DAYS,
     LENSES,
     ORDERS,
     STALE_AFTER_DAYS,
@@ -22,6 +21,7 @@ from data_access.portfolio_filter import (
     PortfolioFilter,
 )
 from monitoring.assessment import Verdict
+from monitoring.lifecycle import SOON_DAYS
 from monitoring.portfolio import ServiceState
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ LENS_WORDS = {
     "nothing_proposed": "Needs someone, nothing proposed",
     "open_decision": "Open decision",
     "overdue": "Overdue decision",
-    "acceptance_ends": f"Acceptance ends within {ENDING_WITHIN_DAYS} days",
-    "acceptance_ended": f"Acceptance ended within {ENDING_WITHIN_DAYS} days",
-    "retirement_due": f"Last day of service within {ENDING_WITHIN_DAYS} days, or past",
+    "acceptance_ends": f"Acceptance ends within {SOON_DAYS} days",
+    "acceptance_ended": f"Acceptance ended within {SOON_DAYS} days",
+    "retirement_due": f"Last day of service within {SOON_DAYS} days, or past",
     "zombie": "Zombie: retired, still scored",
     "no_owner": "No owner",
     "tier_not_set": "Tier not set",

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.presentation import escape_markdown, one_line, plural
 from dashboard.widgets import notify, quiet
-from data_access import portfolio_filter, standing_queries
+from data_access import model_queries, portfolio_filter, standing_queries
 from monitoring import decide_standing
 from monitoring.errors import ModelfolioError
 from monitoring.people import Role
@@ -83,8 +83,8 @@ def _scope(*, is_approver: bool, by: str) -> Scope | None:
             required=True,
         )
     if kind is ScopeKind.MODELS:
-        names = standing_queries.model_names(session.registry())
         mine = decide_standing.proposable_models(session.registry(), by=by)
+        names = model_queries.model_names(session.registry(), mine)
         chosen = st.multiselect(
             "Models", mine, format_func=lambda each: one_line(names.get(each, each), longest=60), key="sa_models"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from data_access import audit_trail
+from data_access import audit_trail, people
 from data_access.challenge_rows import read_challenges
 from data_access.challenge_tables import ChallengeEntryRow, ChallengeRow
 from data_access.tables import AssessmentRow, FindingRow, ModelRow
@@ -25,16 +25,11 @@ from monitoring.evidence import finding_snapshot
 if TYPE_CHECKING:
     from datetime import date
 
-    from sqlalchemy.orm import Session
-
     from monitoring.audit import AuditEvent
 
 
-class RegistryChallenges:
+class RegistryChallenges(people.RegistryPeople):
     """The part of the port ``DecisionRecords`` that is about challenges and questions."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
     def assessed_finding(self, model_id: str, *, day: date, code: str, on: date) -> ChallengedFinding:
         """Return a finding of the assessment of ``day`` as it was known on ``on``; one that it has not is refused."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from data_access import audit_trail, people, standing_rows
+from data_access import audit_trail, standing_rows
 from data_access.after_approval import AfterApproval, carry_through
 from data_access.answer_rows import answer_columns, answer_of
 from data_access.challenge_records import RegistryChallenges, as_finding
@@ -28,20 +28,11 @@ if TYPE_CHECKING:
     from datetime import date
 
     from monitoring.audit import AuditEvent
-    from monitoring.people import Actor
     from monitoring.quorum import Approval
 
 
 class RegistryDecisions(RegistryChallenges, AfterApproval):
     """The decisions inside one transaction of the registry (the port ``DecisionRecords``)."""
-
-    def actor(self, email: str) -> Actor:
-        """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
-        return people.actor(self.session, email)
-
-    def everyone(self) -> tuple[Actor, ...]:
-        """Return every active person."""
-        return people.active_actors(self.session)
 
     def subject(self, model_id: str) -> Subject:
         """Return who answers for the model, as the registry knows it now."""

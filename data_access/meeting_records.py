@@ -29,7 +29,7 @@ from data_access.meeting_tables import (
 from data_access.policy_records import RegistryPolicies
 from data_access.standing_rows import standings
 from data_access.standing_tables import StandingApprovalRow
-from data_access.tables import AuditHeadRow, DecisionRow
+from data_access.tables import DecisionRow
 from monitoring.errors import ForbiddenMoveError
 from monitoring.lifecycle import State
 from monitoring.meeting import MeetingState
@@ -38,32 +38,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from sqlalchemy.orm import Session
-
     from monitoring.audit import AuditEvent
     from monitoring.decision import Decision
     from monitoring.meeting import Entry, Item, Meeting, Scope
     from monitoring.meeting_action import MeetingAction
     from monitoring.meeting_agenda import AgendaFacts
     from monitoring.minutes import MinutesFacts
-    from monitoring.people import Actor
 
 OVERTAKEN = "Somebody else changed this at the same moment; look again."
 
 
-class RegistryMeetings:
+class RegistryMeetings(people.RegistryPeople):
     """The meetings inside one transaction of the registry (the port ``MeetingRecords``)."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def actor(self, email: str) -> Actor:
-        """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
-        return people.actor(self.session, email)
-
-    def everyone(self) -> tuple[Actor, ...]:
-        """Return every active person."""
-        return people.active_actors(self.session)
 
     def meeting(self, meeting_id: int) -> Meeting:
         """Return a meeting with everything in it; UnknownMeetingError when there is none."""
@@ -104,8 +90,8 @@ class RegistryMeetings:
 
     def head(self) -> tuple[int, str]:
         """Return the number and the hash of the newest row of the audit trail."""
-        row = self.session.execute(sa.select(AuditHeadRow.sequence, AuditHeadRow.hash)).one()
-        return row.sequence, row.hash
+        sequence, digest = audit_trail.head_of(self.session)
+        return sequence, digest
 
     def add(self, meeting: Meeting, event: AuditEvent) -> Meeting:
         """Store a new meeting with its audit event and return it numbered."""

@@ -25,6 +25,8 @@ from monitoring.errors import UnknownModelError
 from monitoring.portfolio import Consumer, Feature, FeatureKind, ModelVersion, ServiceState, Supersession
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from data_access.database import Database
 
 MEASURES = tuple(field.name for field in fields(Measures))
@@ -238,3 +240,10 @@ def feature_row(day: date, name: str, fact: dict[str, Any]) -> dict[str, Any]:
         **{field: fact.get(field) for field in plain},
         "flags": tuple(fact.get("flags") or ()),
     }
+
+
+def model_names(registry: Database, model_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of some models by id; one that is not registered is left out."""
+    wanted = sa.select(ModelRow.id, ModelRow.name).where(ModelRow.id.in_(sorted(set(model_ids))))
+    with registry.read() as session:
+        return {row.id: row.name for row in session.execute(wanted)}

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from data_access.tables import AuditEventRow, AuditHeadRow, ModelRow
+from data_access.audit_trail import head_of
+from data_access.tables import AuditEventRow
 from monitoring.anchor import Anchor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from data_access.database import Database
 
 
@@ -20,17 +19,7 @@ def audit_head(registry: Database) -> str:
 
     Its time is that of the newest event, so that the same registry gives the same line; of an empty trail there is none.
     """
-    newest = (
-        sa.select(AuditEventRow.recorded_at).where(AuditEventRow.sequence == AuditHeadRow.sequence).scalar_subquery()
-    )
     with registry.read() as session:
-        head = session.execute(sa.select(AuditHeadRow.sequence, AuditHeadRow.hash, newest)).one()
-    sequence, digest, at = head
+        sequence, digest = head_of(session)
+        at = session.scalar(sa.select(AuditEventRow.recorded_at).where(AuditEventRow.sequence == sequence))
     return Anchor(sequence, digest, at).line if at else f"{sequence}:{digest}"
-
-
-def model_names(registry: Database, model_ids: Iterable[str]) -> dict[str, str]:
-    """Return the names of some models by id; one that is not registered is left out."""
-    wanted = sa.select(ModelRow.id, ModelRow.name).where(ModelRow.id.in_(sorted(set(model_ids))))
-    with registry.read() as session:
-        return {row.id: row.name for row in session.execute(wanted)}

@@ -116,6 +116,21 @@ def active_actors(session: Session) -> tuple[Actor, ...]:
     return tuple(_actor(person, roles.get(person.email, [])) for person in people)
 
 
+class RegistryPeople:
+    """The people as every port of records offers them, inside one transaction of the registry."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def actor(self, email: str) -> Actor:
+        """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
+        return actor(self.session, email)
+
+    def everyone(self) -> tuple[Actor, ...]:
+        """Return every active person."""
+        return active_actors(self.session)
+
+
 def _actor(person: PersonRow, rows: list[RoleRow]) -> Actor:
     grants = tuple(RoleGrant(Role(row.role), row.team or None) for row in rows)
     return Actor(email=person.email, name=person.name, grants=grants, is_demo=person.is_demo)

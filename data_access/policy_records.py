@@ -16,28 +16,14 @@ from monitoring.policy import Policy
 from monitoring.policy_version import FIRST_VERSION, TIERS, PolicyHistory, PolicyVersion
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from data_access.database import Database
     from monitoring.audit import AuditEvent
-    from monitoring.people import Actor
     from monitoring.policy_version import Values
     from monitoring.quorum import Approval
 
 
-class RegistryPolicies:
+class RegistryPolicies(people.RegistryPeople):
     """The versions of the policy inside one transaction of the registry (the port ``PolicyRecords``)."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def actor(self, email: str) -> Actor:
-        """Return the person with the roles they hold now; somebody unknown or inactive is refused."""
-        return people.actor(self.session, email)
-
-    def everyone(self) -> tuple[Actor, ...]:
-        """Return every active person."""
-        return people.active_actors(self.session)
 
     def version(self, number: int) -> PolicyVersion:
         """Return a version with its answers; UnknownPolicyError when there is none."""

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from data_access.retired_traffic import is_zombie
 from data_access.tables import AssessmentRow, DecisionRow, ModelRow, PersonRow
 from monitoring.assessment import Basis, Verdict
-from monitoring.lifecycle import Action, State
+from monitoring.lifecycle import SOON_DAYS, Action, State
 from monitoring.portfolio import ServiceState
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ VERDICT_ORDER = [verdict.value for verdict in Verdict]
 NEEDS_SOMEONE = (Verdict.RETRAIN, Verdict.FIX_DATA, Verdict.RETIRE)
 STATE_ORDER = [state.value for state in ServiceState]
 STALE_AFTER_DAYS = 2
-ENDING_WITHIN_DAYS = 14
 DEFAULT_ORDER = "loss"
 
 Before: Any = sa.orm.aliased(AssessmentRow)
@@ -118,20 +117,20 @@ def _overdue(day: date) -> sa.ColumnElement[bool]:
 
 
 def _acceptance_ends(day: date) -> sa.ColumnElement[bool]:
-    until = day + timedelta(days=ENDING_WITHIN_DAYS)
+    until = day + timedelta(days=SOON_DAYS)
     return _has_decision(day, DecisionRow.action == Action.ACCEPT.value, DecisionRow.accept_until <= until)
 
 
 def _acceptance_ended(day: date) -> sa.ColumnElement[bool]:
     """Return whether nobody accepts the model any more since a few days, and nothing is decided about it since."""
     ended = (DecisionRow.action == Action.ACCEPT.value, DecisionRow.state.in_([State.EXPIRED, State.CLOSED]))
-    lately = DecisionRow.state_on.between(day - timedelta(days=ENDING_WITHIN_DAYS), day)
+    lately = DecisionRow.state_on.between(day - timedelta(days=SOON_DAYS), day)
     mine = DecisionRow.model_id == ModelRow.id
     return select(DecisionRow.id).where(mine, *ended, lately).correlate(ModelRow).exists() & ~_has_decision(day)
 
 
 def _retirement_due(day: date) -> sa.ColumnElement[bool]:
-    until = day + timedelta(days=ENDING_WITHIN_DAYS)
+    until = day + timedelta(days=SOON_DAYS)
     return _has_decision(day, DecisionRow.action == Action.RETIRE.value, DecisionRow.sunset_on <= until)
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from data_access.decision_records import RegistryDecisions
 from data_access.retired_traffic import watched, zombies
 from data_access.tables import DecisionRow, ModelRow
-from monitoring.lifecycle import Action, State
+from monitoring.lifecycle import SOON_DAYS, Action, State
 from monitoring.portfolio import ServiceState
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from monitoring.decision import Decision
     from monitoring.zombie import Zombie
 
-__all__ = ["Retirement", "acceptances_back", "replacements", "retirements", "watched", "zombies"]
-SOON_DAYS = 14
+__all__ = ["Retirement", "replacements", "retirements", "watched", "zombies"]
 MOST_OFFERED = 2_000
 OPEN = [State.PROPOSED.value, State.APPROVED.value, State.ANNOUNCED.value, State.DUE.value]
 
@@ -62,17 +61,6 @@ def retirements(registry: Database, *, on: date) -> tuple[Retirement, ...]:
         is_due = decision.state is not State.PROPOSED and sunset is not None and sunset <= soon
         listed.append(Retirement(decision, sunset, is_due, scored.get(decision.subject.model_id)))
     return tuple(sorted(listed, key=lambda each: (not each.is_due, each.sunset_on or date.max, each.decision.id)))
-
-
-def acceptances_back(registry: Database, *, since: date, on: date) -> tuple[Decision, ...]:
-    """Return the acceptances that expired or were ended early after ``since`` and by ``on``, newest first."""
-    with registry.read() as session:
-        return RegistryDecisions(session).decisions(
-            DecisionRow.action == Action.ACCEPT.value,
-            DecisionRow.state.in_([State.EXPIRED.value, State.CLOSED.value]),
-            DecisionRow.state_on > since,
-            DecisionRow.state_on <= on,
-        )
 
 
 def replacements(registry: Database, model_id: str) -> dict[str, str]:

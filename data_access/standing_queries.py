@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import sqlalchemy as sa
 
 from data_access import standing_rows
 from data_access.standing_records import RegistryStanding
 from data_access.standing_tables import StandingApprovalRow
-from data_access.tables import DecisionRow, ModelRow
+from data_access.tables import DecisionRow
 from monitoring.authority import known_actor
 from monitoring.lifecycle import Move, State
 from monitoring.standing_approval import strictest
@@ -82,19 +81,6 @@ def _listed(records: RegistryStanding, standing: StandingApproval, *, on: date) 
     return Listed(standing, runs, tuple(held), decisions, lapsed)
 
 
-def decisions_since(registry: Database, *, since: date, on: date) -> tuple[Decision, ...]:
-    """Return the retrainings that standing approvals started from ``since`` to ``on`` (ends included), newest first.
-
-    Each is an ordinary decision: ``standing_approval`` is the number of the standing approval, ``decided_by`` names it and the people
-    who approved it, ``reason`` says why it acted, ``state`` what has become of it. Minutes list these as decided since the last
-    meeting without a person: pass the day after that meeting as ``since``.
-    """
-    with registry.read() as session:
-        return RegistryStanding(session).decisions(
-            DecisionRow.standing_approval.is_not(None), DecisionRow.decided_on >= since, DecisionRow.decided_on <= on
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What an envelope that nobody has proposed yet is about: its models by id, their strictest tier, what it would have done."""
@@ -113,12 +99,6 @@ def preview(registry: Database, envelope: Envelope, *, on: date) -> Preview:
         tier = strictest(inside)
         names = {model.subject.model_id: model.subject.name for model in inside}
         return Preview(names, tier, records.past_of(envelope, tier=tier, on=on))
-
-
-def model_names(registry: Database) -> dict[str, str]:
-    """Return the name of every model by its id."""
-    with registry.read() as session:
-        return {row.id: row.name for row in session.execute(sa.select(ModelRow.id, ModelRow.name))}
 
 
 def waiting(registry: Database, *, person: str | None, on: date) -> tuple[StandingApproval, ...]:

@@ -134,6 +134,9 @@ class AllowedMove:
     reason_length: int = 0
 
 
+SOON_DAYS = 14
+"""What ends within these days is told beforehand: an acceptance, a last day of service."""
+
 REASON_LENGTH = 10
 """Characters a reason has at least."""
 

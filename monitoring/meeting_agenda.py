@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from monitoring.assessment import Verdict
-from monitoring.lifecycle import Action, State
+from monitoring.lifecycle import SOON_DAYS, Action, State
 from monitoring.meeting import Item
 from monitoring.meeting_action import ActionState
 from monitoring.retraining import review_due
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 MOST_OF_A_KIND = 8
 """Items of one rule that get a screen of their own; the others share one."""
-SOON_DAYS = 14
-"""An acceptance that ends or a last day of service that comes within these days is on the agenda."""
 
 
 class Rule(StrEnum):

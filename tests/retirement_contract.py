@@ -439,10 +439,13 @@ class RetirementContract:
 
         expiring, early = accepted("m"), accepted("next")
         carry_out.end_early(office, early.id, reason=REASON, by=CLEO, on=DAY + ONE, now=NOW)
-        assert retirement_queries.acceptances_back(office, since=DAY + ONE, on=DAY + 4 * ONE) == ()
-        follow_up.whatever_is_due(office, on=DAY + 5 * ONE, now=NOW)
-        back = retirement_queries.acceptances_back(office, since=DAY, on=DAY + 5 * ONE)
-        assert [each.id for each in back] == [early.id, expiring.id]
         lens = PortfolioFilter(lenses=("acceptance_ended",))
+        listed = portfolio_standing.ranking(office.engine, day=DAY + 4 * ONE, wanted=lens)
+        assert {row.model_id for row in listed.rows} == {"next"}
+        follow_up.whatever_is_due(office, on=DAY + 5 * ONE, now=NOW)
+        assert [decision_queries.decision(office, each.id).state for each in (expiring, early)] == [
+            State.EXPIRED,
+            State.CLOSED,
+        ]
         listed = portfolio_standing.ranking(office.engine, day=DAY + 5 * ONE, wanted=lens)
         assert {row.model_id for row in listed.rows} == {"m", "next"}

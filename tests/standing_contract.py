@@ -603,14 +603,15 @@ class StandingContract:
                 session.execute(sa.update(table).values(before))
         audit_trail.verify(office)
 
-    def test_decisions_since_a_day_are_those_that_no_person_took(self, office: Registry) -> None:
+    def test_decisions_that_no_person_took_are_listed_with_their_standing_approval(self, office: Registry) -> None:
         add_model(office, "n")
         approve(office, propose(office, "n"), by=BEN)
         active(office)
         (decision,) = act(office)
-        assert standing_queries.decisions_since(office, since=DAY, on=DAY) == (decision,)
-        assert standing_queries.decisions_since(office, since=DAY + ONE, on=DAY + ONE) == ()
-        assert standing_queries.decisions_since(office, since=DAY - ONE, on=DAY - ONE) == ()
+        listed = decision_queries.all_decisions(office, on=DAY).set_index("decision_id")["standing_approval"]
+        assert listed[listed.notna()].to_dict() == {decision.id: decision.standing_approval}
+        assert decision.decided_on == DAY
+        assert decision_queries.all_decisions(office, on=DAY - ONE).empty
         assert events_of(office, decision) == ["propose", "approve_by_standing_approval"]
 
     def test_a_decision_is_not_approved_by_a_standing_approval_it_was_not_proposed_under(

@@ -12,8 +12,7 @@ from dashboard.pack.content import Column, Page, Said, Table
 from dashboard.pack.standing_pages import LONGEST_NAME, LONGEST_REASON, MOST_LISTED, day_and_year, model_said, more_than
 from dashboard.presentation import ACTION_VERDICTS, ACTION_WORDS, due, one_line, plural
 from dashboard.tables import records
-from data_access.portfolio_filter import ENDING_WITHIN_DAYS
-from monitoring.lifecycle import Action, State
+from monitoring.lifecycle import SOON_DAYS, Action, State
 from monitoring.retraining import review_due
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ def follow_up(material: Material) -> Page:
         for each in material.retrainings.values()
         if (due_on := review_due(each.decision)) is not None and due_on < wanted.day
     ]
-    ends = wanted.day + timedelta(days=ENDING_WITHIN_DAYS)
+    ends = wanted.day + timedelta(days=SOON_DAYS)
     ending = [
         each
         for each in material.approved
@@ -165,7 +164,7 @@ def follow_up(material: Material) -> Page:
                 more=more_than(len(rows), at=wanted.at_portfolio(lens="overdue")),
             ),
             Table(
-                title=f"Acceptances that end within {ENDING_WITHIN_DAYS} days",
+                title=f"Acceptances that end within {SOON_DAYS} days",
                 columns=columns,
                 rows=tuple(
                     (

@@ -16,6 +16,7 @@ from data_access import (
     audit_queries,
     decision_queries,
     meeting_queries,
+    model_queries,
     people,
     policy_queries,
     portfolio_filter,
@@ -25,7 +26,7 @@ from data_access import (
     retraining_queries,
     shift_queries,
 )
-from data_access.pack_queries import audit_head, model_names
+from data_access.pack_queries import audit_head
 from data_access.policy_records import policy_history
 from data_access.portfolio_filter import NEEDS_SOMEONE, TIER_NOT_SET, PortfolioFilter
 from data_access.portfolio_standing import COMPARED_DAYS
@@ -172,7 +173,7 @@ class Material:
 
     def names_of(self, model_ids: Iterable[str]) -> dict[str, str]:
         """Return names by id."""
-        return model_names(self.registry, model_ids)
+        return model_queries.model_names(self.registry, model_ids)
 
 
 def read(registry: Registry, wanted: Wanted, report: Callable[[str], None]) -> Material:
