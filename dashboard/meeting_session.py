@@ -95,7 +95,7 @@ def field(name: str) -> str:
 def may_call() -> bool:
     """Whether the acting person may call a meeting."""
     person = session.actor()
-    return person is not None and not person.is_auditor and bool(CALLERS & {grant.role for grant in person.grants})
+    return person is not None and person.acts_as(CALLERS)
 
 
 def leads(meeting: Meeting) -> bool:

@@ -42,7 +42,7 @@ def drawer() -> None:
     if person is None:
         st.error("Nobody is signed in any more.")
         return
-    is_approver = any(grant.role is Role.APPROVER for grant in person.grants)
+    is_approver = person.holds_anywhere(Role.APPROVER)
     scope = _scope(is_approver=is_approver, by=person.email)
     if scope is None:
         st.markdown(quiet("Choose the models first."))

@@ -53,13 +53,22 @@ class Anchor:
 def anchors_in(text: str, *, where: str = "") -> tuple[Anchor, ...]:
     """Return the heads that stand in a text, in their order: minutes as markdown or HTML, an evidence pack, a file of heads.
 
+    Raises:
+        AuditChainError: a head has a time that does not exist.
+
     >>> [anchor.sequence for anchor in anchors_in("<p>" + Anchor(7, "ab" * 32, datetime.now(UTC)).line + "</p>")]
     [7]
     """
-    return tuple(
-        Anchor(int(number), digest, datetime.strptime(at, AT).replace(tzinfo=UTC), where)
-        for number, digest, at in LINE.findall(text)
-    )
+    return tuple(Anchor(int(number), digest, _time(at, where), where) for number, digest, at in LINE.findall(text))
+
+
+def _time(at: str, where: str) -> datetime:
+    try:
+        return datetime.strptime(at, AT).replace(tzinfo=UTC)
+    except ValueError:
+        raise AuditChainError(
+            f"A head{f' in {where}' if where else ''} has a time that does not exist: {at}."
+        ) from None
 
 
 def short_anchor(text: str) -> Anchor | None:

@@ -16,6 +16,7 @@ from monitoring.standing_approval import StandingApproval
 from monitoring.standing_envelope import Scope, ScopeKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date, datetime
 
     from monitoring.audit import AuditEvent
@@ -137,7 +138,7 @@ def why_not_propose_standing(registry: StandingRegistry, *, by: str | None) -> s
         actor = known_actor(records, by)
         if actor is None:
             return "Only people the registry knows may propose something."
-        if actor.is_auditor or not _proposable(records, actor):
+        if actor.is_auditor or next(_proposable(records, actor), None) is None:
             return "Only an approver, or the owner of a model, may propose a standing approval."
         return None
 
@@ -146,19 +147,17 @@ def proposable_models(registry: StandingRegistry, *, by: str) -> tuple[str, ...]
     """Return the ids of the models this person may name in a standing approval."""
     with registry.looking_at_standing() as records:
         actor = known_actor(records, by)
-        return _proposable(records, actor) if actor else ()
+        return tuple(_proposable(records, actor)) if actor else ()
 
 
-def _proposable(records: StandingRecords, actor: Actor) -> tuple[str, ...]:
-    found = []
+def _proposable(records: StandingRecords, actor: Actor) -> Iterator[str]:
     for tier in ("1", "2", "3"):
         for model in records.covered(Scope(ScopeKind.TIER, (tier,))):
             try:
                 model.subject.check_proposer(actor)
             except NotAuthorisedError:
                 continue
-            found.append(model.subject.model_id)
-    return tuple(found)
+            yield model.subject.model_id
 
 
 def _why_not(standing: StandingApproval, actor: Actor | None) -> str:

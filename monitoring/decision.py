@@ -170,7 +170,7 @@ class Decision(Proposal):
 
     def is_escalated(self, on: date) -> bool:
         """Whether every approver of every team is told: it is overdue and of tier 1, or was when it was proposed."""
-        return self.is_overdue(on) and min(self.tier, self.subject.effective_tier) == 1
+        return self.is_overdue(on) and self.strictest_tier == 1
 
     def escalates_to(self, actor: Actor, on: date) -> bool:
         """Whether this person is one of those who are told; being told does not make anybody an approver of the model."""

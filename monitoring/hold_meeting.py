@@ -189,7 +189,7 @@ def confirm_minutes(registry: MeetingRegistry, meeting_id: int, *, by: str, on: 
         meeting, actor = records.meeting(meeting_id), records.actor(by)
         if actor.email != meeting.chair:
             raise NotAuthorisedError("Only the chair confirms the minutes.")
-        if actor.is_auditor or not MEMBERS & {grant.role for grant in actor.grants}:
+        if not actor.acts_as(MEMBERS):
             raise NotAuthorisedError(
                 "Only an approver or an independent reviewer confirms minutes; name another chair."
             )

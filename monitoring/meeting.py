@@ -287,8 +287,7 @@ class Meeting:
 
     def leads(self, actor: Actor) -> bool:
         """Whether this person leads: the chair, and whoever called the meeting and keeps its minutes, while they may call one."""
-        may_lead = bool(CALLERS & {grant.role for grant in actor.grants}) and not actor.is_auditor
-        return may_lead and actor.email in {self.chair, self.called_by}
+        return actor.acts_as(CALLERS) and actor.email in {self.chair, self.called_by}
 
     def check_leads(self, actor: Actor) -> None:
         """Raise NotAuthorisedError unless the person leads the meeting."""
@@ -388,13 +387,13 @@ def only_reads(actor: Actor) -> bool:
 
 def check_caller(actor: Actor) -> None:
     """Raise NotAuthorisedError unless the person may call a meeting."""
-    if actor.is_auditor or not CALLERS & {grant.role for grant in actor.grants}:
+    if not actor.acts_as(CALLERS):
         raise NotAuthorisedError("Only an approver, an independent reviewer or an administrator may call a meeting.")
 
 
 def check_chair(actor: Actor) -> None:
     """Raise InvalidMeetingError unless the person may chair: an administrator approves nothing and answers for no decision."""
-    if actor.is_auditor or not MEMBERS & {grant.role for grant in actor.grants}:
+    if not actor.acts_as(MEMBERS):
         raise InvalidMeetingError(f"{actor.name} cannot chair: the chair is an approver or an independent reviewer.")
 
 

@@ -99,8 +99,8 @@ class MeetingAction:
 
     def may_confirm(self, actor: Actor) -> bool:
         """Whether this person may confirm it, or send it back: an approver or a reviewer who is not the assignee."""
-        is_member = bool(MEMBERS & {grant.role for grant in actor.grants}) and not actor.is_auditor
-        return self.state is ActionState.REPORTED and is_member and actor.email not in {self.assignee, self.reported_by}
+        is_other = actor.email not in {self.assignee, self.reported_by}
+        return self.state is ActionState.REPORTED and is_other and actor.acts_as(MEMBERS)
 
     def report(self, *, actor: Actor, evidence: str, on: date, now: datetime) -> tuple[Self, AuditEvent]:
         """Return the action reported done, with what shows it.
@@ -131,7 +131,7 @@ class MeetingAction:
         moved = replace(
             self, state=ActionState.CLOSED, closed_by=actor.email, closed_on=on, answer=checked_text(comment)
         )
-        return moved, moved.audit_event("confirm_action", actor=actor, reason=comment, on=on, now=now, before=self)
+        return moved, moved.audit_event("confirm_action", actor=actor, reason=moved.answer, on=on, now=now, before=self)
 
     def send_back(self, *, actor: Actor, comment: str, on: date, now: datetime) -> tuple[Self, AuditEvent]:
         """Return the action open again: the evidence was not enough. Raises as ``confirm``, or InvalidReasonError."""

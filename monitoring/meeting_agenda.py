@@ -183,14 +183,12 @@ def earlier_actions(facts: AgendaFacts) -> list[Item]:
     open_ones = [each for each in facts.actions if each.state is not ActionState.CLOSED]
     items = []
     for action in sorted(open_ones, key=lambda each: (each.due_on, each.id)):
-        late = (facts.on - action.due_on).days
-        due = f"overdue {plural(late, 'day')}" if late > 0 else f"due {day_text(action.due_on)}"
         told = (
-            f"reported done with this evidence: {action.evidence} Somebody else confirms it"
+            f"reported done with this evidence: {_closed(action.evidence)} Somebody else confirms it"
             if action.state is ActionState.REPORTED
             else "not reported done yet"
         )
-        why = f"{facts.person(action.assignee)}, {due}, {told}."
+        why = f"{facts.person(action.assignee)}, {_due(action.due_on, facts)}, {told}."
         items.append(_item(Rule.ACTION, action.what, why, action_id=action.id, model_id=action.model_id))
     return items
 
@@ -248,10 +246,8 @@ def ending_acceptances(facts: AgendaFacts) -> list[Item]:
             continue
         if decision.state is State.EXPIRED and not facts.is_new(decision.state_on):
             continue
-        ends = "ended" if decision.state is State.EXPIRED else "ends"
-        why = (
-            f"It was accepted as it is until {day_text(until)}, which {ends} then. The reason given: {decision.reason}"
-        )
+        was = "was" if decision.state is State.EXPIRED else "is"
+        why = f"It {was} accepted as it is until {day_text(until)}. The reason given: {decision.reason}"
         items.append(_of_decision(Rule.ACCEPTANCE, decision, why))
     return items
 
@@ -390,11 +386,19 @@ def _of_decision(rule: Rule, decision: Decision, why: str) -> Item:
 
 
 def _approval(rule: Rule, decision: Decision, facts: AgendaFacts) -> Item:
-    late = (facts.on - decision.due_on).days
-    due = f"overdue {plural(late, 'day')}" if late > 0 else f"due {day_text(decision.due_on)}"
     who = facts.person(decision.proposed_by)
-    why = f"{who} proposed on {day_text(decision.proposed_on)} to {ACTION_WORDS[decision.action]}, {due}: {decision.reason}"
+    why = f"{who} proposed on {day_text(decision.proposed_on)} to {ACTION_WORDS[decision.action]}, {_due(decision.due_on, facts)}: {decision.reason}"
     return _of_decision(rule, decision, why)
+
+
+def _closed(text: str) -> str:
+    """Return what somebody wrote so that a sentence can follow it."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _due(day: date, facts: AgendaFacts) -> str:
+    late = (facts.on - day).days
+    return f"overdue {plural(late, 'day')}" if late > 0 else f"due {day_text(day)}"
 
 
 def _doubt(challenge: Challenge, facts: AgendaFacts) -> str:
@@ -403,7 +407,7 @@ def _doubt(challenge: Challenge, facts: AgendaFacts) -> str:
     answer = challenge.answer
     answered = f"{facts.person(answer.person)} answered: {answer.text}" if answer else "The owner has not answered yet."
     doubted = f" ({challenge.finding.sentence})" if challenge.finding else ""
-    return f"{facts.person(asked.person)} challenged a finding on {day_text(asked.said_on)}{doubted}: {asked.text} {answered}"
+    return f"{facts.person(asked.person)} challenged a finding on {day_text(asked.said_on)}{doubted}: {_closed(asked.text)} {answered}"
 
 
 def _came_with(shift_day: date | None, model: ModelFact) -> bool:

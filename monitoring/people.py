@@ -49,6 +49,10 @@ class Actor:
         """Whether the actor has the role for some models, whatever team's."""
         return any(grant.role is role for grant in self.grants)
 
+    def acts_as(self, roles: frozenset[Role]) -> bool:
+        """Whether the actor has one of these roles for some models; an auditor acts in none."""
+        return not self.is_auditor and any(self.holds_anywhere(role) for role in roles)
+
     @property
     def is_auditor(self) -> bool:
         """An auditor reads everything and writes nothing, whatever else they hold."""

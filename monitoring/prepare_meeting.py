@@ -91,11 +91,15 @@ def renew_agenda(registry: MeetingRegistry, meeting_id: int, *, by: str, on: dat
     with registry.meeting_records() as records:
         meeting, actor = editable(records, meeting_id, by, states=frozenset({MeetingState.PLANNED}))
         found = agenda(records.agenda_facts(meeting.scope, on=on, since=meeting.since))
-        present = {_subject(item) for item in found}
-        known = {_subject(item): item for item in meeting.items}
-        kept = [item for item in meeting.items if item.rule == Rule.BY_HAND or _subject(item) in present]
-        kept = [replace(item, title=new.title, why=new.why) if (new := _now(item, found)) else item for item in kept]
-        items = (*kept, *(item for item in found if _subject(item) not in known))
+        coming, kept = list(found), []
+        for item in meeting.items:
+            new = next((each for each in coming if _subject(each) == _subject(item)), None)
+            if new is not None:
+                coming.remove(new)
+                kept.append(replace(new, id=item.id, minutes=item.minutes, remark=item.remark))
+            elif item.rule == Rule.BY_HAND:
+                kept.append(item)
+        items = (*kept, *coming)
         return _changed(
             records, meeting, replace(meeting, held_on=on, items=items), "renew_agenda", actor=actor, on=on, now=now
         )
@@ -152,7 +156,7 @@ def add_item(
     on: date,
     now: datetime,
 ) -> Meeting:
-    """Add an item by hand, after the one on screen of a running meeting and at the end of a planned one. Raises as ``edit_agenda``."""
+    """Add an item by hand at the end of the agenda. Raises as ``edit_agenda``."""
     item = Item(
         rule=Rule.BY_HAND.value,
         title=checked_title(title),
@@ -214,15 +218,7 @@ def _changed(
 
 
 def _subject(item: Item) -> tuple[object, ...]:
-    """Return what an item is about, whatever has changed about it."""
-    return (
-        (item.rule, item.model_ids)
-        if item.model_ids and not item.shift_day
-        else (item.model_id, item.decision_id, item.action_id, item.shift_day, item.policy_number)
-    )
-
-
-def _now(item: Item, found: tuple[Item, ...]) -> Item | None:
-    return (
-        next((each for each in found if _subject(each) == _subject(item)), None) if item.rule != Rule.BY_HAND else None
-    )
+    """Return what an item is about, whatever has changed about it; what several models share is one item of its rule."""
+    if item.decision_id or item.action_id or item.shift_day or item.policy_number:
+        return item.decision_id, item.action_id, item.shift_day, item.policy_number
+    return item.rule, item.model_id

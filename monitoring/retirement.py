@@ -224,7 +224,9 @@ def plan_changes(old: dict[str, Any] | None, new: dict[str, Any] | None) -> tupl
         if was is None:
             changes.append(f"New consumer: {each.name}.")
         elif was.contact != each.contact:
-            changes.append(f"The contact of {each.name} was {was.contact or 'missing'}, is now {each.contact}.")
+            changes.append(
+                f"The contact of {each.name} was {was.contact or 'missing'}, is now {each.contact or 'missing'}."
+            )
         if each.acknowledgement and (was is None or was.acknowledgement != each.acknowledgement):
             changes.append(f"{each.acknowledgement.by} acknowledged it for {each.name}.")
         elif was is not None and was.acknowledgement and not each.acknowledgement:

@@ -75,7 +75,7 @@ class StandingApproval(Proposal):
         """
         envelope.check(on=on)
         if not covered:
-            raise InvalidProposalError(f"There is nothing to retrain: {envelope.scope.words()} covers no model.")
+            raise InvalidProposalError(f"There is no model to retrain among {envelope.scope.words()}.")
         standing = cls(
             id=number,
             envelope=envelope,
@@ -238,7 +238,7 @@ class StandingApproval(Proposal):
         """Return in which capacities the actor can pull the switch: an approver of any team counts; an auditor never does."""
         if actor.is_auditor:
             return frozenset()
-        is_approver = any(grant.role is Role.APPROVER for grant in actor.grants)
+        is_approver = actor.holds_anywhere(Role.APPROVER)
         found = {Capacity.APPROVER: is_approver, Capacity.OWNER: self._owns(actor)}
         found[Capacity.PROPOSER] = actor.email == self.proposed_by
         return frozenset(capacity for capacity, holds in found.items() if holds)

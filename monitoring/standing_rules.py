@@ -88,15 +88,18 @@ def why_not_start(envelope: Envelope, candidate: Candidate, *, tier: int, runs_t
         runs_this_month: runs under this standing approval in the day's month.
         on: the newest complete day.
     """
-    rules = (_about_the_model, _about_the_verdict, _about_the_data, _about_challenges, _about_decisions)
-    for rule in rules:
-        if (reason := rule(envelope, candidate, tier, on)) is not None:
-            return reason
-    return _about_conditions(envelope, candidate) or _about_runs(envelope, candidate, runs_this_month)
+    return (
+        _about_the_model(envelope, candidate, tier)
+        or _about_the_verdict(candidate, on)
+        or _about_the_data(candidate)
+        or _about_challenges(candidate)
+        or _about_decisions(candidate, on)
+        or _about_conditions(envelope, candidate)
+        or _about_runs(envelope, candidate, runs_this_month)
+    )
 
 
-def _about_the_model(envelope: Envelope, candidate: Candidate, tier: int, on: date) -> str | None:
-    del on
+def _about_the_model(envelope: Envelope, candidate: Candidate, tier: int) -> str | None:
     model = candidate.model
     if not envelope.scope.covers(model):
         return "It is not one of the models that were approved."
@@ -109,8 +112,7 @@ def _about_the_model(envelope: Envelope, candidate: Candidate, tier: int, on: da
     return None
 
 
-def _about_the_verdict(envelope: Envelope, candidate: Candidate, tier: int, on: date) -> str | None:
-    del envelope, tier
+def _about_the_verdict(candidate: Candidate, on: date) -> str | None:
     if not candidate.wants_retraining:
         return "Its verdict is not Retrain."
     if candidate.evidence.get("day") != on.isoformat():
@@ -122,8 +124,7 @@ def _about_the_verdict(envelope: Envelope, candidate: Candidate, tier: int, on: 
     return None
 
 
-def _about_the_data(envelope: Envelope, candidate: Candidate, tier: int, on: date) -> str | None:
-    del envelope, tier, on
+def _about_the_data(candidate: Candidate) -> str | None:
     for each in candidate.findings:
         if each["kind"] in QUALITY or each["argues_for"] == Verdict.FIX_DATA.value:
             return f"A data-quality finding is open: {each['sentence']}"
@@ -138,15 +139,13 @@ def _about_the_data(envelope: Envelope, candidate: Candidate, tier: int, on: dat
     return None
 
 
-def _about_challenges(envelope: Envelope, candidate: Candidate, tier: int, on: date) -> str | None:
-    del envelope, tier, on
+def _about_challenges(candidate: Candidate) -> str | None:
     if candidate.open_challenge is None:
         return None
     return f"A finding of it is challenged, and that is not settled: {candidate.open_challenge}"
 
 
-def _about_decisions(envelope: Envelope, candidate: Candidate, tier: int, on: date) -> str | None:
-    del envelope, tier
+def _about_decisions(candidate: Candidate, on: date) -> str | None:
     if candidate.open_decision is not None:
         return f"A decision about it is open: {candidate.open_decision}."
     if candidate.last_run_on == on:

@@ -238,6 +238,25 @@ class MeetingContract:
             each.decision_id for each in prepare_meeting.renew_agenda(registry, meeting.id, by=BEN, **WHEN).items
         ] == [second]
 
+    def test_a_challenge_that_came_after_the_agenda_is_added_beside_the_verdict_of_its_model(
+        self, registry: Registry
+    ) -> None:
+        meeting = call(registry)
+        verdict = meeting.items[0]
+        assert (verdict.rule, verdict.model_id) == (Rule.NEW_VERDICT.value, "m")
+        ask.challenge_finding(
+            registry,
+            model_id="m",
+            day=DAY,
+            code="performance:AUC",
+            text="Is the window not too short?",
+            by=DANA,
+            **WHEN,
+        )
+        renewed = prepare_meeting.renew_agenda(registry, meeting.id, by=BEN, **WHEN)
+        assert [each.rule for each in renewed.items] == [Rule.NEW_VERDICT.value, Rule.CHALLENGE.value]
+        assert renewed.items[0] == verdict
+
     def test_attendee_who_does_not_lead_changes_no_agenda(self, registry: Registry) -> None:
         with pytest.raises(NotAuthorisedError, match="Only the chair"):
             prepare_meeting.add_item(registry, call(registry).id, title="Mine", by=CLEO, **WHEN)

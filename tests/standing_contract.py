@@ -285,7 +285,7 @@ class StandingContract:
         before = audit_trail.verify(office)
         with pytest.raises(InvalidProposalError, match="within a year"):
             proposed(office, envelope(expires_on=DAY + 366 * ONE))
-        with pytest.raises(InvalidProposalError, match="the models of team nobody covers no model"):
+        with pytest.raises(InvalidProposalError, match="no model to retrain among the models of team nobody"):
             proposed(office, envelope(scope=Scope(ScopeKind.TEAM, ("nobody",))))
         with pytest.raises(UnknownModelError, match="'unheard-of'"):
             proposed(office, envelope("unheard-of"))

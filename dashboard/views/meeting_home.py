@@ -83,9 +83,7 @@ def call_form() -> None:
         return
     known = list(people.everyone(session.registry()))
     names = {person.email: person_label(person) for person in known}
-    chairs = [
-        person.email for person in known if MEMBERS & {grant.role for grant in person.grants} and not person.is_auditor
-    ]
+    chairs = [person.email for person in known if person.acts_as(MEMBERS)]
     own = session.actor_email()
     offered = portfolio_session.filter_options()
     with st.form("mt_call", enter_to_submit=False):

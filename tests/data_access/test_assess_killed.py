@@ -46,6 +46,7 @@ LAST = FIRST + timedelta(days=DAYS - 1)
 NAMES = [f"m{number}" for number in range(6)]
 KEY = b"key"
 LEASE_SECONDS = 1.0
+BEGIN = assess_work._begin
 fork = multiprocessing.get_context("fork")
 """A forked process has everything imported: it can be killed in the midst of its work, many times in a minute."""
 
@@ -249,24 +250,24 @@ def test_two_processes_share_a_run_and_one_that_stops_is_replaced(place: Place, 
         assert runs[0][1] > 0
 
 
-def deadly(name: str) -> Any:
-    """An opening of logs that ends the process of one model."""
+def begin_with_a_deadly_model(*given: Any) -> None:
+    """Begin a process of a pool that ends when it opens the log of one model."""
     opened = model_registry.open_log
 
     def open_log(registry: Registry, model_id: str, **connections: Any) -> Any:
-        if model_id == name:
+        if model_id == "m3":
             os.kill(os.getpid(), signal.SIGKILL)
         return opened(registry, model_id, **connections)
 
-    return open_log
+    model_registry.open_log = open_log  # type: ignore[assignment]  # takes what the real one takes
+    BEGIN(*given)
 
 
 def test_a_pool_survives_the_death_of_a_process_and_names_the_model_that_did_it(
     tmp_path: Path, folders: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = new_place(f"sqlite:///{tmp_path / 'registry.db'}", tmp_path, folders)
-    monkeypatch.setattr(model_registry, "open_log", deadly("m3"))
-    monkeypatch.setattr(assess_work, "get_context", lambda _: fork)  # the processes take the deadly opening with them
+    monkeypatch.setattr(assess_work, "_begin", begin_with_a_deadly_model)
     run = place.assesses(processes=2)
     assert run.models == len(NAMES) - 1
     assert run.failures == {"m3": "Its assessment ended the process that ran it; is the memory enough?"}

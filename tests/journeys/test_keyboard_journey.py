@@ -74,7 +74,7 @@ def test_one_is_approved_one_rejected_and_one_asked_about_by_keys_alone(
         press("Escape")
         expect(page.get_by_role("button", name="Reject")).to_be_visible(timeout=PATIENCE)
         press("x")
-        type_and_send(WHY_NOT, said="Rejected.")
+        type_and_send(WHY_NOT, said="Rejected. The proposer sees your comment.")
         press("j")
         page.wait_for_url(f"**decision={third}**", timeout=PATIENCE)
         press("a")

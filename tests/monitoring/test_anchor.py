@@ -54,3 +54,9 @@ def test_trail_without_its_tail_or_with_another_row_is_refused() -> None:
 def test_trail_that_began_anew_is_refused() -> None:
     with pytest.raises(AuditChainError, match="row 0 is not the one"):
         Anchors([replace(HEAD, sequence=0)], first_previous_hash=START)
+
+
+def test_head_with_a_time_that_does_not_exist_is_one_sentence() -> None:
+    line = f"modelfolio audit head 7 {'ab' * 32} 20261399T999999Z"
+    with pytest.raises(AuditChainError, match=r"in heads\.txt has a time that does not exist: 20261399T999999Z"):
+        anchors_in(line, where="heads.txt")
