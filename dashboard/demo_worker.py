@@ -42,10 +42,10 @@ def start_worker(settings: Settings, *, last_day: date) -> Callable[[], None]:
         try:
             while not over.wait(PAUSE_SECONDS):
                 # The demo's days are assessed beforehand: the day that begins, or a decision, is what something may follow from.
-                day = product_day(registry, settings)
-                if (day, registry.revision()) != seen:
-                    act_on_standing(registry, on=day, now=datetime.now(UTC))
-                    seen = (day, registry.revision())
+                standing = (product_day(registry, settings), registry.revision())
+                if standing != seen:
+                    act_on_standing(registry, on=standing[0], now=datetime.now(UTC))
+                    seen = standing
                 work_once(registry, targets, day=lambda: product_day(registry, settings))
         finally:
             registry.close()

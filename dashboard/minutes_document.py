@@ -20,7 +20,7 @@ MOVE_WORDS = {
     "withdraw": "withdrew",
     "review_outcome": "judged the outcome of",
     "end_early": "ended",
-    "retry": "had tried again",
+    "retry": "restarted",
     "give_up": "gave up",
 }
 DRAFT = "Draft: the chair has not confirmed these minutes."
@@ -167,7 +167,10 @@ def _item(item: dict[str, Any]) -> Iterator[Block]:
             for vote in item["votes"]
             if vote["vote"] == "against"
         ]
-    values += [("Action", f"{each['what']} ({each['assignee']}, due {each['due_on']})") for each in item["actions"]]
+    values += [
+        ("Action", f"{each['what']} ({each['assignee']}, due {long_date(date.fromisoformat(each['due_on']))})")
+        for each in item["actions"]
+    ]
     values.append(("Note", item["note"]))
     if not (item["decisions"] or item["votes"] or item["actions"] or item["note"]):
         values.append(("Recorded", "nothing"))

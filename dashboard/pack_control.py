@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.pack.formats import Format
-from dashboard.pack.making import PACKS, UNEXPECTED
+from dashboard.pack.making import PACKS
 from dashboard.pack.material import LOCAL_ADDRESS, MOST_TOP, USUAL_TOP, Wanted, open_actions, usual_since
 from dashboard.presentation import escape_markdown, number
 from dashboard.widgets import small
@@ -68,7 +68,7 @@ def pack_control(scope: PortfolioFilter, *, since: date | None = None) -> None:
         making = PACKS.find(key)
         if making is None or making.failure:
             if making is not None:
-                st.error(escape_markdown(making.failure or UNEXPECTED, longest=400), icon=":material/error:")
+                st.error(escape_markdown(making.failure, longest=400), icon=":material/error:")
             st.button(
                 "Make the pack", key="pk_make", type="primary", on_click=PACKS.start, args=(session.registry(), key)
             )

@@ -17,11 +17,11 @@ def heading(standing: Standing, wanted: PortfolioFilter, *, zombies: int = 0) ->
     """Return the answer in one line; a retired model that is still scored needs someone, too."""
     if not standing.models:
         return "No model passes these filters"
-    models = f"{standing.judged:,} of {plural(standing.models, 'model')}"
     which = "" if wanted.without_verdicts.is_empty else "chosen "
+    models = f"{standing.judged:,} of {plural(standing.models, f'{which}model')}"
     needing = standing.needing_someone + zombies
     rest = f"{needing:,} need{'s' if needing == 1 else ''} someone" if needing else "nothing needs anyone"
-    return f"{models.replace(' model', f' {which}model', 1)} judged; {rest}"
+    return f"{models} judged; {rest}"
 
 
 def coverage(standing: Standing) -> str:

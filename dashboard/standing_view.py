@@ -263,7 +263,8 @@ def past(said: dict[str, Any], title: str) -> None:
         for each in kept[:MOST_POINTS]
     ]
     if len(kept) > MOST_POINTS:
-        lines.append(f"- {quiet(f'{len(kept) - MOST_POINTS:,} more models were held back')}")
+        more = plural(len(kept) - MOST_POINTS, "more model")
+        lines.append(f"- {quiet(f'{more} held back')}")
     st.markdown("\n".join(lines))
     st.markdown(
         small(

@@ -21,8 +21,6 @@ from monitoring.lifecycle import Action, Move, State
 from monitoring.portfolio import Consumer, ServiceState
 from monitoring.ports import DataCheck
 
-SUSPENDED = ServiceState.SUSPENDED.value
-
 if TYPE_CHECKING:
     from datetime import date, datetime
 
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
     from monitoring.decision import Decision
     from monitoring.ports import Traffic
     from monitoring.retraining import TrainingReport
+
+SUSPENDED = ServiceState.SUSPENDED.value
 
 
 def carry_through(session: Session, moved: Decision, event: AuditEvent, *, before: Decision) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from data_access.tables import RevisionRow
+from data_access.tables import AuditHeadRow, RevisionRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,13 @@ class Database:
             yield session
             session.flush()
             session.execute(sa.update(RevisionRow).values(number=RevisionRow.number + 1))
+
+    @contextmanager
+    def write_alone(self) -> Iterator[Session]:
+        """Give a session like ``write`` that waits for whoever else decides: SQLite lets one write, PostgreSQL locks the trail's head."""
+        with self.write() as session:
+            session.execute(sa.select(AuditHeadRow.id).with_for_update())
+            yield session
 
     @contextmanager
     def keep_books(self) -> Iterator[Session]:

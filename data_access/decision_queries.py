@@ -8,7 +8,9 @@ import pandas as pd
 import sqlalchemy as sa
 
 from data_access.decision_records import RegistryDecisions
+from data_access.meeting_conflicts import conflicts
 from data_access.tables import DecisionRow, ModelRow
+from monitoring import decide
 from monitoring.authority import known_actor
 from monitoring.lifecycle import Move, State
 
@@ -57,15 +59,14 @@ def waiting(registry: Database, *, person: str | None, on: date) -> pd.DataFrame
     """
     with registry.read() as session:
         records = RegistryDecisions(session)
-        everyone = records.everyone()
         actor = known_actor(records, person)
-        needed = _WhoIsNeeded(everyone)
+        needed = _WhoIsNeeded(records)
         beside = _challenges(records, on=on)
         rows = [
             _row(decision, beside, on=on)
             | {
-                "is_mine": _waits_for(decision, actor, on=on),
-                "can_answer": _can_answer(decision, actor),
+                "is_mine": _waits_for(decision, actor, on=on, aside=needed.aside(decision)),
+                "can_answer": _can_answer(decision, actor, aside=needed.aside(decision)),
                 "is_own": actor is not None and decision.proposed_by == actor.email,
                 "is_escalated": decision.is_escalated(on),
                 "waiting_for": needed.sentence(decision),
@@ -84,7 +85,8 @@ def waiting_count(registry: Database, *, person: str | None, on: date) -> int:
         records = RegistryDecisions(session)
         actor = known_actor(records, person)
         proposed = _as_of(records, on, DecisionRow.state == State.PROPOSED.value)
-        return sum(_waits_for(decision, actor, on=on) for decision in proposed)
+        needed = _WhoIsNeeded(records)
+        return sum(_waits_for(decision, actor, on=on, aside=needed.aside(decision)) for decision in proposed)
 
 
 def overdue(registry: Database, *, on: date) -> pd.DataFrame:
@@ -96,8 +98,7 @@ def overdue(registry: Database, *, on: date) -> pd.DataFrame:
     """
     with registry.read() as session:
         records = RegistryDecisions(session)
-        everyone = records.everyone()
-        needed, beside = _WhoIsNeeded(everyone), _challenges(records, on=on)
+        needed, beside = _WhoIsNeeded(records), _challenges(records, on=on)
         late = _as_of(records, on, DecisionRow.state == State.PROPOSED.value, DecisionRow.due_on < on)
         rows = [
             _row(decision, beside, on=on)
@@ -105,7 +106,7 @@ def overdue(registry: Database, *, on: date) -> pd.DataFrame:
                 "days_overdue": (on - decision.due_on).days,
                 "is_escalated": decision.is_escalated(on),
                 "waiting_for": needed.sentence(decision),
-                "tell": ";".join(sorted(each.email for each in everyone if _waits_for(decision, each, on=on))),
+                "tell": needed.to_tell(decision, on=on),
             }
             for decision in late
         ]
@@ -183,26 +184,41 @@ def _as_of(records: RegistryDecisions, on: date, *conditions: sa.ColumnElement[b
 class _WhoIsNeeded:
     """Says who a proposal waits for; a bulk proposal has hundreds of decisions that wait for the same people."""
 
-    def __init__(self, everyone: Sequence[Actor]) -> None:
-        self.everyone = everyone
+    def __init__(self, records: RegistryDecisions) -> None:
+        self.records, self.everyone = records, records.everyone()
+        self.conflicts = conflicts(records.session)
         self.sentences: dict[object, str] = {}
 
+    def aside(self, decision: Decision) -> frozenset[str]:
+        """Return who stepped back from the proposal in a meeting."""
+        return self.records.stepped_back(decision, self.conflicts)
+
     def sentence(self, decision: Decision) -> str:
-        alike = (decision.quorum, decision.subject.team, decision.proposed_by, decision.approvals)
+        aside = self.aside(decision)
+        alike = (decision.quorum, decision.subject.team, decision.proposed_by, decision.approvals, aside)
         if alike not in self.sentences:
-            self.sentences[alike] = decision.waiting_for(self.everyone)
+            self.sentences[alike] = decide.waiting_words(decision, self.everyone, aside)
         return self.sentences[alike]
 
+    def to_tell(self, decision: Decision, *, on: date) -> str:
+        """Return the e-mail addresses of those it waits for, joined by semicolons."""
+        aside = self.aside(decision)
+        return ";".join(sorted(each.email for each in self.everyone if _waits_for(decision, each, on=on, aside=aside)))
 
-def _waits_for(decision: Decision, actor: Actor | None, *, on: date) -> bool:
+
+def _waits_for(decision: Decision, actor: Actor | None, *, on: date, aside: frozenset[str]) -> bool:
     if actor is None:
         return False
     escalated = decision.escalates_to(actor, on) and decision.proposed_by != actor.email
-    return escalated or _can_answer(decision, actor)
+    return escalated or _can_answer(decision, actor, aside=aside)
 
 
-def _can_answer(decision: Decision, actor: Actor | None) -> bool:
-    return actor is not None and (decision.may(Move.APPROVE, actor) or decision.may(Move.REJECT, actor))
+def _can_answer(decision: Decision, actor: Actor | None, *, aside: frozenset[str]) -> bool:
+    return (
+        actor is not None
+        and actor.email not in aside
+        and (decision.may(Move.APPROVE, actor) or decision.may(Move.REJECT, actor))
+    )
 
 
 def _challenges(records: RegistryDecisions, *, on: date) -> dict[str, list[Challenge]]:

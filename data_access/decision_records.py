@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
+    from data_access.meeting_conflicts import Conflict
     from monitoring.audit import AuditEvent
     from monitoring.quorum import Approval
 
@@ -63,9 +64,9 @@ class RegistryDecisions(RegistryChallenges, AfterApproval):
             raise UnknownDecisionError(f"There is no decision {decision_id}.")
         return found[0]
 
-    def stepped_back(self, decision: Decision) -> frozenset[str]:
-        """Return who may not answer the decision, because they stepped back from it in a meeting."""
-        return stepped_back(self.session, _proposed(decision))
+    def stepped_back(self, decision: Decision, among: Sequence[Conflict] | None = None) -> frozenset[str]:
+        """Return who may not answer the decision, because they stepped back from it in a meeting; ``among`` are all conflicts."""
+        return stepped_back(self.session, _proposed(decision), among)
 
     def decisions(self, *conditions: sa.ColumnElement[bool]) -> tuple[Decision, ...]:
         """Return the decisions for which the conditions hold, newest first, with their answers."""

@@ -13,12 +13,15 @@ from monitoring.lifecycle import Capacity
 from monitoring.meeting import EntryKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
     from monitoring.audit import AuditEvent
+
+Conflict = tuple[MeetingEntryRow, MeetingItemRow]
+"""A conflict of interest and the item it is about."""
 
 APPROVING = frozenset({Capacity.APPROVER.value, Capacity.INDEPENDENT_REVIEWER.value})
 
@@ -33,19 +36,23 @@ class Proposed:
     policy_number: int | None = None
 
 
-def stepped_back(session: Session, proposed: Proposed) -> frozenset[str]:
+def stepped_back(session: Session, proposed: Proposed, among: Sequence[Conflict] | None = None) -> frozenset[str]:
     """Return the e-mail addresses of who may not answer a proposal, because they stepped back from an item that is about it.
 
     An item is about its decision, those made on it, its version of the policy and its models. A conflict about a model holds for what
-    is proposed before the next meeting with that model on its agenda opens: whoever still has it steps back there again.
+    is proposed before the next meeting with that model on its agenda opens: whoever still has it steps back there again. ``among`` are
+    the ``conflicts``, read once for many proposals.
     """
+    among = conflicts(session) if among is None else among
+    if not among:
+        return frozenset()
     decided_in = set(
         session.scalars(sa.select(MeetingEntryRow.item_id).where(MeetingEntryRow.decision_id == proposed.decision_id))
         if proposed.decision_id is not None
         else ()
     )
     found: set[str] = set()
-    for entry, item in _conflicts(session):
+    for entry, item in among:
         is_its_own = (
             (proposed.decision_id is not None and item.decision_id == proposed.decision_id)
             or (proposed.policy_number is not None and item.policy_number == proposed.policy_number)
@@ -63,7 +70,7 @@ def refuse_stepped_back(session: Session, event: AuditEvent, proposed: Proposed)
         raise NotAuthorisedError("You stepped back from this in a meeting: somebody else answers it.")
 
 
-def _conflicts(session: Session) -> Iterable[tuple[MeetingEntryRow, MeetingItemRow]]:
+def conflicts(session: Session) -> list[Conflict]:
     """Return the conflicts of interest that were not taken back: of each person and item the newest entry counts."""
     rows = session.execute(
         sa.select(MeetingEntryRow, MeetingItemRow)

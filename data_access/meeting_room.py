@@ -6,13 +6,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from data_access.decision_records import RegistryDecisions
 from data_access.meeting_past import NEEDED
 from data_access.meeting_records import RegistryMeetings
 from data_access.policy_records import RegistryPolicies
-from data_access.tables import AuditHeadRow
 from monitoring.errors import ForbiddenMoveError
 from monitoring.meeting import Entry, EntryKind
 
@@ -43,8 +40,7 @@ class MeetingRoom:
     @contextmanager
     def deciding(self) -> Iterator[RegistryDecisions]:
         """Give the decisions inside one writing transaction, as ``Registry.deciding``."""
-        with self._registry.write() as session:
-            session.execute(sa.select(AuditHeadRow.id).with_for_update())
+        with self._registry.write_alone() as session:
             yield _Decisions(session, _Table(session, self._meeting_id, self._item_id))
 
     @contextmanager
@@ -56,8 +52,7 @@ class MeetingRoom:
     @contextmanager
     def deciding_policies(self) -> Iterator[RegistryPolicies]:
         """Give the versions of the policy inside one writing transaction, as ``Registry.deciding_policies``."""
-        with self._registry.write() as session:
-            session.execute(sa.select(AuditHeadRow.id).with_for_update())
+        with self._registry.write_alone() as session:
             yield _Policies(session, _Table(session, self._meeting_id, self._item_id))
 
     @contextmanager

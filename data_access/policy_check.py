@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from data_access.tables import AuditEventRow, PolicyRow
+from data_access.tables import AuditEventRow, PolicyAnswerRow, PolicyRow
 from monitoring.audit import canonical_json
 from monitoring.errors import AuditChainError
+from monitoring.lifecycle import Move
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
 def check_policies(session: Session) -> None:
-    """Compare every version with its newest audit event: its thresholds, its state and its first day in force.
+    """Compare every version with its newest audit event: its thresholds, its state, its first day in force and who approved it.
 
     Raises:
         AuditChainError: names the first version that was changed, removed or slipped in.
@@ -25,6 +26,10 @@ def check_policies(session: Session) -> None:
     rows = {row.number: row for row in session.scalars(sa.select(PolicyRow).order_by(PolicyRow.number))}
     if lost := sorted(told.keys() - rows.keys()):
         raise AuditChainError(f"Version {lost[0]} of the policy is in the audit trail, and gone from the registry.")
+    approvers: dict[int, list[str]] = {}
+    approvals = sa.select(PolicyAnswerRow).where(PolicyAnswerRow.answer == Move.APPROVE.value)
+    for answer in session.scalars(approvals.order_by(PolicyAnswerRow.id)):
+        approvers.setdefault(answer.number, []).append(answer.person)
     for number, row in rows.items():
         if number not in told:
             raise AuditChainError(
@@ -39,6 +44,8 @@ def check_policies(session: Session) -> None:
                 f"Version {number} of the policy is {row.state} from {first} on in the registry, and {said['state']} from "
                 f"{said['in_force_from']} on in the audit trail."
             )
+        if said["approved_by"] != approvers.get(number, []):
+            raise AuditChainError(f"The approvals of version {number} of the policy are not what the audit trail says.")
 
 
 def _told_by_the_trail(session: Session) -> dict[int, tuple[dict[str, Any], str | None]]:

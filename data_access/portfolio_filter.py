@@ -122,8 +122,11 @@ def _acceptance_ends(day: date) -> sa.ColumnElement[bool]:
 
 
 def _acceptance_ended(day: date) -> sa.ColumnElement[bool]:
-    """Return whether nobody accepts the model any more since a few days, and nothing is decided about it since."""
-    ended = (DecisionRow.action == Action.ACCEPT.value, DecisionRow.state.in_([State.EXPIRED, State.CLOSED]))
+    """Return whether an acceptance of the model ended in the last 14 days and no decision about it is open."""
+    ended = (
+        DecisionRow.action == Action.ACCEPT.value,
+        DecisionRow.state.in_([State.EXPIRED.value, State.CLOSED.value]),
+    )
     lately = DecisionRow.state_on.between(day - timedelta(days=SOON_DAYS), day)
     mine = DecisionRow.model_id == ModelRow.id
     return select(DecisionRow.id).where(mine, *ended, lately).correlate(ModelRow).exists() & ~_has_decision(day)

@@ -14,9 +14,9 @@ from data_access.meeting_records import RegistryMeetings
 from data_access.meeting_tables import MeetingRow
 from data_access.policy_records import RegistryPolicies
 from data_access.standing_records import RegistryStanding
-from data_access.tables import AuditHeadRow
 from monitoring.errors import ForbiddenMoveError, RegistryOutOfDateError
 from monitoring.meeting import MeetingState
+from monitoring.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,8 +61,7 @@ class Registry(Database):
         Two approvers of the same decision must see each other's answer, or a quorum of two would never be noticed. SQLite
         lets one transaction write at a time; PostgreSQL lets the others wait for the head of the audit trail.
         """
-        with self.write() as session:
-            session.execute(sa.select(AuditHeadRow.id).with_for_update())
+        with self.write_alone() as session:
             yield RegistryDecisions(session)
 
     @contextmanager
@@ -74,8 +73,7 @@ class Registry(Database):
     @contextmanager
     def deciding_policies(self) -> Iterator[RegistryPolicies]:
         """Give the versions of the policy inside one writing transaction, one at a time as in ``deciding``."""
-        with self.write() as session:
-            session.execute(sa.select(AuditHeadRow.id).with_for_update())
+        with self.write_alone() as session:
             yield RegistryPolicies(session)
 
     @contextmanager
@@ -87,8 +85,7 @@ class Registry(Database):
     @contextmanager
     def deciding_standing(self) -> Iterator[RegistryStanding]:
         """Give the standing approvals beside the decisions inside one writing transaction, one at a time as in ``deciding``."""
-        with self.write() as session:
-            session.execute(sa.select(AuditHeadRow.id).with_for_update())
+        with self.write_alone() as session:
             yield RegistryStanding(session)
 
     @contextmanager
@@ -100,8 +97,7 @@ class Registry(Database):
     @contextmanager
     def meeting_records(self) -> Iterator[RegistryMeetings]:
         """Give the meetings inside one writing transaction, one at a time as in ``deciding``."""
-        with self.write() as session:
-            session.execute(sa.select(AuditHeadRow.id).with_for_update())
+        with self.write_alone() as session:
             yield RegistryMeetings(session)
 
     def turn_to(self, meeting_id: int, *, position: int, leader: str) -> None:
@@ -110,10 +106,11 @@ class Registry(Database):
         Which screen is shown is no part of the record: it leaves no audit event and no cache forgets anything.
         """
         with self.keep_books() as session:
-            meeting = RegistryMeetings(session).meeting(meeting_id)
-            meeting.check_leads(RegistryMeetings(session).actor(leader))
+            records = RegistryMeetings(session)
+            meeting = records.meeting(meeting_id)
+            meeting.check_leads(records.actor(leader))
             if not 0 <= position <= meeting.last_position:
-                raise ForbiddenMoveError(f"The agenda has {len(meeting.items)} items.")
+                raise ForbiddenMoveError(f"The agenda has {plural(len(meeting.items), 'item')}.")
             turned = session.execute(
                 sa.update(MeetingRow)
                 .where(MeetingRow.id == meeting_id, MeetingRow.state == MeetingState.RUNNING.value)

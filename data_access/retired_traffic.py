@@ -13,7 +13,7 @@ from sqlalchemy.sql.expression import ColumnElement
 from data_access import model_registry
 from data_access.log_connections import LogConnections
 from data_access.retired_tables import WatchedDayRow, WatchRow
-from data_access.tables import AssessmentRow, AuditHeadRow, LogDayRow, ModelRow
+from data_access.tables import AssessmentRow, LogDayRow, ModelRow
 from monitoring.errors import ModelfolioError
 from monitoring.portfolio import ServiceState
 from monitoring.ports import Traffic
@@ -188,8 +188,7 @@ def watch(
         news = [model_id for model_id, seen in found.items() if _is_news(session, model_id, seen, last[model_id])]
     if not news:
         return
-    with registry.write() as session:
-        session.execute(sa.select(AuditHeadRow.id).with_for_update())  # others who watch wait here
+    with registry.write_alone() as session:
         for model_id in news:
             _keep(session, model_id, found[model_id], last[model_id])
 

@@ -1,7 +1,6 @@
 """Models on their way out of service, or back: what an agenda, a page or a mail from cron asks for; nothing here writes.
 
-``zombies`` are retired models that are still scored, ``retirements`` the open ones with what is due and what is missing,
-``acceptances_back`` the models that return to the agenda because nobody accepts them any more.
+``zombies`` are retired models that are still scored, ``retirements`` the open ones with what is due and what is missing.
 """
 
 from __future__ import annotations

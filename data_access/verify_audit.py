@@ -88,6 +88,8 @@ def check_cells(cells: dict[str, str] | None, row: dict[str, Any], content: str)
         raise BadError(f"row {row['sequence']} is missing in audit.csv")
     if cells.get("content") != content:
         raise BadError(f"row {row['sequence']} of audit.csv has another content than that of audit.jsonl")
+    if set(cells) != {*row, "content"}:
+        raise BadError(f"row {row['sequence']} of audit.csv has other columns than audit.jsonl")
     for name, text in cells.items():
         if name != "content" and text != cell(row.get(name)):
             raise BadError(f"row {row['sequence']} of audit.csv says something else than audit.jsonl: {name}")
@@ -104,6 +106,9 @@ def read_trail(folder: Path, key: bytes | None) -> tuple[dict[int, str], list[in
         (folder / "audit.csv").open(encoding="utf-8", newline="") as table,
     ):
         cells = csv.DictReader(table)
+        names = cells.fieldnames or []
+        if len(set(names)) != len(names):
+            raise BadError("audit.csv names a column twice")
         for place, line in enumerate(lines, 1):
             row, content = content_of(line.rstrip("\n"), place)
             check_row(row, content, before, key)
@@ -163,7 +168,7 @@ def check(folder: Path, key: bytes | None, heads: list[str]) -> list[str]:
     hashes, gaps = read_trail(folder, key)
     check_whole(hashes, gaps, about)
     compared, outside = check_heads(hashes, about, heads)
-    said = [f"Good: {len(hashes)} rows, each is what its hash says."]
+    said = [f"Good: {len(hashes)} row{'' if len(hashes) == 1 else 's'}, each is what its hash says."]
     if about["is_whole"]:
         said.append(f"Whole: rows 1 to {max(hashes, default=0)}, each continues the one before.")
     else:

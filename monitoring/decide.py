@@ -265,7 +265,7 @@ def _review(
         present=present,
         changes=evidence_changes(decision.evidence, present.snapshot),
         may=frozenset(answer for answer in answers if actor and decision.may(answer, actor)),
-        waiting_for=_waiting_for(decision, everyone, aside),
+        waiting_for=waiting_words(decision, everyone, aside),
         blocked_by=_blocked_by(records, decision),
         challenges=tuple(each for each in challenges if each.is_about(decision.id, present.snapshot["findings"])),
         may_ask=decision.state is State.PROPOSED
@@ -274,7 +274,7 @@ def _review(
     )
 
 
-def _waiting_for(decision: Decision, everyone: Sequence[Actor], aside: Collection[str]) -> str:
+def waiting_words(decision: Decision, everyone: Sequence[Actor], aside: Collection[str]) -> str:
     """Return who is still needed, without those who stepped back, and who of them could have answered."""
     waits = decision.waiting_for(person for person in everyone if person.email not in aside)
     names = sorted(each.name for each in everyone if each.email in aside and decision.approving_roles(each))

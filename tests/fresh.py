@@ -19,7 +19,7 @@ def fresh_registry(address: str) -> None:
     if file := sqlite_file(url):
         assert not file.exists(), f"{file} is a registry already"
         file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(_sqlite_template(), file)
+        shutil.copyfile(Path(_sqlite_template().name) / "registry.db", file)
         return
     server = url.set(database="postgres")
     _postgres_template(server)
@@ -28,16 +28,11 @@ def fresh_registry(address: str) -> None:
 
 
 @cache
-def _sqlite_template() -> Path:
+def _sqlite_template() -> tempfile.TemporaryDirectory[str]:
+    """Return the folder of the template; it goes when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="modelfolio-template-")
-    _KEPT.append(folder)
-    file = Path(folder.name) / "registry.db"
-    upgrade(f"sqlite:///{file}")
-    return file
-
-
-_KEPT: list[tempfile.TemporaryDirectory[str]] = []
-"""What goes when the process ends."""
+    upgrade(f"sqlite:///{folder.name}/registry.db")
+    return folder
 
 
 @cache

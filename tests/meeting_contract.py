@@ -276,7 +276,7 @@ class MeetingContract:
             hold_meeting.turn_to(registry, running.id, position=1, by=by)
 
     def test_position_beyond_the_close_is_refused(self, registry: Registry, running: Meeting) -> None:
-        with pytest.raises(ForbiddenMoveError, match="has 1 items"):
+        with pytest.raises(ForbiddenMoveError, match="has 1 item"):
             hold_meeting.turn_to(registry, running.id, position=3, by=BEN)
 
     def test_decision_in_a_meeting_is_an_ordinary_one_that_names_the_meeting(
@@ -351,6 +351,9 @@ class MeetingContract:
         assert review.waiting_for.startswith("Waiting for Ben or Eve as approver.")
         assert review.waiting_for.endswith("Cleo stepped back from it in a meeting.")
         assert Move.APPROVE in decide.review(registry, number, by=BEN, on=DAY).may
+        (row,) = decision_queries.waiting(registry, person=CLEO, on=DAY).to_dict("records")
+        assert (row["is_mine"], row["can_answer"], row["waiting_for"]) == (False, False, review.waiting_for)
+        assert decision_queries.waiting_count(registry, person=CLEO, on=DAY) == 0
 
     def test_who_stepped_back_answers_no_version_of_the_policy(self, registry: Registry) -> None:
         number, other = policy_proposed(registry), policy_proposed(registry, 0.3)

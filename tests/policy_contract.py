@@ -89,6 +89,13 @@ class PolicyContract:
         yield registry
         registry.close()
 
+    def test_an_approver_who_never_approved_is_found(self, registry: Registry) -> None:
+        approved(registry)
+        with registry.write() as session:
+            session.execute(sa.update(PolicyAnswerRow).where(PolicyAnswerRow.id == 1).values(person=ADA))
+        with pytest.raises(AuditChainError, match="The approvals of version 2 of the policy"):
+            audit_trail.verify(registry)
+
     def test_every_registry_begins_with_the_thresholds_of_the_method(self, registry: Registry) -> None:
         assert policy_history(registry).versions == (FIRST_VERSION,)
         assert policy_queries.versions(registry) == (FIRST_VERSION,)

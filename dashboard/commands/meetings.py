@@ -10,7 +10,7 @@ import typer
 
 from dashboard.minutes_document import blocks
 from dashboard.minutes_export import minutes_html, minutes_markdown
-from dashboard.opening import open_registry
+from dashboard.opening import open_registry, product_day
 from dashboard.presentation import csv_bytes
 from dashboard.settings import load_settings
 from data_access import meeting_queries, people
@@ -29,7 +29,8 @@ class Format(StrEnum):
 def list_meetings() -> None:
     """List the meetings, newest first, as CSV."""
     settings = load_settings()
-    rows = meeting_queries.meetings_frame(open_registry(settings), on=settings.now().date())
+    registry = open_registry(settings)
+    rows = meeting_queries.meetings_frame(registry, on=product_day(registry, settings))
     typer.echo(csv_bytes(rows).decode(), nl=False)
 
 
@@ -45,7 +46,7 @@ def minutes(
     held = meeting_queries.meeting(registry, meeting)
     names = {person.email: person.name for person in people.everyone(registry)}
     corrections = [(each, names.get(each.recorded_by, each.recorded_by)) for each in held.corrections]
-    parts = blocks(meeting_queries.minutes(registry, held, on=settings.now().date()), corrections)
+    parts = blocks(meeting_queries.minutes(registry, held, on=product_day(registry, settings)), corrections)
     written = minutes_html(parts) if format is Format.HTML else minutes_markdown(parts)
     if output is None:
         typer.echo(written, nl=False)

@@ -64,9 +64,7 @@ def pack(
     its first page; --check computes it again and compares every page with the content.
     """
     if check is not None:
-        found = _checked(check)
-        typer.echo(f"{check} shows what its content says. SHA-256 of the content: {found[0]}")
-        typer.echo(f"Head of the audit trail when it was made: {found[1]}")
+        _check(check)
         return
     settings = load_settings()
     registry = open_registry(settings)
@@ -127,9 +125,11 @@ def _write(place: Path, file: bytes) -> None:
         raise PackError(f"{place} cannot be written: {error.strerror}.") from None
 
 
-def _checked(place: Path) -> tuple[str, str]:
+def _check(place: Path) -> None:
+    """Say that a file shows what its content says; the error of one that does not says where."""
     try:
         found = checked(place.read_bytes())
     except PackError as error:
         raise PackError(f"{place}: {error}") from None
-    return found.hash, found.pack.cover.audit_head
+    typer.echo(f"{place} shows what its content says. SHA-256 of the content: {found.hash}")
+    typer.echo(f"Head of the audit trail when it was made: {found.pack.cover.audit_head}")

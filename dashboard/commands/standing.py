@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dashboard.opening import open_registry, product_day
+from dashboard.presentation import csv_bytes
 from dashboard.settings import load_settings
 from data_access import standing_queries
 from monitoring import decide_standing
@@ -30,7 +31,7 @@ def list_standing_approvals() -> None:
     settings = load_settings()
     registry = open_registry(settings)
     frame = standing_queries.frame(registry, on=product_day(registry, settings))
-    typer.echo(frame.to_csv(index=False), nl=False)
+    typer.echo(csv_bytes(frame).decode(), nl=False)
 
 
 @app.command()

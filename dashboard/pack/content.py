@@ -16,6 +16,7 @@ from monitoring.audit import canonical_json
 from monitoring.errors import ModelfolioError
 
 FORMAT = 1
+WEB = ("http://", "https://")
 """Grows when a pack of older software can no longer be read."""
 
 
@@ -160,6 +161,17 @@ class Cover:
     running: str
     """What stands on every page: the cut-off of the data and the version of the policy."""
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the first page says of the pack, each with its name."""
+        return {
+            "Scope": self.scope,
+            "As known on": self.as_known_on,
+            "Compared with": self.since,
+            "Data cut-off": self.data_cut_off,
+            "Policy": self.policy,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Pack:
@@ -169,6 +181,10 @@ class Pack:
     cover: Cover
     pages: tuple[Page, ...]
     format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if not self.address.startswith(WEB):
+            raise PackError(f"The address of the pages begins with http:// or https://, not as {self.address!r} does.")
 
 
 _PACKS = TypeAdapter(Pack)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dashboard.pack.material import Material
     from data_access.retraining_queries import Retraining
 
+TO_DO = (Column("Model", 34), Column("Action", 20), Column("To do", 24), Column("Due", 22))
+
 
 def decided(material: Material) -> Page:
     """Return the decisions taken since the day compared with, and where each is now."""
@@ -111,78 +113,78 @@ def outcome_words(found: Retraining) -> str:
 
 def follow_up(material: Material) -> Page:
     """Return what should have been answered or judged by now, the acceptances that end soon, and the open actions of meetings."""
+    at = material.wanted.at_portfolio(lens="overdue")
+    late = [*_unanswered(material), *_unjudged(material)]
+    late_words = f"{plural(len(late), 'answer')} overdue" if late else "Nothing is overdue"
+    left = len(material.wanted.actions)
+    action_words = f"{plural(left, 'action')} open" if left else "no action is open"
+    overdue = Table(
+        title="Overdue",
+        columns=TO_DO,
+        rows=tuple(late[:MOST_LISTED]),
+        none="No proposal and no outcome waits longer than it should.",
+        more=more_than(len(late), at=at),
+    )
+    return Page(
+        name="follow-up",
+        title=Said(f"{late_words}; {action_words}", at),
+        lead=(),
+        lines=(),
+        at=at,
+        wide=(overdue, _acceptances(material), _actions(material)),
+    )
+
+
+def _unanswered(material: Material) -> list[tuple[Said, ...]]:
     wanted = material.wanted
-    late = [row for row in records(material.decisions) if row.is_overdue]
-    waiting = [
-        (row.model_id, row.model, row.action, "answer the proposal", row.due_on, f"decision={row.decision_id}")
-        for row in late
+    return [
+        (
+            model_said(material, row.model_id, row.model),
+            _action(row.action),
+            Said("answer the proposal"),
+            Said(due(row.due_on, today=wanted.day), wanted.at("approvals", decision=str(row.decision_id))),
+        )
+        for row in records(material.decisions)
+        if row.is_overdue
     ]
-    unjudged = [
-        (each.decision, due_on)
+
+
+def _unjudged(material: Material) -> list[tuple[Said, ...]]:
+    wanted = material.wanted
+    return [
+        (
+            model_said(material, each.decision.subject.model_id, each.decision.subject.name),
+            _action(each.decision.action.value),
+            Said("judge the outcome"),
+            Said(due(due_on, today=wanted.day), wanted.at("retraining", decision=str(each.decision.id))),
+        )
         for each in material.retrainings.values()
         if (due_on := review_due(each.decision)) is not None and due_on < wanted.day
     ]
-    ends = wanted.day + timedelta(days=SOON_DAYS)
+
+
+def _acceptances(material: Material) -> Table:
+    wanted = material.wanted
+    until = wanted.day + timedelta(days=SOON_DAYS)
     ending = [
         each
         for each in material.approved
-        if each.action is Action.ACCEPT and each.accept_until is not None and each.accept_until <= ends
+        if each.action is Action.ACCEPT and each.accept_until is not None and each.accept_until <= until
     ]
-    rows = [
-        (
-            model_said(material, model_id, model),
-            _action(action),
-            Said(what),
-            Said(due(due_on, today=wanted.day), wanted.at("approvals", decision=at.removeprefix("decision="))),
-        )
-        for model_id, model, action, what, due_on, at in waiting
-    ] + [
-        (
-            model_said(material, decision.subject.model_id, decision.subject.name),
-            _action(decision.action.value),
-            Said("judge the outcome"),
-            Said(due(due_on, today=wanted.day), wanted.at("retraining", decision=str(decision.id))),
-        )
-        for decision, due_on in unjudged
-    ]
-    late_words = f"{plural(len(rows), 'answer')} overdue" if rows else "Nothing is overdue"
-    left = len(wanted.actions)
-    action_words = f"{plural(left, 'action')} open" if left else "no action is open"
-    columns = (Column("Model", 34), Column("Action", 20), Column("To do", 24), Column("Due", 22))
-    return Page(
-        name="follow-up",
-        title=Said(f"{late_words}; {action_words}", wanted.at_portfolio(lens="overdue")),
-        lead=(),
-        lines=(),
-        at=wanted.at_portfolio(lens="overdue"),
-        wide=(
-            Table(
-                title="Overdue",
-                columns=columns,
-                rows=tuple(rows[:MOST_LISTED]),
-                none="No proposal and no outcome waits longer than it should.",
-                more=more_than(len(rows), at=wanted.at_portfolio(lens="overdue")),
-            ),
-            Table(
-                title=f"Acceptances that end within {SOON_DAYS} days",
-                columns=columns,
-                rows=tuple(
-                    (
-                        model_said(material, each.subject.model_id, each.subject.name),
-                        _action(each.action.value),
-                        Said("decide again"),
-                        Said(
-                            f"ends {day_and_year(each.accept_until)}",
-                            wanted.at("approvals", decision=str(each.id)),
-                        ),
-                    )
-                    for each in ending[:MOST_LISTED]
-                ),
-                none="None.",
-                more=more_than(len(ending), at=wanted.at_portfolio(lens="acceptance_ends")),
-            ),
-            _actions(material),
+    return Table(
+        title=f"Acceptances that end within {SOON_DAYS} days",
+        columns=TO_DO,
+        rows=tuple(
+            (
+                model_said(material, each.subject.model_id, each.subject.name),
+                _action(each.action.value),
+                Said("decide again"),
+                Said(f"ends {day_and_year(each.accept_until)}", wanted.at("approvals", decision=str(each.id))),
+            )
+            for each in ending[:MOST_LISTED]
         ),
+        none="None.",
+        more=more_than(len(ending), at=wanted.at_portfolio(lens="acceptance_ends")),
     )
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dashboard.pack.content import PackError, fingerprint, pack_of
-from dashboard.pack.page import content_of_html, html, is_as_made
+from dashboard.pack.page import content_of_html, html
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ def _checked_html(file: bytes) -> Checked:
     pack = pack_of(text)
     if fingerprint(text) not in page:
         raise PackError("The content was changed: its SHA-256 is not the one on the cover.")
-    if not is_as_made(page):
+    if html(pack) != page:
         raise PackError(
             "A page was changed: it does not show what the content says, or another version of modelfolio made it."
         )

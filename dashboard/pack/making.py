@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -83,6 +84,7 @@ def _make(making: Making, registry: Registry, wanted: Wanted) -> None:
         making.failure = str(error)
     except Exception:
         making.failure = UNEXPECTED
+        traceback.print_exc()  # nobody asks the future, so its exception would be lost
         raise
     finally:
         making.is_done = True

@@ -192,18 +192,8 @@ def read(registry: Registry, wanted: Wanted, report: Callable[[str], None]) -> M
     tiers = {tier: ranking(replace(wanted.models, tiers=(tier,))) for tier in offered}
     report("decisions")
     decisions = decision_queries.all_decisions(registry, on=day)
-    new, *gone = (
-        audit_queries.audit_events(registry, limit=MOST_EVENTS, action=action, first=wanted.since, last=day)
-        for action in (NEW_MODEL, *RETIRING)
-    )
-    retired = pd.concat(gone, ignore_index=True).sort_values("sequence", ascending=False)
-    is_over = [
-        (each or {}).get("action") == Action.RETIRE and each["state"] == State.CLOSED for each in retired["after"]
-    ]
-    retired = retired[np.array(is_over, dtype=bool)]
+    new, retired = _registered_and_retired(registry, wanted)
     report("policies and shifts")
-    earliest = wanted.since - timedelta(days=1)
-    shifts = shift_queries.known_shifts(registry, day=day)
     return Material(
         wanted=wanted,
         registry=registry,
@@ -224,9 +214,22 @@ def read(registry: Registry, wanted: Wanted, report: Callable[[str], None]) -> M
         policy_versions=policy_queries.versions(registry, on=day),
         shifts=tuple(
             each
-            for each in shifts
-            if (each.is_open or each.last_day > earliest) and not models.isdisjoint(each.shift.models)
+            for each in shift_queries.known_shifts(registry, day=day)
+            if (each.is_open or each.last_day >= wanted.since) and not models.isdisjoint(each.shift.models)
         ),
         everyone=people.everyone(registry),
         audit_head=audit_head(registry),
     )
+
+
+def _registered_and_retired(registry: Registry, wanted: Wanted) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the events since the day compared with by which models were registered, and those by which they were retired."""
+    new, *gone = (
+        audit_queries.audit_events(registry, limit=MOST_EVENTS, action=action, first=wanted.since, last=wanted.day)
+        for action in (NEW_MODEL, *RETIRING)
+    )
+    retired = pd.concat(gone, ignore_index=True).sort_values("sequence", ascending=False)
+    is_over = [
+        (each or {}).get("action") == Action.RETIRE and each["state"] == State.CLOSED for each in retired["after"]
+    ]
+    return new, retired[np.array(is_over, dtype=bool)]

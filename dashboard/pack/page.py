@@ -6,7 +6,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from dashboard.pack.content import PackError, fingerprint, pack_of, text_of
+from dashboard.pack.content import PackError, fingerprint, text_of
 from dashboard.pack.svg import HATCH_DEFINITION, drawn
 from dashboard.palette import LIGHT
 from monitoring.assessment import Verdict
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 CONTENT = re.compile(r'<script type="application/json" id="content">(.*?)</script>', re.DOTALL)
-WEB = ("http://", "https://")
 SHORT_HASH, MOST_SHORT_ROWS = 12, 8
 VERDICT_CLASSES = "".join(f".{each.value}{{color:{LIGHT.verdicts[each]};font-weight:600}}" for each in Verdict)
 STYLE = f"""
@@ -55,13 +54,7 @@ h3{{font-size:10pt;margin-top:12px}} .said{{font-size:11pt}} .small,dt{{font-siz
 
 
 def html(pack: Pack) -> str:
-    """Return the pack as the text of an HTML file, its content inside.
-
-    Raises:
-        PackError: the address of the product's pages is none of the web.
-    """
-    if not pack.address.startswith(WEB):
-        raise PackError(f"The address of the pages begins with http:// or https://, not as {pack.address!r} does.")
+    """Return the pack as the text of an HTML file, its content inside."""
     text = text_of(pack)
     digest = fingerprint(text)
     sheets = "\n".join([_cover(pack, digest), *(_sheet(pack, page, digest) for page in pack.pages)])
@@ -85,11 +78,6 @@ def content_of_html(page: str) -> str:
     return found.group(1)
 
 
-def is_as_made(page: str) -> bool:
-    """Whether a file shows exactly what its content says, written by this version of the product."""
-    return html(pack_of(content_of_html(page))) == page
-
-
 def _framed(pack: Pack, digest: str, inside: str, *, name: str, kind: str) -> str:
     return (
         f'<table class="sheet{kind}" role="presentation" id="{escape(name)}"><thead><tr><td><div class="run"><span>'
@@ -100,15 +88,10 @@ def _framed(pack: Pack, digest: str, inside: str, *, name: str, kind: str) -> st
 
 def _cover(pack: Pack, digest: str) -> str:
     cover = pack.cover
-    facts = {
-        "Scope": cover.scope,
-        "As known on": cover.as_known_on,
-        "Compared with": cover.since,
-        "Data cut-off": cover.data_cut_off,
-        "Policy": cover.policy,
-    }
     contents = "".join(f'<li><a href="#{escape(page.name)}">{escape(page.title.text)}</a></li>' for page in pack.pages)
-    shown = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items())
+    shown = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in cover.facts.items()
+    )
     check = (
         f"<h3>Check this file</h3><p>SHA-256 of its content: <code>{digest}</code></p>"
         "<p><code>modelfolio pack --check FILE</code> computes it again and compares every page with the content. Without modelfolio: it is "

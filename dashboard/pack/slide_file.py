@@ -53,7 +53,7 @@ def content_of_pptx(presentation: Any) -> str:
 def first_difference(found: Any, meant: Any) -> int | None:
     """Return the number of the first slide that does not show what is meant; nothing when each does.
 
-    Compared are words, notes, addresses and the numbers of charts: what another program writes otherwise when it saves does not matter.
+    Compared are words, notes, addresses, the numbers of charts and what other shapes there are: what another program writes otherwise when it saves does not matter.
     """
     slides, wanted = _shown(found), _shown(meant)
     for number, (slide, other) in enumerate(zip(slides, wanted, strict=False), start=1):
@@ -69,15 +69,17 @@ def _shown(presentation: Any) -> list[list[object]]:
         said: list[object] = [slide.notes_slide.notes_text_frame.text] if slide.has_notes_slide else []
         for shape in slide.shapes:
             if shape.has_text_frame:
-                said.append((shape.text_frame.text, shape.click_action.hyperlink.address))
+                said.append((shape.text_frame.text, shape.click_action.hyperlink.address, _addresses(shape)))
             elif getattr(shape, "has_table", False):
                 said += [[(cell.text, _addresses(cell)) for cell in row.cells] for row in shape.table.rows]
             elif getattr(shape, "has_chart", False):
                 plots = shape.chart.plots
                 said += [(str(series.name), tuple(series.values)) for plot in plots for series in plot.series]
+            else:
+                said.append(str(shape.shape_type))
         found.append(said)
     return found
 
 
-def _addresses(cell: Any) -> list[str | None]:
-    return [run.hyperlink.address for paragraph in cell.text_frame.paragraphs for run in paragraph.runs]
+def _addresses(words: Any) -> list[str | None]:
+    return [run.hyperlink.address for paragraph in words.text_frame.paragraphs for run in paragraph.runs]

@@ -93,16 +93,9 @@ class Deck:
         if pages:
             self.say([(Words(pages[0].title.text, is_bold=True),)], height=0.6, sizes=(26, 24, 20))
             self.say([tuple(words_of(said) for said in pages[0].lead)], height=0.75, sizes=LEAD_SIZES)
-        facts = {
-            "Scope": cover.scope,
-            "As known on": cover.as_known_on,
-            "Compared with": cover.since,
-            "Data cut-off": cover.data_cut_off,
-            "Policy": cover.policy,
-        }
         self.top += 0.15
         self.say(
-            [(Words(f"{name}  ", LIGHT.muted), Words(value)) for name, value in facts.items()],
+            [(Words(f"{name}  ", LIGHT.muted), Words(value)) for name, value in cover.facts.items()],
             height=2.2,
             sizes=(20, 18, 16),
         )

@@ -163,7 +163,7 @@ def _scale(plot: Plot, frame: Frame) -> Iterator[str]:
 
 
 def day_ticks(days: Sequence[str]) -> list[int]:
-    """Return the places of the days that are written below: Mondays or firsts, evenly, at most six."""
+    """Return the places of the days that are written below: the last one and every so many weeks before it, at most six."""
     if len(days) <= DAY_TICKS:
         return list(range(len(days)))
     step = ceil(len(days) / DAY_TICKS / 7) * 7

@@ -98,7 +98,7 @@ def buttons(what: str, possible: list[Form], decision: Decision, review: Review)
                 type="primary" if form in {APPROVE, ANSWER} else "secondary",
                 shortcut=form.key,
                 disabled=form is APPROVE and bool(review.blocked_by),
-                help=review.blocked_by or None if form is APPROVE else None,
+                help=escape_markdown(review.blocked_by, longest=900) if form is APPROVE and review.blocked_by else None,
                 on_click=open_form,
                 args=(decision.id, form.name),
             )

@@ -86,7 +86,7 @@ def _drawer(rows: pd.DataFrame, chosen: list[int]) -> None:
     if changed:
         read = st.checkbox(
             f"I have read what changed for {plural(len(changed), 'model')}",
-            key=f"ap_many_read_{len(changed)}_{'_'.join(review.present.hash[:4] for review in changed)[:60]}",
+            key="ap_many_read_" + "_".join(f"{review.decision.id}_{review.present.hash[:12]}" for review in changed),
         )
     _form(reviews, has_read=read)
 
@@ -104,8 +104,10 @@ def _evidence(reviews: Sequence[Review]) -> None:
     why = f"for this reason: “{escape_markdown(first.reason, longest=300)}”"
     if len(reasons) > 1:
         why = f"for {len(reasons)} different reasons"
+    days = sorted({review.decision.proposed_on for review in reviews})
+    when = f"on {short_date(days[0])}" if len(days) == 1 else f"from {short_date(days[0])} to {short_date(days[-1])}"
     st.markdown(
-        f"{plural(len(reviews), 'model')}: {counts}. Proposed by {by} on {short_date(first.proposed_on)} {why}  \n"
+        f"{plural(len(reviews), 'model')}: {counts}. Proposed by {by} {when} {why}  \n"
         "Each keeps its own evidence and its own record; each needs its own quorum."
     )
     # What changed or is asked about comes first: that is what must be read.
@@ -150,7 +152,8 @@ def _form(reviews: Sequence[Review], *, has_read: bool) -> None:
                 type="primary",
                 shortcut="Ctrl+Enter",
                 disabled=not may_approve or not has_read or bool(blocked),
-                help=blocked or (None if has_read else "Tick that you have read what changed."),
+                help=escape_markdown(blocked, longest=900)
+                or (None if has_read else "Tick that you have read what changed."),
                 key="ap_many_approve",
             )
             rejects = st.form_submit_button(f"Reject {len(reviews)}", disabled=not may_reject, key="ap_many_reject")

@@ -12,7 +12,7 @@ from dashboard.meeting_evidence import table_decision
 from dashboard.presentation import ACTION_NOUNS, ACTION_WORDS, escape_markdown
 from dashboard.propose import VERDICT_ACTIONS
 from dashboard.views import meeting_record
-from dashboard.widgets import complain, quiet
+from dashboard.widgets import complain, notify, quiet
 from data_access import meeting_queries
 from monitoring import decide, decide_policy, hold_meeting, meeting_follow_up
 from monitoring.assessment import Verdict
@@ -79,7 +79,7 @@ def _typed() -> str:
 def _proposal(meeting: Meeting, item: Item, decision: Decision) -> None:
     """Offer the answers this person can give; the evidence that counts is the one on this screen."""
     review = decide.review(session.registry(), decision.id, by=session.actor_email(), on=session.today())
-    what = f"{ACTION_WORDS[decision.action.value]}"
+    what = ACTION_WORDS[decision.action.value]
     if not review.may or not _takes_part(meeting, item):
         _sentence(f"{what} is proposed. {_why_not(meeting, item, review)}")
         return
@@ -105,7 +105,8 @@ def _proposal(meeting: Meeting, item: Item, decision: Decision) -> None:
                 type="primary",
                 shortcut="Ctrl+Enter",
                 disabled=unread or bool(review.blocked_by),
-                help=review.blocked_by or ("Read what changed since the proposal first." if unread else None),
+                help=escape_markdown(review.blocked_by, longest=900)
+                or ("Read what changed since the proposal first." if unread else None),
                 on_click=_approve,
                 args=(meeting, item, decision.id, review.present.hash),
             )
@@ -133,7 +134,7 @@ def _approve(meeting: Meeting, item: Item, number: int, seen: str) -> None:
     use = partial(decide.approve, seen_evidence=seen, comment=_typed())
     moved = meeting_session.do(use, meeting_session.room(meeting, item), number)
     if moved is not None:
-        st.session_state["notice"] = APPROVED[moved.state is not State.PROPOSED]
+        notify(APPROVED[moved.state is not State.PROPOSED])
 
 
 def _reject(meeting: Meeting, item: Item, number: int) -> None:

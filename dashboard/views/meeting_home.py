@@ -263,3 +263,5 @@ def earlier(meetings: Sequence[Meeting]) -> None:
                 small(f"{plural(len(meeting.items), 'item')}, {plural(decided, 'decision')},") + f" :small[{state}]",
                 width="content",
             )
+    if len(meetings) > MOST_LISTED:
+        st.markdown(quiet(f"and {len(meetings) - MOST_LISTED} more: `modelfolio meetings list`"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -19,10 +18,9 @@ from dashboard import (
     tables,
 )
 from dashboard.meeting_evidence import LONGEST_POINT, brief, doing_nothing, points, table_decision
-from dashboard.model_view import tolerance
+from dashboard.model_view import ModelView
 from dashboard.presentation import (
     ACTION_NOUNS,
-    ACTION_VERDICTS,
     VERDICT_LABELS,
     due,
     escape_markdown,
@@ -37,18 +35,17 @@ from monitoring.errors import UnknownPolicyError
 from monitoring.lifecycle import State
 from monitoring.meeting_agenda import Rule
 from monitoring.meeting_quorum import aside_sentence, item_quorum
-from monitoring.policy import DEFAULT_POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from data_access.model_queries import ModelFacts
     from monitoring.decision import Decision
     from monitoring.meeting import Item, Meeting
     from monitoring.people import Actor
 
     Beside = Callable[[Meeting, Item], None]
 
-CHART_DAYS = 120
 CHART_HEIGHT = 222
 LARGER = 1.3
 MOST_POINTS, MOST_MODELS = 2, 8
@@ -82,7 +79,7 @@ def _of_model(meeting: Meeting, item: Item, beside: Beside | None) -> None:
     st.markdown(f"**Why now** {quiet(escape_markdown(why_now(item), longest=LONGEST_WHY))}")
     left, right = st.columns([1.7, 1], gap="large")
     with left:
-        _chart(item, decision, assessment, history)
+        _chart(item, facts, assessment, history)
         _who_decides(meeting, item, decision)
     with right:
         if beside:
@@ -121,24 +118,16 @@ def _points(title: str, points: list[str], *, none: str) -> None:
     st.markdown("\n".join([f"**{title}**{more}\n", *(shown or [f"- {quiet(none)}"])]))
 
 
-def _chart(item: Item, decision: Decision | None, assessment: Any, history: Any) -> None:
-    """Show the advantage kept over the last months, as large as a projector needs it."""
-    today = session.today()
+def _chart(item: Item, facts: ModelFacts, assessment: Any, history: Any) -> None:
+    """Show the measure the verdict rests on, drawn as on the model page, as large as a projector needs it."""
     if assessment is None or history.empty:
         st.markdown(quiet("No day of this model was assessed yet."))
         return
-    recent = history[history["day"] > today - timedelta(days=CHART_DAYS)]
-    wanted = ACTION_VERDICTS[decision.action.value] if decision else assessment.verdict
-    onsets = [finding.since for finding in assessment.findings if finding.argues_for is wanted]
-    newest: date | None = assessment.measures.newest_labelled_day
-    marks = performance_chart.PerformanceMarks(
-        tolerance=tolerance(assessment), onset=min(onsets, default=None), verdict=wanted, last_labelled=newest
-    )
-    judged = model_session.judged(str(item.model_id), known_on=assessment.known_on)
-    policies = [segment.policy for segment in judged.segments] or [DEFAULT_POLICY]
-    yardstick = performance_chart.yardstick_of(assessment, policies[-1])
+    today = session.today()
+    view = ModelView(facts, assessment, history, (), (), (), today, colours(), judge=model_session.judged)
+    drawn, yardstick = view.measured
     chart = performance_chart.performance(
-        recent, colours(), marks=marks, yardstick=yardstick, height=round(CHART_HEIGHT / LARGER)
+        drawn, view.colours, marks=view.marks, yardstick=yardstick, height=round(CHART_HEIGHT / LARGER)
     )
     if chart is None:
         st.markdown(quiet("Its performance cannot be drawn: there are neither labels nor estimates in these months."))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from monitoring.meeting import Attendee, Entry, Item, Meeting
 
 SHOWN, FORM, PROPOSES = "mt_records", "mt_form", "mt_proposes"
+"""``SHOWN`` is whether this browser shows the forms of the minutes beside the item; a projector does not, a laptop does."""
 FORMS = ["Votes", "Note", "Action", "Conflict", "Propose"]
 CHOICES = {Choice.FOR: "For", Choice.AGAINST: "Against", Choice.ABSTAIN: "Abstain"}
 ACTION_DAYS = 14
@@ -269,13 +270,13 @@ def propose(meeting: Meeting, item: Item) -> None:
     )
     if picked is None:
         return
-    action, until = Action(picked), None
+    action = Action(picked)
     chosen = _may_be_proposed(ids, action)
     if not chosen:
         return
     with st.form("mt_propose_form", border=False, enter_to_submit=False):
         if action is Action.ACCEPT:
-            until = st.date_input(
+            st.date_input(
                 "Accept until, then it returns to the agenda",
                 session.today() + timedelta(days=ACCEPTED_DAYS),
                 min_value=session.today() + timedelta(days=1),
@@ -293,7 +294,6 @@ def propose(meeting: Meeting, item: Item) -> None:
         st.form_submit_button(
             f"Propose {ACTION_NOUNS[action.value]}{many}", on_click=_propose, args=(meeting, item, chosen, action)
         )
-    del until
     st.markdown(quiet("Whoever proposes steps back from approving: somebody else answers."))
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from monitoring.meeting import Item, Meeting
 
 FOLLOWED_EVERY = "1.5s"
-RECORDS = "mt_records"
-"""Whether this browser shows the forms of the minutes beside the item; a projector does not, a laptop does."""
 
 
 def show(meeting: Meeting) -> None:
@@ -31,7 +29,9 @@ def show(meeting: Meeting) -> None:
         item = meeting.current
         meeting_session.show_item(item.id if item else None)
         if item is not None:
-            meeting_item.show(meeting, item, beside=meeting_record.show if st.session_state.get(RECORDS) else None)
+            meeting_item.show(
+                meeting, item, beside=meeting_record.show if st.session_state.get(meeting_record.SHOWN) else None
+            )
         elif meeting.position == 0:
             opening(meeting)
         else:

@@ -167,8 +167,9 @@ def findings(view: ModelView, assessment: Assessment) -> None:
             st.markdown("**The numbers behind it**", width="stretch")
             if may_speak:
                 challenges.challenge_button(assessment, beside)
-    codes = {finding_code(finding.kind.value, finding.subject) for finding in assessment.findings}
-    # What was challenged and is no longer found still waits for its end.
+    ordered = sorted(assessment.findings, key=lambda finding: finding.argues_for is not assessment.verdict)
+    codes = {finding_code(finding.kind.value, finding.subject) for finding in ordered[:MOST_FINDINGS]}
+    # What was challenged and is no longer found, or not shown below, still waits for its end.
     challenges.show(
         [each for each in beside if each.finding and each.finding.code not in codes],
         key="gone",
@@ -177,8 +178,7 @@ def findings(view: ModelView, assessment: Assessment) -> None:
     )
     if not assessment.findings:
         return
-    ordered = sorted(assessment.findings, key=lambda finding: finding.argues_for is not assessment.verdict)
-    for finding in ordered[:MOST_FINDINGS]:
+    for at, finding in enumerate(ordered[:MOST_FINDINGS]):
         with st.container(border=True, gap="xsmall"):
             what = escape_markdown(finding.kind.value.replace("_", " ").capitalize())
             subject = escape_markdown(finding.subject, longest=60)
@@ -197,7 +197,7 @@ def findings(view: ModelView, assessment: Assessment) -> None:
                         column.markdown(f"{small(name)}  \n{escape_markdown(value, longest=LONGEST_POINT)}")
             code = finding_code(finding.kind.value, finding.subject)
             of_this = [each for each in beside if each.finding and each.finding.code == code]
-            challenges.show(of_this, key=f"{ordered.index(finding)}", keyed=keyed, may_speak=may_speak)
+            challenges.show(of_this, key=f"{at}", keyed=keyed, may_speak=may_speak)
     if len(assessment.findings) > MOST_FINDINGS:
         st.markdown(quiet(f"and {len(assessment.findings) - MOST_FINDINGS} more; see the tabs."))
     st.markdown(

@@ -12,6 +12,7 @@ from dashboard.presentation import escape_markdown, joined, long_date, plural, s
 from dashboard.widgets import small
 from monitoring.lifecycle import Action, State
 from monitoring.portfolio import ServiceState
+from monitoring.retirement import ARCHIVED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,8 +115,11 @@ def _what_is_left(decision: Decision, *, quiet_to: date | None) -> str:
         parts.append(f"Replaced by {escape_markdown(model_session.name(plan.replacement), longest=60)}")
     if decision.sunset_on:
         parts.append(f"last day of service {short_date(decision.sunset_on)} {decision.sunset_on.year}")
-    places = {"artefact": plan.artefact, "code": plan.code, "training data": plan.training_data}
-    parts += [f"{name} at {escape_markdown(place, longest=80)}" for name, place in places.items() if place]
+    parts += [
+        f"{words} at {escape_markdown(place, longest=80)}"
+        for name, words in ARCHIVED.items()
+        if (place := getattr(plan, name))
+    ]
     if quiet_to and decision.sunset_on and quiet_to > decision.sunset_on:
         parts.append(f"no prediction after it, looked at up to {short_date(quiet_to)} {quiet_to.year}")
     said = " · ".join(parts)

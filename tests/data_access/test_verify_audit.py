@@ -13,9 +13,9 @@ import pytest
 
 from data_access import audit_export, audit_trail
 from data_access.registry import Registry
-from data_access.schema import upgrade
 from monitoring import decide
 from monitoring.audit import FIRST_PREVIOUS_HASH, chained
+from tests.fresh import fresh_registry
 from tests.monitoring.test_audit import EVENT
 from tests.registry_contract import BEN, DAY, EVENTS, KEY, NOW, add_everybody, add_model, propose
 
@@ -25,7 +25,7 @@ ROWS = EVENTS + 2
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
     address = f"sqlite:///{tmp_path / 'registry.db'}"
-    upgrade(address)
+    fresh_registry(address)
     registry = Registry.open(address, audit_key=KEY)
     add_everybody(registry)
     add_model(registry)
@@ -111,6 +111,8 @@ def test_part_says_that_it_is_a_part(registry: Registry, tmp_path: Path) -> None
         (lambda at: change(at, "audit.jsonl", '{"action"', '{ "action"'), "line 1 of audit.jsonl is not a row"),
         (lambda at: change(at, "audit.jsonl", '{"action"', '{"action'), "line 1 of audit.jsonl is not a row"),
         (lambda at: change(at, "audit.csv", "1,2026", "2,2026"), "row 1 of audit.csv says something else"),
+        (lambda at: change(at, "audit.csv", ",actor,", ",at,"), "names a column twice"),
+        (lambda at: change(at, "audit.csv", ",actor,", ",actress,"), "row 1 of audit.csv has other columns"),
         (lambda at: change(at, "audit.csv", '"{""action', '"{""Action'), "row 1 of audit.csv has another content"),
         (lambda at: without_lines(at, lambda row: row != 7), "row 8 does not continue|missing before row 8"),
         (lambda at: without_lines(at, lambda row: row > 1), "missing before row 2"),
@@ -145,7 +147,7 @@ def test_chain_rewritten_without_the_key_is_found_with_it(export: Path) -> None:
     assert line.startswith(heading)
     (export / "audit.csv").write_text(line)
     say_it_is_whole(export, rows=1)
-    assert "Good: 1 rows" in run(export)
+    assert "Good: 1 row," in run(export)
     assert "row 1 was not signed with this key" in run(export, "--key-file", key_file(export), exit_code=1)
 
 

@@ -26,7 +26,7 @@ from dashboard.pack.material import Wanted, read
 from dashboard.palette import LIGHT
 from dashboard.performance_chart import performance
 from dashboard.presentation import escape_markdown
-from data_access import audit_trail, decision_queries
+from data_access import audit_trail, decision_queries, people
 from data_access.portfolio_filter import PortfolioFilter
 from data_access.portfolio_standing import ranking
 from data_access.registry import Registry
@@ -158,11 +158,13 @@ def test_items_are_those_that_need_someone_in_the_order_of_the_portfolio(pack: P
     assert shown[0] == JUDGED
 
 
-def test_an_open_decision_says_who_is_needed(pack: Pack) -> None:
+def test_an_open_decision_says_who_is_needed(pack: Pack, registry: Registry) -> None:
     decision = next(block for block in page_of(pack, "item-1").left if block.kind == "points")
     assert decision.kind == "points"
     assert "proposed by Ada Berg" in decision.points[0].text
     assert "Due" in decision.points[0].text
+    needed = decision_queries.decision(registry, 1).waiting_for(people.everyone(registry))
+    assert decision.points[0].text.endswith(needed)
 
 
 def test_decisions_taken_since_are_those_of_the_registry_with_what_came_of_them(pack: Pack, registry: Registry) -> None:
@@ -236,6 +238,7 @@ def test_the_scope_limits_every_page_and_every_address_of_the_portfolio(registry
         page, parameters = asked(said.at)
         if page == "" and parameters:
             assert parameters["team"] == ["Cards"]
+            assert parameters["tier"] == ["2"]
 
 
 def test_the_same_content_has_the_same_hash_and_other_content_another(

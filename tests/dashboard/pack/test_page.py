@@ -135,7 +135,7 @@ def test_a_changed_word_a_changed_content_and_another_file_are_found(pack: Pack)
 def test_an_address_that_is_none_of_the_web_is_refused(pack: Pack) -> None:
     text = text_of(pack).replace(ADDRESS, "javascript:alert(1)//")
     with pytest.raises(PackError, match="begins with http"):
-        html(pack_of(text))
+        pack_of(text)
 
 
 def test_scales_have_round_numbers_that_differ() -> None:

@@ -235,7 +235,7 @@ def test_draft_is_confirmed_by_the_chair_and_then_corrected(
     page.text_area(key="mt_correction").input("It was the data of May.")
     press(page, "Add the correction")
     assert "It was the data of May." in texts(page)
-    assert "1 correction stand" in texts(page)
+    assert "1 correction stands beside them." in texts(page)
 
 
 def test_action_is_followed_up_on_the_page_by_two_people(registry: Registry, open_page: Open, running: Meeting) -> None:
