@@ -27,7 +27,7 @@ from dashboard.views import model_service as service
 from dashboard.widgets import empty, quiet, remember_in_url, small
 from data_access.model_timeline import is_open
 from monitoring.assessment import Basis, Verdict
-from monitoring.lifecycle import Action
+from monitoring.lifecycle import Action, State
 from monitoring.portfolio import ServiceState
 
 if TYPE_CHECKING:
@@ -206,8 +206,10 @@ def open_decisions(view: ModelView) -> None:
             what += f", last day {long_date(decision.sunset_on)}"
         line, link = st.columns([6, 1], vertical_alignment="center")
         by = escape_markdown(session.person_name(decision.proposed_by))
+        # "Proposed" stands before it already.
+        by = f"by {by}" if decision.state is State.PROPOSED else f"proposed by {by}"
         line.markdown(
-            f"**{what}** {quiet(f'proposed by {by} on {short_date(decision.proposed_on)}{_approved_by(decision)}: {escape_markdown(decision.reason, longest=140)}')}"
+            f"**{what}** {quiet(f'{by} on {short_date(decision.proposed_on)}{_approved_by(decision)}: {escape_markdown(decision.reason, longest=140)}')}"
         )
         with link.container(horizontal=True, horizontal_alignment="right"):
             if st.button("Open decision", key=f"m_decision_{decision.id}", type="tertiary", shortcut=shortcut):
