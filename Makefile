@@ -8,8 +8,8 @@ BIN := .venv/bin
 run: venv-run ## the dashboard on the sample portfolio
 	@$(BIN)/modelfolio demo
 
-test: check chromium ## every check and every test but the slow ones, on two or more cores at the same time
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+test: check chromium ## every check and every test but the slow ones, four files at a time: many wait for a browser or a process
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: venv-test ## format, rules, types, imports, documentation
 	$(BIN)/ruff format --check --quiet

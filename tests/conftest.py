@@ -19,6 +19,12 @@ settings.load_profile("modelfolio")
 
 pytest_plugins = ["tests.experimental_engines", "tests.sample_portfolio"]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+LONGEST = {"journeys", "sample_data"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that at the end no core waits for the last of them."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 @pytest.fixture(autouse=True)
