@@ -28,15 +28,18 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 240
 PATIENCE = 60_000
 QUIET = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore"}
-GRID_IS_DRAWN = """text => {
-    const grid = document.querySelector("[data-testid=stDataFrame]");
-    const rows = grid ? [...grid.querySelectorAll("tbody tr")] : [];
-    if (!rows.length || !rows.every(row => row.textContent.includes(text))) return false;
-    const canvas = grid.querySelector("canvas");
+FIRST_ROW_IS_PAINTED = """() => {
+    const canvas = document.querySelector("[data-testid=stDataFrame] canvas");
+    if (!canvas || !canvas.width) return false;
     const pixels = canvas.getContext("2d").getImageData(0, 40 * devicePixelRatio, canvas.width, 16).data;
     return pixels.some((value, at) => at % 4 < 3 && Math.abs(value - pixels[at % 4]) > 60);
 }"""
-"""Our grid is painted: each of its first rows stands in the table for screen readers with a text, and there is text in its pixels."""
+"""There is text in the pixels of our grid's first row: it can be read. The table for screen readers follows 200 ms later."""
+GRID_SAYS = """text => {
+    const rows = [...document.querySelectorAll("[data-testid=stDataFrame] tbody tr")];
+    return rows.length > 0 && rows.every(row => row.textContent.includes(text));
+}"""
+"""Each of our grid's first rows stands in its table for screen readers with a text."""
 MAKE_MODELS = """
 import sys
 from mlflow import MlflowClient
@@ -48,13 +51,14 @@ for number in range(int(sys.argv[2])):
 
 @dataclass(frozen=True)
 class Ui:
-    """A running server: how its list is opened and filtered, a page of one model, and whose memory counts."""
+    """A running server: how its list is opened, proved and filtered, a page of one model, and whose memory counts."""
 
     name: str
     address: str
     process: subprocess.Popen[bytes]
     list_path: str
     wait_for_list: Callable[[Page], None]
+    prove_list: Callable[[Page], None]
     filter_list: Callable[[Page], None] | None
     model_path: str
     wait_for_model: Callable[[Page], None]
@@ -136,21 +140,26 @@ def ours(home: Path, *, models: int, today: str, first: str) -> Iterator[Ui]:
             address=f"http://127.0.0.1:{port}",
             process=process,
             list_path="/",
-            wait_for_list=lambda page: _drawn(page, first),
+            wait_for_list=_painted,
+            prove_list=lambda page: _says(page, first),
             filter_list=_filter_ours,
             model_path="/model?model=model-00000",
             wait_for_model=lambda page: page.locator("h2").first.wait_for(timeout=PATIENCE),
         )
 
 
-def _drawn(page: Page, text: str) -> None:
-    page.wait_for_function(GRID_IS_DRAWN, arg=text, polling="raf", timeout=PATIENCE)
+def _painted(page: Page) -> None:
+    page.wait_for_function(FIRST_ROW_IS_PAINTED, polling="raf", timeout=PATIENCE)
+
+
+def _says(page: Page, text: str) -> None:
+    page.wait_for_function(GRID_SAYS, arg=text, polling="raf", timeout=PATIENCE)
 
 
 def _filter_ours(page: Page) -> None:
-    """Press a count and wait until the grid shows models of that verdict only."""
+    """Press a count and wait until the grid says that all its models have that verdict."""
     page.locator(".st-key-counts").get_by_role("button", name="Watch").click()
-    _drawn(page, "Watch")
+    _says(page, "Watch")
 
 
 # Others'
@@ -177,6 +186,7 @@ def evidently(projects: int) -> Iterator[Ui]:
                 process=process,
                 list_path="/",
                 wait_for_list=lambda page: page.get_by_text("project-").first.wait_for(timeout=PATIENCE),
+                prove_list=lambda page: page.get_by_text("project-").first.wait_for(timeout=PATIENCE),
                 filter_list=None,
                 model_path=f"/projects/{uuid5(space, '0')}",
                 wait_for_model=lambda page: page.get_by_text("This dashboard is currently empty").wait_for(
@@ -211,6 +221,7 @@ def mlflow(command: Path, models: int) -> Iterator[Ui]:
                 process=process,
                 list_path="/#/models",
                 wait_for_list=lambda page: page.get_by_text("model-0000").first.wait_for(timeout=PATIENCE),
+                prove_list=lambda page: page.get_by_text("model-0000").first.wait_for(timeout=PATIENCE),
                 filter_list=lambda page: _filter_mlflow(page, f"model-{models - 1:04d}"),
                 model_path="/#/models/model-0000",
                 wait_for_model=lambda page: page.get_by_text("Created Time").first.wait_for(timeout=PATIENCE),
