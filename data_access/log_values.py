@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Values: TypeAlias = Sequence[Any] | pa.Array
 INFINITE = 2**63 - 1
 """DuckDB's time without end; its negative is the one without beginning."""
+NOT_A_TIME = int(np.datetime64("NaT").astype(np.int64))
 
 
 def as_python(values: Values) -> Sequence[Any]:
@@ -71,11 +72,13 @@ def arrow_micros(values: pa.Array) -> npt.NDArray[np.int64] | None:
     Times are microseconds since 1970, with a zone in UTC; endless ones count as missing.
     """
     kind = values.type
+    found: npt.NDArray[np.int64]
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        values = values.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False).cast(pa.int64())
-    elif not pa.types.is_integer(kind):
+        micros = values.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False)
+        found = micros.to_numpy(zero_copy_only=False).view(np.int64)
+    elif pa.types.is_integer(kind):
+        found = values.cast(pa.int64()).fill_null(NOT_A_TIME).to_numpy(zero_copy_only=False)
+    else:
         return None
-    not_a_time = int(np.datetime64("NaT").astype(np.int64))
-    found: npt.NDArray[np.int64] = values.cast(pa.int64()).fill_null(not_a_time).to_numpy(zero_copy_only=False)
     is_endless = (found == INFINITE) | (found == -INFINITE)
-    return np.where(is_endless, not_a_time, found) if is_endless.any() else found
+    return np.where(is_endless, NOT_A_TIME, found) if is_endless.any() else found

@@ -61,7 +61,10 @@ class SmallFile:
     def _opened(self, coded: Iterable[str] = ()) -> Iterator[pq.ParquetFile]:
         """Open the file for one read: a run over many models would keep too many open."""
         texts = [name for name in coded if self._is_one(name, (pa.types.is_string,))]
-        with self._understood(), pq.ParquetFile(self._path, metadata=self._footer, read_dictionary=texts) as file:
+        with (
+            self._understood(),
+            pq.ParquetFile(self._path, metadata=self._footer, read_dictionary=texts, pre_buffer=False) as file,
+        ):
             yield file
 
     @contextmanager
@@ -123,7 +126,9 @@ class Outline:
     def has_several(self) -> bool:
         """Whether any id occurs more than once."""
         ids = self.ids
-        return ids is not None and bool(pc.count_distinct(ids).as_py() < len(ids) - ids.null_count)
+        if ids is None or _are_ascending(ids):
+            return False
+        return bool(pc.count_distinct(ids).as_py() < len(ids) - ids.null_count)
 
     def columns(self, names: Iterable[str], at: Numbers, *, coded: Iterable[str] = ()) -> dict[str, pa.Array]:
         """Return columns of the rows numbered ``at``; those that are here are not read again."""
@@ -137,6 +142,14 @@ class Outline:
         """Return the numbers of the rows whose time is in a half-open range."""
         times = self.times[column]
         return np.flatnonzero((times >= start) & (times < end))
+
+
+def _are_ascending(ids: pa.Array) -> bool:
+    """Whether ids are whole numbers, each larger than the one before: then none occurs twice, and none has to be looked up."""
+    if not pa.types.is_integer(ids.type) or ids.null_count:
+        return False
+    values = ids.to_numpy()
+    return bool((values[1:] > values[:-1]).all())
 
 
 def found_in(outline: Outline, ids: pa.Array) -> Numbers:
