@@ -33,9 +33,10 @@ class Visitor:
     connection: ClientConnection
     server: int
 
-    def rerun(self, query: str = "") -> list[bytes]:
-        """Run the page at an address once and return what was sent."""
+    def rerun(self, query: str = "", *, page: str = "") -> list[bytes]:
+        """Run a page at an address once, by default the portfolio, and return what was sent."""
         asked = BackMsg()
+        asked.rerun_script.page_name = page
         asked.rerun_script.query_string = query
         self.connection.send(asked.SerializeToString())
         sent = []
