@@ -33,7 +33,7 @@ def first_runs(visitor: Visitor, home: Home, tab: str) -> float:
         with home.registry.write():
             pass
         start = visitor.milliseconds()
-        visitor.rerun(address(tab), page="model")
+        visitor.come_again(address(tab), page="model")
         spent += visitor.milliseconds() - start
     return spent / REPEATS
 
@@ -42,7 +42,7 @@ def next_runs(visitor: Visitor, tab: str) -> float:
     """Return the server's CPU milliseconds per run that asks for what was shown before, the mean of some."""
     start = visitor.milliseconds()
     for _ in range(REPEATS):
-        visitor.rerun(address(tab), page="model")
+        visitor.come_again(address(tab), page="model")
     return (visitor.milliseconds() - start) / REPEATS
 
 
@@ -62,7 +62,7 @@ def measure(features: Sequence[int], *, days: int = 90, rows: int = 200, tabs: S
             as_of = (FIRST_DAY + timedelta(days=days)).isoformat()
             with visiting(home.folder, MODELFOLIO_AS_OF=as_of) as visitor:
                 for tab in tabs:
-                    mounted = charts(visitor.rerun(address(tab), page="model"))
+                    mounted = charts(visitor.come_again(address(tab), page="model"))
                     name = f"model page, {count} features, {tab}"
                     found.show(
                         Claim(
@@ -70,7 +70,7 @@ def measure(features: Sequence[int], *, days: int = 90, rows: int = 200, tabs: S
                             first_runs(visitor, home, tab),
                             " ms",
                             150,
-                            note=f"CPU of the server, mean of {REPEATS}: nothing is cached",
+                            note=f"CPU of the server, mean of {REPEATS} visitors, a write before each",
                         ),
                         Claim(f"{name}: server part, next run", next_runs(visitor, tab), " ms", 150),
                         Claim(f"{name}: charts mounted", mounted, "", 8),

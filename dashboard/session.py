@@ -257,12 +257,17 @@ def _names(key: tuple[str, int], _registry: Registry) -> dict[str, str]:
     return {person.email: person.name for person in people.everyone(_registry)}
 
 
+def names() -> dict[str, str]:
+    """Return the names of the active people by their addresses."""
+    return once(("names", key()), lambda: _names(key(), registry()))
+
+
 def person_name(email: str) -> str:
     """Return a person's name; the address of somebody who is not known, and a policy's name, stay as they are.
 
     In the name of a standing approval, "standing approval 3 by ada@example.org", those who approved it are named.
     """
-    known = _names(key(), registry())
+    known = names()
     if email not in known and email.startswith(Capacity.STANDING_APPROVAL.value):
         return " ".join(known.get(word, word) for word in email.split(" "))
     return known.get(email) or email
