@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,10 +32,12 @@ class Visitor:
 
     connection: ClientConnection
     server: int
+    address: str
 
-    def rerun(self, query: str = "") -> list[bytes]:
-        """Run the page at an address once and return what was sent."""
+    def rerun(self, query: str = "", *, page: str = "") -> list[bytes]:
+        """Run a page at an address once, by default the portfolio, and return what was sent."""
         asked = BackMsg()
+        asked.rerun_script.page_name = page
         asked.rerun_script.query_string = query
         self.connection.send(asked.SerializeToString())
         sent = []
@@ -47,6 +49,11 @@ class Visitor:
             if said.WhichOneof("type") == "script_finished":
                 assert said.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
                 return sent
+
+    def come_again(self, query: str = "", *, page: str = "") -> list[bytes]:
+        """Open a page in a session of its own and return what was sent: what an address chooses is chosen in the first run."""
+        with connect(self.address, max_size=None, compression=None) as connection:
+            return replace(self, connection=connection).rerun(query, page=page)
 
     def milliseconds(self) -> float:
         """Return the CPU milliseconds the server has taken since it started; the clock ticks every ten."""
@@ -69,8 +76,9 @@ def visiting(home: Path, **environment: str) -> Iterator[Visitor]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        with _connected(f"ws://127.0.0.1:{port}/_stcore/stream", server) as connection:
-            yield Visitor(connection, server.pid)
+        address = f"ws://127.0.0.1:{port}/_stcore/stream"
+        with _connected(address, server) as connection:
+            yield Visitor(connection, server.pid, address)
     finally:
         server.terminate()
         server.wait(timeout=PATIENCE_SECONDS)

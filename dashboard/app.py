@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import meeting_session, session, simulated
+from dashboard.one_run import one_run
 from dashboard.presentation import escape_markdown, long_date, words
 from dashboard.tables import MODEL_PAGE, SHIFTS_PAGE
 from dashboard.widgets import colours, small
@@ -231,4 +232,5 @@ def main() -> None:
             st.error(escape_markdown(error))
 
 
-main()
+with one_run():
+    main()

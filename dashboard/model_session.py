@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from dashboard import session
 from data_access import challenge_queries, decision_queries, model_queries, model_timeline, retirement_queries
-from data_access.judged_versions import judged_versions
+from data_access.judged_versions import judged_stamp, judged_versions
 from monitoring.errors import UnknownModelError
 
 if TYPE_CHECKING:
@@ -89,14 +89,16 @@ def challenges(model_id: str, *, known_on: date) -> tuple[Challenge, ...]:
 
 
 @st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=30, show_spinner=False)
-def _judged(key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date) -> JudgedVersions:
-    del key
+def _judged(stamp: tuple[Any, ...], _registry: Registry, *, model_id: str, known_on: date) -> JudgedVersions:
+    del stamp
     return judged_versions(_registry, model_id, known_on=known_on)
 
 
 def judged(model_id: str, known_on: date) -> JudgedVersions:
     """Return a model's versions as they were judged, put together from stored profiles; nobody may change it."""
-    return _judged(session.key(), session.registry(), model_id=model_id, known_on=known_on)
+    address, registry = session.key()[0], session.registry()
+    stamp = (address, *judged_stamp(registry, model_id))
+    return _judged(stamp, registry, model_id=model_id, known_on=known_on)
 
 
 def name(model_id: str) -> str:

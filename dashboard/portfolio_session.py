@@ -1,11 +1,11 @@
 """What the pages about many models show, cached like everything in ``dashboard.session``: by the registry's revision and the day.
 
-What is cached here is shared by all visitors and never changed.
+Where most writes change nothing, by less than the revision. What is cached here is shared by all visitors and never changed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -36,15 +36,25 @@ if TYPE_CHECKING:
     from monitoring.zombie import Zombie
 
 
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _stamp(key: tuple[str, int], _registry: Registry) -> tuple[Any, ...]:
+    return key[0], *portfolio_standing.standing_stamp(_registry.engine)
+
+
 @st.cache_resource(ttl=session.CACHED_SECONDS, max_entries=20, show_spinner=False)
-def _ranking(key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter, order: str) -> Ranking:
-    del key
+def _ranking(stamp: tuple[Any, ...], _registry: Registry, *, day: date, wanted: PortfolioFilter, order: str) -> Ranking:
+    del stamp
     return portfolio_standing.ranking(_registry.engine, day=day, wanted=wanted, order=order)
+
+
+def _ranked(key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter, order: str) -> Ranking:
+    stamp = key if wanted.asks_for_decisions(order) else _stamp(key, _registry)
+    return _ranking(stamp, _registry, day=day, wanted=wanted.without_verdicts, order=order)
 
 
 def ranking(wanted: PortfolioFilter, order: str = DEFAULT_ORDER) -> Ranking:
     """Return every model that passes the filters, in order; the chosen verdicts are not applied."""
-    return _ranking(session.key(), session.registry(), day=session.today(), wanted=wanted.without_verdicts, order=order)
+    return _ranked(session.key(), session.registry(), day=session.today(), wanted=wanted, order=order)
 
 
 def standing(wanted: PortfolioFilter) -> Standing:
@@ -94,9 +104,7 @@ def _sparklines(
 def _table(
     key: tuple[str, int], _registry: Registry, *, day: date, wanted: PortfolioFilter, order: str, mode: str | None
 ) -> tuple[tuple[str, ...], Styler]:
-    ranked = _ranking(key, _registry, day=day, wanted=wanted.without_verdicts, order=order).of(wanted.verdicts)[
-        :MOST_ROWS
-    ]
+    ranked = _ranked(key, _registry, day=day, wanted=wanted, order=order).of(wanted.verdicts)[:MOST_ROWS]
     found = portfolio_queries.overview(_registry.engine, day=day, ranked=ranked)
     scored = {zombie.model_id: zombie.short for zombie in _zombies(key, _registry, day=day)}
     ids = tuple(found["model_id"])
@@ -131,11 +139,13 @@ def zombies() -> tuple[Zombie, ...]:
 
 
 @st.cache_data(ttl=session.CACHED_SECONDS, max_entries=5, show_spinner=False)
-def _filter_options(key: tuple[str, int], _registry: Registry) -> FilterOptions:
-    del key
+def _filter_options(stamp: tuple[Any, ...], _registry: Registry) -> FilterOptions:
+    del stamp
     return portfolio_filter.filter_options(_registry.engine)
 
 
 def filter_options() -> FilterOptions:
     """Return what can be chosen in the filters."""
-    return _filter_options(session.key(), session.registry())
+    registry, key = session.registry(), session.key()
+    names = frozenset(session.names().items())
+    return _filter_options((*_stamp(key, registry), names), registry)

@@ -14,6 +14,7 @@ import streamlit as st
 
 from dashboard import simulated
 from dashboard.front_door import NOBODY_NAMED, PERSON_HEADER, vouched_person
+from dashboard.one_run import once
 from dashboard.opening import open_registry
 from dashboard.settings import PREFIX, Settings, load_settings
 from data_access import (
@@ -67,6 +68,10 @@ def _settings(environment: tuple[tuple[str, str], ...], folder: str) -> Settings
 
 def configured() -> Settings:
     """Return the configuration, read again when the environment or the folder changes."""
+    return once("configured", _configured)
+
+
+def _configured() -> Settings:
     ours = tuple(sorted((name, value) for name, value in os.environ.items() if name.upper().startswith(PREFIX)))
     return _settings(ours, str(Path.cwd()))
 
@@ -109,19 +114,23 @@ def switch_portfolio(chosen: str) -> None:
 
 def settings() -> Settings:
     """Return the settings of the portfolio that is shown."""
-    return simulated.simulated_settings(configured()) if shows_simulated() else configured()
+    if not shows_simulated():
+        return configured()
+    return once("simulated settings", lambda: simulated.simulated_settings(configured()))
 
 
 def registry() -> Registry:
     """Return the registry of the portfolio that is shown, opened once in the process."""
-    ours = settings()
+    return once(("registry", shows_simulated()), lambda: _opened(settings()))
+
+
+def _opened(ours: Settings) -> Registry:
     return _open(f"{ours.home.resolve()} {ours.registry_address()}", ours)
 
 
 def real_models() -> int:
     """Return how many models the real portfolio has."""
-    ours = configured()
-    opened = _open(f"{ours.home.resolve()} {ours.registry_address()}", ours)
+    opened = _opened(configured())
     return _models((str(opened.engine.url), opened.revision()), opened)
 
 
@@ -139,7 +148,7 @@ def now() -> datetime:
 def key() -> tuple[str, int]:
     """Return what every cached answer depends on: which registry, and its revision."""
     opened = registry()
-    return str(opened.engine.url), opened.revision()
+    return once(("key", shows_simulated(), opened.written), lambda: (str(opened.engine.url), opened.revision()))
 
 
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
@@ -155,6 +164,10 @@ def clock() -> tuple[date, date] | None:
 
 def today() -> date:
     """Return the day the pages show: the demo's clock, else the present day (``MODELFOLIO_AS_OF`` pins it)."""
+    return once(("today", key()), _today)
+
+
+def _today() -> date:
     moved = clock()
     return moved[0] if moved else settings().as_of or settings().now().date()
 
@@ -173,6 +186,10 @@ def is_direct_local_visit() -> bool:
 
 def may_choose_person() -> bool:
     """Whether the demo's "acting as" is offered: only when switched on, and only to a direct visit on this machine."""
+    return once("may choose", _may_choose_person)
+
+
+def _may_choose_person() -> bool:
     return settings().demo_sign_in and is_direct_local_visit()
 
 
@@ -218,10 +235,12 @@ def actor() -> Actor | None:
     Roles come from the registry at each run; every write checks them again.
     """
     email = st.session_state.get(ACTING_AS) if may_choose_person() else signed_in_email()
-    if not email:
-        return None
+    return once(("actor", key(), email), lambda: _actor(str(email))) if email else None
+
+
+def _actor(email: str) -> Actor | None:
     try:
-        return people.find(registry(), str(email))
+        return people.find(registry(), email)
     except UnknownPersonError:
         return None
 
@@ -238,12 +257,17 @@ def _names(key: tuple[str, int], _registry: Registry) -> dict[str, str]:
     return {person.email: person.name for person in people.everyone(_registry)}
 
 
+def names() -> dict[str, str]:
+    """Return the names of the active people by their addresses."""
+    return once(("names", key()), lambda: _names(key(), registry()))
+
+
 def person_name(email: str) -> str:
     """Return a person's name; the address of somebody who is not known, and a policy's name, stay as they are.
 
     In the name of a standing approval, "standing approval 3 by ada@example.org", those who approved it are named.
     """
-    known = _names(key(), registry())
+    known = names()
     if email not in known and email.startswith(Capacity.STANDING_APPROVAL.value):
         return " ".join(known.get(word, word) for word in email.split(" "))
     return known.get(email) or email

@@ -21,6 +21,8 @@ class Database:
         self.engine = engine
         self.writer = writer
         self.audit_key = audit_key
+        self.written = 0
+        """How often this process has written through it."""
 
     def close(self) -> None:
         """Give the connections back."""
@@ -44,6 +46,7 @@ class Database:
             yield session
             session.flush()
             session.execute(sa.update(RevisionRow).values(number=RevisionRow.number + 1))
+        self.written += 1
 
     @contextmanager
     def write_alone(self) -> Iterator[Session]:

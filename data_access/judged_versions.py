@@ -6,15 +6,24 @@ It is what the assessment of that day was made from, so every number taken from 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from data_access import model_registry
 from data_access.policy_records import policy_history
-from data_access.shift_store import RegistryShifts
-from data_access.tables import ProfileRow, ReferenceRow
+from data_access.shift_store import RegistryShifts, quiet_days
+from data_access.tables import (
+    AssessProgressRow,
+    ModelRow,
+    ModelVersionRow,
+    PolicyRow,
+    ProfileRow,
+    ReferenceRow,
+    ShiftDayRow,
+)
 from monitoring.history import ProfileKind, StoredProfile, VersionHistory, segments_known_on
+from monitoring.lifecycle import State
 from monitoring.packing import unpack_reference
 
 if TYPE_CHECKING:
@@ -23,6 +32,8 @@ if TYPE_CHECKING:
     from data_access.database import Database
     from monitoring.portfolio import Model, ModelVersion
     from monitoring.segment import Segment
+
+_PROGRESS = sa.select(AssessProgressRow.quiet_days).where(AssessProgressRow.model_id == sa.bindparam("of_model"))
 
 
 @dataclass(frozen=True)
@@ -61,9 +72,28 @@ def judged_versions(registry: Database, model_id: str, *, known_on: date) -> Jud
     return JudgedVersions(model, known_on, tuple(segments), histories)
 
 
-def _histories(registry: Database, model: Model, known_on: date) -> tuple[VersionHistory, ...]:
-    """Return the versions that have a reference with their stored profiles, in the order of the card."""
+def judged_stamp(registry: Database, model_id: str) -> tuple[Any, ...]:
+    """Return what is another as soon as ``judged_versions`` could be another: after most writes it is the same.
+
+    Profiles, references, days of shifts, versions and approved policies are only ever added; a card that changes says when.
+    """
+    approved = sa.select(sa.func.count()).where(PolicyRow.state == State.APPROVED.value)
+    query = sa.select(
+        ModelRow.card_hash,
+        ModelRow.updated_at,
+        ModelRow.service_state,
+        sa.select(sa.func.count()).where(ModelVersionRow.model_id == model_id).scalar_subquery(),
+        approved.scalar_subquery(),
+        *(sa.select(sa.func.max(table.id)).scalar_subquery() for table in (ProfileRow, ReferenceRow, ShiftDayRow)),
+    ).where(ModelRow.id == model_id)
     with registry.read() as session:
+        return tuple(session.execute(query).one_or_none() or ())
+
+
+def _histories(registry: Database, model: Model, known_on: date) -> tuple[VersionHistory, ...]:
+    """Return the versions that have a reference with their stored profiles and quiet days, in the order of the card."""
+    with registry.read() as session:
+        progress = session.execute(_PROGRESS, {"of_model": model.id}).one_or_none()
         references = {
             row.version: row
             for row in session.execute(
@@ -90,9 +120,15 @@ def _histories(registry: Database, model: Model, known_on: date) -> tuple[Versio
         )
         for reference_id, kind, day, known, rows, payload in found:
             stored[reference_id].append(StoredProfile(ProfileKind(kind), day, known, rows, payload))
+    quiet = quiet_days(progress.quiet_days if progress else None)
     by_name: dict[str, ModelVersion] = {version.version: version for version in model.versions}
     return tuple(
-        VersionHistory(version, unpack_reference(references[name].payload), stored[references[name].id])
+        VersionHistory(
+            version,
+            unpack_reference(references[name].payload),
+            stored[references[name].id],
+            quiet[name] if name in quiet and quiet[name].reference_id == references[name].id else None,
+        )
         for name, version in by_name.items()
         if name in references
     )

@@ -53,6 +53,10 @@ class PortfolioFilter:
         """Whether every model passes."""
         return self == PortfolioFilter()
 
+    def asks_for_decisions(self, order: str) -> bool:
+        """Whether which models pass, or their order, may be another after a write that is neither an assessment nor about models."""
+        return bool(self.lenses or self.text.strip()) or order in ORDERS_BY_DECISION
+
     @property
     def without_verdicts(self) -> PortfolioFilter:
         """The same filter for every verdict."""
@@ -192,7 +196,8 @@ ORDERS: dict[str, Callable[[date], list[sa.ColumnElement[Any]]]] = {
     "owner": lambda _: [func.lower(ModelRow.owner).nulls_last(), _by_verdict()],
     "name": lambda _: [func.lower(ModelRow.name)],
 }
-"""The orders a list of models can have; names and ids break ties, retired models always come last."""
+ORDERS_BY_DECISION = frozenset({"due"})
+"""The orders a list of models can have, and those that look at decisions; names and ids break ties, retired models always come last."""
 
 
 def order_by(name: str, *, day: date) -> list[sa.ColumnElement[Any]]:

@@ -178,6 +178,22 @@ def ranking(
     return Ranking(rows, _standing(rows, compared_with, last.day if last else None, last.recorded_at if last else None))
 
 
+def standing_stamp(engine: sa.Engine) -> tuple[Any, ...]:
+    """Return what is another as soon as an order that asks for no decision could be another: after most writes it is the same.
+
+    Assessments and models are only ever added; a card that changes says when. What else becomes of a model, that it leaves service or
+    that its assessment fails, is true of few, and those are named.
+    """
+    counts = select(
+        select(func.max(AssessmentRow.id)).scalar_subquery(), func.count(ModelRow.id), func.max(ModelRow.updated_at)
+    )
+    special = (ModelRow.service_state != ServiceState.IN_SERVICE.value) | ModelRow.last_error.is_not(None)
+    named = select(ModelRow.id, ModelRow.service_state, ModelRow.last_error.is_not(None)).where(special)
+    with engine.connect() as connection:
+        found = connection.execute(counts).one()
+        return (*found, tuple(map(tuple, connection.execute(named.order_by(ModelRow.id)))))
+
+
 def _standing(
     rows: tuple[Ranked, ...], compared_with: date, newest_day: date | None, assessed_at: datetime | None
 ) -> Standing:

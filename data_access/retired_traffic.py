@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.visitors import InternalTraversal
 
 from data_access import model_registry
 from data_access.log_connections import LogConnections
@@ -44,7 +45,8 @@ class Watched:
 class _QuietDaysLater(ColumnElement[date]):
     """The day on which a column's day is so long past that a model which was not scored since is out of use."""
 
-    inherit_cache = False
+    inherit_cache = True
+    _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]  # noqa: RUF012 - as SQLAlchemy declares it
     type = sa.Date()
 
     def __init__(self, column: Any) -> None:

@@ -123,7 +123,7 @@ class RegistryShifts:
                 for name, number in row.references.items()
                 if name in by_name
             )
-            return Findings(references, extent, _quiet_days(row.quiet_days))
+            return Findings(references, extent, quiet_days(row.quiet_days))
 
     def _found_before(self, model: Model, ahead: ReadAhead) -> Findings | None:
         row = ahead.progress[model.id]
@@ -133,7 +133,7 @@ class RegistryShifts:
         kept = [(by_name[name], ahead.kept(number)) for name, number in row.reference_ids.items() if name in by_name]
         extent = (row.log_first, row.log_last) if row.log_first and row.log_last else None
         references = tuple((version, reference) for version, reference in kept if reference)
-        return Findings(references, extent, _quiet_days(row.quiet_days))
+        return Findings(references, extent, quiet_days(row.quiet_days))
 
     def signed_to(self, model_id: str) -> date | None:
         """Return the last day with signs."""
@@ -300,7 +300,7 @@ class RegistrySigns:
                 yield ModelSigns(model_id, day, known_on, sources[names], signs[letters])
 
 
-def _quiet_days(said: dict[str, list[Any]] | None) -> dict[str, QuietDays]:
+def quiet_days(said: dict[str, list[Any]] | None) -> dict[str, QuietDays]:
     """Return what is kept per version as values."""
     return {
         name: QuietDays(number, date.fromisoformat(last), key) for name, (number, last, key) in (said or {}).items()

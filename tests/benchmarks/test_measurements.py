@@ -14,6 +14,7 @@ from benchmarks import (
     measure_agreement,
     measure_growth,
     measure_headline,
+    measure_model_page,
     measure_pack,
     measure_pages,
     measure_storage,
@@ -84,6 +85,13 @@ def test_the_portfolio_page_is_measured_with_as_many_models_as_asked_for(monkeyp
     found = measure_pages.measure((3, 8), most_rows=4)
     assert [value(found, f"portfolio page, {models} models: rows sent") for models in (3, 8)] == [3, 8]
     assert value(found, "portfolio page, 8 models: sent") > value(found, "portfolio page, 3 models: sent") > 1
+
+
+def test_the_model_page_is_measured_with_as_many_features_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure_model_page, "REPEATS", 1)
+    found = measure_model_page.measure((3,), days=9, rows=60, tabs=("Overview",))
+    assert value(found, "model page, 3 features, Overview: charts mounted") == 2
+    assert value(found, "model page, 3 features, Overview: server part, first run") > 0
 
 
 def test_the_evidence_pack_is_measured_in_both_formats(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,16 @@
 """A small real registry and the pages opened on it, without a browser."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from dashboard import session
 from data_access.registry import Registry
 from tests import builders
 
@@ -53,3 +56,14 @@ def open_page() -> Open:
         return page
 
     return opened
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What the page asks the registry meanwhile."""
+    asked: list[str] = []
+    opened = session.registry().engine
+    listener = lambda *call: asked.append(call[2])  # noqa: E731 - only the statement counts
+    sa.event.listen(opened, "before_cursor_execute", listener)
+    yield asked
+    sa.event.remove(opened, "before_cursor_execute", listener)

@@ -3,12 +3,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score
 
 from data_access import model_queries
 from data_access import performance_queries as queries
-from data_access.judged_versions import JudgedVersions, judged_versions
+from data_access.assessment_store import RegistryAssessments
+from data_access.judged_versions import JudgedVersions, judged_stamp, judged_versions
 from data_access.registry import Registry
+from data_access.shift_store import RegistryShifts
+from data_access.tables import ModelRow, ModelVersionRow, ProfileRow, ReferenceRow, ShiftDayRow
+from monitoring.assess import Findings
+from monitoring.history import KnownInputs, ProfileKind
 from monitoring.portfolio import ModelVersion, Task
 from tests import builders
 from tests.builders import Built
@@ -32,6 +38,54 @@ def arrived(live: history_builders.Predictions, *, up_to: date = LAST) -> histor
     """The rows whose labels arrived in the 28 days up to a day."""
     arrival = live.as_labels().arrival
     return live.only((arrival <= np.datetime64(up_to)) & (arrival > np.datetime64(up_to - timedelta(days=WINDOW))))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        sa.insert(ModelVersionRow).values(model_id="m", version="v9", position=9, is_announced=True),
+        sa.update(ModelRow).values(card_hash="another"),
+        sa.update(ModelRow).values(service_state="suspended"),
+        sa.insert(ShiftDayRow).values(day=LAST, known_on=LAST, recorded_at=builders.NOW),
+        sa.insert(ProfileRow).from_select(
+            ["reference_id", "version", "kind", "day", "known_on", "rows", "recorded_at", "payload"],
+            sa.select(
+                *(ProfileRow.reference_id, ProfileRow.version, ProfileRow.kind, ProfileRow.day),
+                *(sa.literal(LAST), ProfileRow.rows, sa.literal(builders.NOW), ProfileRow.payload),
+            ).limit(1),
+        ),
+    ],
+    ids=("version", "card", "service", "shift", "profile"),
+)
+def test_the_stamp_of_judged_versions_changes_with_what_they_are_made_of_and_with_nothing_else(
+    registry: Registry, write: sa.Insert | sa.Update
+) -> None:
+    judged_model(registry)
+    before = judged_stamp(registry, "m")
+    RegistryAssessments(registry).keep_failure("m", "no table", now=builders.NOW)
+    assert judged_stamp(registry, "m") == before
+    with registry.write() as session:
+        session.execute(write)
+    assert judged_stamp(registry, "m") != before
+
+
+def test_days_on_which_no_unit_changed_are_not_searched_again_and_say_the_same(registry: Registry) -> None:
+    judged_model(registry)
+    before = judged(registry)
+    (segment,), (history,) = before.segments, before.histories
+    with registry.read() as session:
+        reference_id = session.scalars(sa.select(ReferenceRow.id)).one()
+    assert segment.quality
+    quiet = KnownInputs(history.known_on(LAST, ProfileKind.ROWS), segment).quiet_days(reference_id)
+    assert quiet is not None
+    found = Findings((), None, {segment.version.version: quiet})
+    RegistryShifts(registry).keep_findings("m", found, (), signed_to=LAST, now=builders.NOW)
+
+    (again,) = judged(registry).segments
+
+    assert (segment.quiet_to, again.quiet_to) == (None, LAST)
+    assert str(again.estimate) == str(segment.estimate)
+    assert str(again.days_left_out_from) == str(segment.days_left_out_from)
 
 
 @pytest.mark.parametrize("task", Task)

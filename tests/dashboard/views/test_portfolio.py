@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pyarrow as pa
@@ -7,20 +5,21 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from dashboard import session
 from dashboard.presentation import csv_bytes
 from data_access.assessment_store import RegistryAssessments
 from data_access.portfolio_filter import PortfolioFilter
 from data_access.portfolio_queries import overview
 from data_access.portfolio_standing import ranking
 from data_access.registry import Registry
+from data_access.tables import ModelRow
 from monitoring import decide
 from monitoring.assessment import Verdict
 from monitoring.lifecycle import Action
 from tests import builders
 from tests.builders import Built
-from tests.dashboard.conftest import Open
+from tests.dashboard.conftest import Open, statements
 
+RANKS = "z_28"
 READS_SPARKLINES = "CAST(assessments.day"
 
 
@@ -331,17 +330,6 @@ def test_the_page_opens_for_every_role(registry: Registry, open_page: Open, emai
     assert len(shown(open_page(acting_as=email))) == 11
 
 
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """What the page asks the registry meanwhile."""
-    asked: list[str] = []
-    opened = session.registry().engine
-    listener = lambda *call: asked.append(call[2])  # noqa: E731 - only the statement counts
-    sa.event.listen(opened, "before_cursor_execute", listener)
-    yield asked
-    sa.event.remove(opened, "before_cursor_execute", listener)
-
-
 def test_a_rerun_after_nothing_changed_asks_the_registry_for_its_revision_only(
     registry: Registry, open_page: Open
 ) -> None:
@@ -365,3 +353,20 @@ def test_after_a_write_that_is_no_assessment_the_sparklines_are_not_read_again(
         page.run()
     assert "The last assessment of 1 model failed" in texts(page)
     assert not [statement for statement in asked if READS_SPARKLINES in statement]
+
+
+def test_after_a_write_about_no_model_the_list_is_not_ranked_again_but_a_model_that_leaves_service_is_seen(
+    registry: Registry, open_page: Open
+) -> None:
+    page = open_page()
+    with registry.write():
+        pass
+    with statements() as asked:
+        page.run()
+    assert not [statement for statement in asked if RANKS in statement]
+
+    with registry.write() as session:
+        session.execute(sa.update(ModelRow).where(ModelRow.id == "card-churn").values(service_state="retired"))
+    with statements() as asked:
+        page.run()
+    assert [statement for statement in asked if RANKS in statement]
