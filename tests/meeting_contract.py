@@ -16,7 +16,7 @@ from data_access.meeting_room import MeetingRoom
 from data_access.meeting_tables import MeetingItemRow
 from data_access.registry import Registry
 from data_access.retired_tables import WatchedDayRow
-from data_access.tables import AuditEventRow, ModelRow
+from data_access.tables import AuditEventRow, DecisionRow, ModelRow
 from monitoring import (
     ask,
     carry_out,
@@ -328,6 +328,51 @@ class MeetingContract:
             hold_meeting.record_vote(
                 registry, meeting.id, meeting.items[0].id, person=BEN, choice=Choice.FOR, by=BEN, **WHEN
             )
+
+    def test_vote_needs_the_role_at_that_moment(self, registry: Registry, running: Meeting, item: Item) -> None:
+        people.revoke(registry, email=CLEO, role=Role.APPROVER, by=COMMAND_LINE, now=NOW)
+        with pytest.raises(NotAuthorisedError, match="Only approvers"):
+            hold_meeting.record_vote(registry, running.id, item.id, person=CLEO, choice=Choice.FOR, by=BEN, **WHEN)
+        assert stored(registry, running).votes(item.id) == {}
+
+    def test_vote_needs_the_role_for_the_team_of_the_model(
+        self, registry: Registry, running: Meeting, item: Item
+    ) -> None:
+        people.revoke(registry, email=CLEO, role=Role.APPROVER, by=COMMAND_LINE, now=NOW)
+        people.grant(registry, email=CLEO, role=Role.APPROVER, team="cards", by=COMMAND_LINE, now=NOW)
+        with pytest.raises(NotAuthorisedError, match=r"neither an approver nor .* the team of this model"):
+            hold_meeting.record_vote(registry, running.id, item.id, person=CLEO, choice=Choice.FOR, by=BEN, **WHEN)
+        people.grant(registry, email=CLEO, role=Role.APPROVER, team="flights", by=COMMAND_LINE, now=NOW)
+        voted = hold_meeting.record_vote(registry, running.id, item.id, person=CLEO, choice=Choice.FOR, by=BEN, **WHEN)
+        assert set(voted.votes(item.id)) == {CLEO}
+
+    def test_who_proposed_a_version_of_the_policy_does_not_vote_on_it(self, registry: Registry) -> None:
+        number = policy_proposed(registry)
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.policy_number == number]
+        with pytest.raises(NotAuthorisedError, match="Ben proposed this"):
+            hold_meeting.record_vote(registry, meeting.id, item.id, person=BEN, choice=Choice.FOR, by=BEN, **WHEN)
+        hold_meeting.record_vote(registry, meeting.id, item.id, person=CLEO, choice=Choice.FOR, by=BEN, **WHEN)
+        (said,) = meeting_queries.minutes(registry, stored(registry, meeting), on=DAY)["items"][-1:]
+        assert said["aside"] == "Ben proposed it and steps back from approving."
+        assert said["quorum"].startswith("Quorum: Cleo as approver;")
+
+    def test_who_proposed_a_standing_approval_does_not_vote_on_what_was_started_under_it(
+        self, registry: Registry
+    ) -> None:
+        envelope = Envelope(Inside(ScopeKind.MODELS, ("m",)), (Guard("skill", 0.02),), DAY + 90 * ONE, most_runs=2)
+        made = decide_standing.propose_standing(registry, envelope, reason=REASON, by=BEN, **WHEN)
+        number = propose(registry)
+        with registry.write() as session:
+            session.execute(sa.update(DecisionRow).values(standing_approval=made.id))
+        meeting = opened(registry)
+        for item in meeting.items:
+            if item.decision_id == number or item.rule == Rule.STANDING:
+                with pytest.raises(NotAuthorisedError, match="Ben proposed this"):
+                    hold_meeting.record_vote(
+                        registry, meeting.id, item.id, person=BEN, choice=Choice.FOR, by=BEN, **WHEN
+                    )
+        assert {Rule.STANDING, Rule.APPROVAL} <= {item.rule for item in meeting.items}
 
     def test_who_stepped_back_decides_neither_in_the_meeting_nor_afterwards(
         self, registry: Registry, running: Meeting, item: Item, room: MeetingRoom, number: int
