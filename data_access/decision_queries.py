@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from data_access.decision_records import RegistryDecisions
 from data_access.meeting_conflicts import conflicts
 from data_access.tables import DecisionRow, ModelRow
-from monitoring import decide
 from monitoring.authority import known_actor
 from monitoring.lifecycle import Move, State
+from monitoring.proposal import waiting_without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -197,7 +197,7 @@ class _WhoIsNeeded:
         aside = self.aside(decision)
         alike = (decision.quorum, decision.subject.team, decision.proposed_by, decision.approvals, aside)
         if alike not in self.sentences:
-            self.sentences[alike] = decide.waiting_words(decision, self.everyone, aside)
+            self.sentences[alike] = waiting_without(decision, self.everyone, aside)
         return self.sentences[alike]
 
     def to_tell(self, decision: Decision, *, on: date) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from data_access import audit_trail, decision_queries, meeting_queries, people
+from data_access import audit_trail, decision_queries, meeting_queries, people, policy_queries, standing_queries
 from data_access.meeting_guards import missing_meeting_guards
 from data_access.meeting_room import MeetingRoom
 from data_access.meeting_tables import MeetingItemRow
@@ -405,6 +405,10 @@ class MeetingContract:
         meeting = opened(registry)
         (item,) = [each for each in meeting.items if each.policy_number == number]
         steps_back(registry, meeting, item)
+        review = decide_policy.review_policy(registry, number, by=CLEO)
+        assert (review.may, review.why_not[:16]) == (frozenset(), "You stepped back")
+        assert review.waiting_for.endswith("Cleo stepped back from it in a meeting.")
+        assert policy_queries.waiting_count(registry, person=CLEO, on=DAY) == 1
         with pytest.raises(NotAuthorisedError, match="You stepped back"):
             decide_policy.approve_policy(registry, number, comment="", by=CLEO, **WHEN)
         with pytest.raises(NotAuthorisedError, match="You stepped back"):
@@ -446,6 +450,9 @@ class MeetingContract:
         steps_back(registry, running, item)
         envelope = Envelope(Inside(ScopeKind.MODELS, ("m",)), (Guard("skill", 0.02),), DAY + 90 * ONE, most_runs=2)
         made = decide_standing.propose_standing(registry, envelope, reason=REASON, by=BEN, **WHEN)
+        review = decide_standing.review_standing(registry, made.id, by=CLEO, on=DAY)
+        assert (review.may, review.why_not[:16]) == (frozenset(), "You stepped back")
+        assert standing_queries.waiting(registry, person=CLEO, on=DAY) == ()
         with pytest.raises(NotAuthorisedError, match="You stepped back"):
             decide_standing.approve_standing(registry, made.id, comment="", by=CLEO, **WHEN)
         eve = decide_standing.approve_standing(registry, made.id, comment="", by="eve@example.org", **WHEN)

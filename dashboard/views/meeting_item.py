@@ -38,7 +38,7 @@ from monitoring.meeting_agenda import Rule
 from monitoring.meeting_quorum import aside_sentence, item_quorum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from data_access.model_queries import ModelFacts
     from monitoring.decision import Decision
@@ -223,7 +223,8 @@ def _who_decides(meeting: Meeting, item: Item, matter: Matter) -> None:
     people, decision = registered.everyone(session.registry()), matter.on_table
     names = {person.email: person.name for person in people}
     said = [
-        standing(decision, people) or item_quorum(meeting, item, matter, people=people),
+        standing(decision, [each for each in people if each.email not in meeting.conflicts(item.id)])
+        or item_quorum(meeting, item, matter, people=people),
         aside_sentence(meeting, item, matter, names=names),
         recorded(meeting, item),
     ]
@@ -258,7 +259,7 @@ def doubts(item: Item, decision: Decision | None) -> list[str]:
     return lines + ([quiet(f"and {len(asked) - MOST_POINTS} more")] if len(asked) > MOST_POINTS else [])
 
 
-def standing(decision: Decision | None, people: tuple[Actor, ...]) -> str:
+def standing(decision: Decision | None, people: Sequence[Actor]) -> str:
     """Return how far a proposal is once somebody has answered it; empty before."""
     if decision is None or not decision.approvals:
         return ""
