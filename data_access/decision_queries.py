@@ -42,6 +42,7 @@ DECISION_COLUMNS = (
     "sentence",
     "decided_by",
     "decided_on",
+    "approved_by",
     "standing_approval",
     "challenges",
 )
@@ -164,7 +165,7 @@ def all_decisions(registry: Database, *, on: date, state: State | None = None) -
 
     ``decision_id`` (int), ``model_id``, ``model``, ``team``, ``owner`` (str), ``tier`` (int, at the proposal), ``action``, ``state``,
     ``reason``, ``proposed_by`` (str), ``proposed_on``, ``due_on`` (date), ``is_overdue`` (bool), ``approvals`` (int), ``verdict``,
-    ``sentence`` (str, at the proposal), ``decided_by`` (str), ``decided_on`` (date), missing while it is proposed, ``standing_approval``
+    ``sentence`` (str, at the proposal), ``decided_by`` (str), ``decided_on`` (date), missing while it is proposed, ``approved_by`` (str, comma-joined), ``standing_approval``
     (Int64, its number; missing for decisions of people), ``challenges`` (str: the questions about it and the challenges of the findings it
     rests on, with what was answered; empty without any).
     """
@@ -252,6 +253,7 @@ def _row(decision: Decision, beside: Mapping[str, Sequence[Challenge]], *, on: d
         "sentence": decision.evidence.get("sentence"),
         "decided_by": decision.decided_by,
         "decided_on": decision.decided_on,
+        "approved_by": ",".join(decision.approvers),
         "standing_approval": decision.standing_approval,
         "challenges": " ".join(each.told() for each in said),
     }

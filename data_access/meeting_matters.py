@@ -39,7 +39,7 @@ def matter_of(session: Session, meeting: Meeting, item: Item, *, known: Mapping[
     return Matter(
         subjects=records.subjects([model_id for model_id in (item.model_id, *item.model_ids) if model_id]),
         decisions=decisions,
-        policy=meeting_past.policy_at_end(policy, meeting) if policy else None,
+        other=meeting_past.policy_at_end(policy, meeting) if policy else None,
         standings=_standings(session, meeting, item, decisions),
     )
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from monitoring.decision import Decision
     from monitoring.meeting import Item, Meeting
     from monitoring.people import Actor
-    from monitoring.policy_version import PolicyVersion
     from monitoring.proposal import Proposal
     from monitoring.standing_approval import StandingApproval
 
@@ -26,13 +25,14 @@ ANSWERING = frozenset({Capacity.APPROVER, Capacity.INDEPENDENT_REVIEWER})
 class Matter:
     """What an item is about, as the registry knows it.
 
-    ``subjects`` are its models, ``decisions`` those made on it in the meeting, the newest first, and then its own. ``policy`` is its
-    version of the policy, ``standings`` are the standing approvals under which its retrainings were started.
+    ``subjects`` are its models, ``decisions`` those made on it in the meeting, the newest first, and then its own. ``other`` is what is
+    proposed in it that is no decision: a version of the policy. ``standings`` are the standing approvals under which its retrainings
+    were started.
     """
 
     subjects: tuple[Subject, ...] = ()
     decisions: tuple[Decision, ...] = ()
-    policy: PolicyVersion | None = None
+    other: Proposal | None = None
     standings: tuple[StandingApproval, ...] = ()
 
     @property
@@ -44,7 +44,7 @@ class Matter:
     @property
     def proposal(self) -> Proposal | None:
         """What the quorum of the item answers, when something is proposed."""
-        return self.policy or self.on_table
+        return self.other or self.on_table
 
     @property
     def subject(self) -> Subject | None:
@@ -55,17 +55,17 @@ class Matter:
         """Give everything that is proposed in the item, of whatever kind."""
         yield from self.decisions
         yield from self.standings
-        if self.policy is not None:
-            yield self.policy
+        if self.other is not None:
+            yield self.other
 
     def proposers(self) -> frozenset[str]:
         """Return who proposed something of it: they step back from approving and voting. A policy is nobody."""
         return frozenset(each.proposed_by for each in self.proposals() if "@" in each.proposed_by)
 
     def gives_vote(self, actor: Actor) -> bool:
-        """Whether somebody holds a role for what the item is about: for one of its models, or for every team where it is the policy."""
-        if self.policy is not None:
-            return bool(ANSWERING & self.policy.capacities(actor))
+        """Whether somebody holds a role for what the item is about: for one of its models, or for all that another proposal asks."""
+        if self.other is not None:
+            return bool(ANSWERING & self.other.capacities(actor))
         about = self.subjects or tuple(each.subject for each in self.decisions)
         if not about:
             return actor.acts_as(MEMBERS)
@@ -92,6 +92,12 @@ def why_no_vote(meeting: Meeting, item: Item, matter: Matter, actor: Actor) -> s
     if actor.email in aside(meeting, item, matter):
         return f"{actor.name} proposed this or stepped back from it, and does not vote on it."
     if not matter.gives_vote(actor):
-        where = "every team" if matter.policy else "the team of this model" if matter.subject else "any of these models"
+        where = (
+            matter.other.within
+            if matter.other
+            else "the team of this model"
+            if matter.subject
+            else "any of these models"
+        )
         return f"{actor.name} is neither an approver nor an independent reviewer for {where}, and does not vote on it."
     return ""

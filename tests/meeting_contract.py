@@ -636,6 +636,32 @@ class MeetingContract:
         with pytest.raises(NotAuthorisedError):
             hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
 
+    def test_ended_meeting_gets_another_chair_who_was_there_and_confirms(
+        self, registry: Registry, running: Meeting
+    ) -> None:
+        prepare_meeting.set_attendance(registry, running.id, present=[BEN, ADA, CLEO], guests=[], by=BEN, **WHEN)
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        people.revoke(registry, email=BEN, role=Role.APPROVER, by=COMMAND_LINE, now=NOW)
+        for by in (BEN, ADA, DANA):  # without a role, not a member, not there
+            with pytest.raises(NotAuthorisedError, match="Only the chair"):
+                prepare_meeting.hand_over_chair(registry, running.id, chair=CLEO, by=by, **WHEN)
+        with pytest.raises(InvalidMeetingError, match="was not there"):
+            prepare_meeting.hand_over_chair(registry, running.id, chair=DANA, by=CLEO, **WHEN)
+        before = stored(registry, running).attendees
+        named = prepare_meeting.hand_over_chair(registry, running.id, chair=CLEO, by=CLEO, **WHEN)
+        assert (named.chair, set(named.attendees)) == (CLEO, set(before))
+        assert self.newest_event(registry).action == "hand_over_chair"
+        confirmed = hold_meeting.confirm_minutes(registry, running.id, by=CLEO, **WHEN)
+        assert (confirmed.confirmed_by, (confirmed.minutes or {})["chair"]) == (CLEO, "Cleo")
+        with pytest.raises(ForbiddenMoveError, match="chair stays"):
+            prepare_meeting.hand_over_chair(registry, running.id, chair=CLEO, by=CLEO, **WHEN)
+
+    def test_while_somebody_leads_nobody_else_names_the_chair(self, registry: Registry, running: Meeting) -> None:
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        with pytest.raises(NotAuthorisedError, match="Only the chair"):
+            prepare_meeting.hand_over_chair(registry, running.id, chair=CLEO, by=CLEO, **WHEN)
+        assert prepare_meeting.hand_over_chair(registry, running.id, chair=CLEO, by=BEN, **WHEN).chair == CLEO
+
     def test_minutes_name_what_is_asked_and_not_settled_with_what_was_answered_in_time(
         self, registry: Registry, running: Meeting, number: int
     ) -> None:
