@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard.presentation import joined, number, short_date, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 NOTHING = "–"
 CODE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -37,15 +37,26 @@ class Changes:
     unchanged: tuple[FieldChange, ...]
 
 
-def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Changes:
+def changes(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, *, person: Callable[[str], str] = str
+) -> Changes:
     """Return the fields of an event: those that differ or are new, in the order of ``after``, and the others.
+
+    ``person`` gives the name of whoever has an e-mail address, and anything else as it is.
 
     >>> changes({"state": "proposed", "tier": 2}, {"state": "in_work", "tier": 2}).changed
     (FieldChange(field='State', before='Proposed', after='In work'),)
     """
     then, now = flat(before), flat(after)
     rows = [
-        (FieldChange(field_words(name), value_words(name, then.get(name)), value_words(name, now.get(name))), name)
+        (
+            FieldChange(
+                field_words(name),
+                value_words(name, then.get(name), person=person),
+                value_words(name, now.get(name), person=person),
+            ),
+            name,
+        )
         for name in [*now, *(name for name in then if name not in now)]
     ]
     return Changes(
@@ -76,18 +87,18 @@ def field_words(name: str) -> str:
     return shown[:1].upper() + shown[1:]
 
 
-def value_words(name: str, value: Any) -> str:
+def value_words(name: str, value: Any, *, person: Callable[[str], str] = str) -> str:
     """Return a field's value as a person reads it; a dash for nothing."""
     if value is None or value in ("", [], {}):
         return NOTHING
     if isinstance(value, str):
-        return _text_words(name, value)
+        return _text_words(name, person(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return number(value)
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return joined(value)
+        return joined([person(each) for each in value])
     return json.dumps(value, ensure_ascii=False)
 
 

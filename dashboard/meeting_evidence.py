@@ -1,34 +1,20 @@
-"""What speaks for and against an action in a meeting, what doing nothing costs, and which proposal is on the table."""
+"""What speaks for and against an action in a meeting, and what doing nothing costs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dashboard import session
 from dashboard.argument import for_and_against
 from dashboard.presentation import lost, number, plural
-from data_access import decision_queries
 from monitoring.assessment import Verdict
-from monitoring.lifecycle import Action, State
-from monitoring.meeting import EntryKind
 
 if TYPE_CHECKING:
-    from monitoring.decision import Decision
-    from monitoring.meeting import Item, Meeting
+    from monitoring.lifecycle import Action
 
 WEEK = 7
 LONGEST_POINT = 96
 SAME = 40
 """Characters by which a finding is known to be the sentence of the verdict."""
-
-
-def table_decision(meeting: Meeting, item: Item) -> Decision | None:
-    """Return the proposal the item is about: the newest one made in the meeting that still waits, else the item's own."""
-    made = [entry.decision_id for entry in meeting.of_item(item.id, EntryKind.DECISION) if entry.decision_id]
-    numbers = dict.fromkeys([*reversed(made), *([item.decision_id] if item.decision_id else [])])
-    found = [decision_queries.decision(session.registry(), number) for number in numbers]
-    waiting = [decision for decision in found if decision.state is State.PROPOSED]
-    return next(iter(waiting or found), None)
 
 
 def points(snapshot: dict[str, Any], action: Action | None) -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.widgets import complain, notify
-from data_access import meeting_queries
+from data_access import meeting_matters, meeting_queries
 from data_access.meeting_room import MeetingRoom
 from data_access.portfolio_filter import PortfolioFilter
 from monitoring import hold_meeting
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from data_access.registry import Registry
     from monitoring.meeting import Item
     from monitoring.meeting_action import MeetingAction
+    from monitoring.meeting_matter import Matter
 
 ADDRESS, PRESENT = "meeting", "present"
 LONGEST_NUMBER = 9
@@ -80,6 +81,26 @@ def scope_filter(meeting: Meeting) -> PortfolioFilter:
     """Return the models a meeting is about as the portfolio filters them."""
     scope = meeting.scope
     return PortfolioFilter(tiers=scope.tiers, teams=scope.teams, use_cases=scope.use_cases)
+
+
+@st.cache_data(ttl=session.CACHED_SECONDS, max_entries=50, show_spinner=False)
+def _matter(
+    key: tuple[str, int], _registry: Registry, *, meeting_id: int, revision: int, item_id: int, _meeting: Meeting
+) -> Matter:
+    del key, meeting_id, revision
+    return meeting_matters.matter(_registry, _meeting, _meeting.item(item_id))
+
+
+def matter(meeting: Meeting, item: Item) -> Matter:
+    """Return what an item is about, and everything that is proposed about it."""
+    return _matter(
+        session.key(),
+        session.registry(),
+        meeting_id=meeting.id,
+        revision=meeting.revision,
+        item_id=item.id,
+        _meeting=meeting,
+    )
 
 
 def show_item(item_id: int | None) -> None:

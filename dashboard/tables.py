@@ -20,7 +20,7 @@ from dashboard.presentation import (
 from monitoring.assessment import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import date
 
     from pandas.io.formats.style import Styler
@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 ROW_HEIGHT = 32
 HEADER_HEIGHT = 32
 GENERATION = "table_generation"
-NUMBERED = {"policy": "policy version ", "standing approval": "standing approval "}
+NUMBERED = {
+    "policy": "Policy version ",
+    "standing approval": "Standing approval ",
+    "meeting": "Meeting ",
+    "meeting_action": "Action ",
+    "decision": "Decision ",
+    "challenge": "Challenge ",
+}
 """What an audit event is about where the number alone would say nothing."""
 MODEL_PAGE = Path(__file__).parent / "views" / "model.py"
 SHIFTS_PAGE = Path(__file__).parent / "views" / "shifts.py"
@@ -90,17 +97,20 @@ def approval_columns() -> dict[str, Any]:
     }
 
 
-def audit_table(events: pd.DataFrame) -> pd.DataFrame:
-    """Return audit events in words: No, At, Who, Role, What, About (the model, else whoever or whatever it was), Why."""
+def audit_table(events: pd.DataFrame, *, person: Callable[[str], str]) -> pd.DataFrame:
+    """Return audit events in words: No, At, Who, Role, What, About (the model, else whoever or whatever it was), Why.
+
+    ``person`` gives the name of whoever has an e-mail address; what is none it returns as it is.
+    """
     return pd.DataFrame(
         {
             "No": events["sequence"],
             "At": [instant(pd.Timestamp(at).to_pydatetime()) for at in events["at"]],
-            "Who": events["actor"],
+            "Who": [person(actor) for actor in events["actor"]],
             "Role": [words(role) for role in events["role"]],
             "What": [words(action) for action in events["action"]],
             "About": events["model_id"].fillna(
-                events["subject_kind"].map(NUMBERED).fillna("") + events["subject_id"].astype(str)
+                events["subject_kind"].map(NUMBERED).fillna("") + events["subject_id"].astype(str).map(person)
             ),
             "Why": events["reason"].fillna(""),
         }

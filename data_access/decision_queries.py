@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from data_access.decision_records import RegistryDecisions
 from data_access.meeting_conflicts import conflicts
 from data_access.tables import DecisionRow, ModelRow
-from monitoring import decide
 from monitoring.authority import known_actor
 from monitoring.lifecycle import Move, State
+from monitoring.proposal import waiting_without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +42,7 @@ DECISION_COLUMNS = (
     "sentence",
     "decided_by",
     "decided_on",
+    "approved_by",
     "standing_approval",
     "challenges",
 )
@@ -164,7 +165,7 @@ def all_decisions(registry: Database, *, on: date, state: State | None = None) -
 
     ``decision_id`` (int), ``model_id``, ``model``, ``team``, ``owner`` (str), ``tier`` (int, at the proposal), ``action``, ``state``,
     ``reason``, ``proposed_by`` (str), ``proposed_on``, ``due_on`` (date), ``is_overdue`` (bool), ``approvals`` (int), ``verdict``,
-    ``sentence`` (str, at the proposal), ``decided_by`` (str), ``decided_on`` (date), missing while it is proposed, ``standing_approval``
+    ``sentence`` (str, at the proposal), ``decided_by`` (str), ``decided_on`` (date), missing while it is proposed, ``approved_by`` (str, comma-joined), ``standing_approval``
     (Int64, its number; missing for decisions of people), ``challenges`` (str: the questions about it and the challenges of the findings it
     rests on, with what was answered; empty without any).
     """
@@ -197,7 +198,7 @@ class _WhoIsNeeded:
         aside = self.aside(decision)
         alike = (decision.quorum, decision.subject.team, decision.proposed_by, decision.approvals, aside)
         if alike not in self.sentences:
-            self.sentences[alike] = decide.waiting_words(decision, self.everyone, aside)
+            self.sentences[alike] = waiting_without(decision, self.everyone, aside)
         return self.sentences[alike]
 
     def to_tell(self, decision: Decision, *, on: date) -> str:
@@ -252,6 +253,7 @@ def _row(decision: Decision, beside: Mapping[str, Sequence[Challenge]], *, on: d
         "sentence": decision.evidence.get("sentence"),
         "decided_by": decision.decided_by,
         "decided_on": decision.decided_on,
+        "approved_by": ",".join(decision.approvers),
         "standing_approval": decision.standing_approval,
         "challenges": " ".join(each.told() for each in said),
     }

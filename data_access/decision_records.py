@@ -42,6 +42,11 @@ class RegistryDecisions(RegistryChallenges, AfterApproval):
             raise UnknownModelError(f"No model has the id {model_id!r}.")
         return _subject(row)
 
+    def subjects(self, model_ids: Iterable[str]) -> tuple[Subject, ...]:
+        """Return who answers for each of these models that the registry knows."""
+        chosen = sa.select(ModelRow).where(ModelRow.id.in_(set(model_ids))).order_by(ModelRow.id)
+        return tuple(map(_subject, self.session.scalars(chosen)))
+
     def evidence(self, model_id: str, *, on: date) -> Evidence:
         """Return the newest assessment as it was known on ``on``."""
         row = self.session.scalars(

@@ -11,6 +11,7 @@ from data_access.meeting_tables import MeetingEntryRow, MeetingItemRow, MeetingR
 from monitoring.errors import NotAuthorisedError
 from monitoring.lifecycle import Capacity
 from monitoring.meeting import EntryKind
+from monitoring.proposal import STEPPED_BACK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +68,7 @@ def stepped_back(session: Session, proposed: Proposed, among: Sequence[Conflict]
 def refuse_stepped_back(session: Session, event: AuditEvent, proposed: Proposed) -> None:
     """Raise NotAuthorisedError when an approver's move is made by somebody who stepped back from what it is about."""
     if APPROVING & set(event.role.split(",")) and event.actor in stepped_back(session, proposed):
-        raise NotAuthorisedError("You stepped back from this in a meeting: somebody else answers it.")
+        raise NotAuthorisedError(STEPPED_BACK)
 
 
 def conflicts(session: Session) -> list[Conflict]:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from data_access import meeting_past, people
 from data_access.challenge_tables import ChallengeRow
 from data_access.decision_records import RegistryDecisions
+from data_access.meeting_matters import matter_of
 from data_access.meeting_rows import actions_where
 from data_access.meeting_tables import MeetingActionRow
 from data_access.policy_records import RegistryPolicies
@@ -65,13 +66,13 @@ def minutes_facts(session: Session, meeting: Meeting, *, on: date) -> MinutesFac
     inside = {model_id for item in meeting.items for model_id in (item.model_id, *item.model_ids) if model_id}
     asked = records.challenges(ChallengeRow.model_id.in_(inside))
     events = meeting_past.events_of(session, decisions)
-    models = [item.model_id for item in meeting.items if item.model_id]
     data_day = session.scalar(
         sa.select(sa.func.max(AssessmentRow.day)).where(AssessmentRow.day <= on, AssessmentRow.known_on <= on)
     )
+    at_end = meeting_past.decisions_at_end(events, decisions, end=end)
     return MinutesFacts(
-        decisions=meeting_past.decisions_at_end(events, decisions, end=end),
-        subjects={model_id: records.subject(model_id) for model_id in models},
+        decisions=at_end,
+        matters={item.id: matter_of(session, meeting, item, known=at_end) for item in meeting.items},
         actions=actions_where(session, MeetingActionRow.meeting_id == meeting.id),
         people=meeting_past.people_at_end(session, people.active_actors(session), end=end),
         data_day=data_day.isoformat() if data_day else None,

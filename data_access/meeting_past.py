@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from monitoring.decision import Decision
     from monitoring.meeting import Meeting
     from monitoring.people import Actor
+    from monitoring.policy_version import PolicyVersion
 
 NEEDED = "approvals_needed"
 """What the audit event of a decision made in a meeting says beside the meeting: how many approvals its quorum has."""
@@ -36,18 +37,30 @@ ANSWERS = frozenset({Move.APPROVE.value, Move.REJECT.value, Move.APPROVE_BY_STAN
 def decisions_at_end(
     events: Iterable[AuditEventRow], decisions: Iterable[Decision], *, end: int | None
 ) -> dict[int, Decision]:
-    """Return the decisions by their numbers with the answers given up to row ``end`` of the audit trail; without it with all."""
-    answered = {
-        (event.subject_id, event.actor)
-        for event in events
-        if event.action in ANSWERS and (end is None or event.sequence <= end)
-    }
+    """Return the decisions by their numbers, with their states and answers of row ``end`` of the audit trail; without it of now."""
+    answered: set[tuple[str, str]] = set()
+    states: dict[str, State] = {}
+    for event in events:
+        if end is not None and event.sequence > end:
+            continue
+        states[event.subject_id] = State((event.after or {})["state"])
+        if event.action in ANSWERS:
+            answered.add((event.subject_id, event.actor))
     return {
         each.id: replace(
-            each, approvals=tuple(given for given in each.approvals if (str(each.id), given.person) in answered)
+            each,
+            state=states.get(str(each.id), each.state),
+            approvals=tuple(given for given in each.approvals if (str(each.id), given.person) in answered),
         )
         for each in decisions
     }
+
+
+def policy_at_end(version: PolicyVersion, meeting: Meeting) -> PolicyVersion:
+    """Return a version of the policy with the answers given until a meeting was over; of one that is not over with all."""
+    end = meeting.ended_at if meeting.is_over else None
+    given = tuple(each for each in version.approvals if end is None or each.answered_at <= end)
+    return replace(version, approvals=given)
 
 
 def as_decided(

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from data_access import audit_trail, meeting_facts, people
 from data_access.decision_records import RegistryDecisions
+from data_access.meeting_matters import matter_of
 from data_access.meeting_rows import (
     ACTION_COLUMNS,
     MEETING_COLUMNS,
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from monitoring.audit import AuditEvent
-    from monitoring.decision import Decision
     from monitoring.meeting import Entry, Item, Meeting, Scope
     from monitoring.meeting_action import MeetingAction
     from monitoring.meeting_agenda import AgendaFacts
+    from monitoring.meeting_matter import Matter
     from monitoring.minutes import MinutesFacts
 
 OVERTAKEN = "Somebody else changed this at the same moment; look again."
@@ -68,9 +69,9 @@ class RegistryMeetings(people.RegistryPeople):
         """Return what the minutes need beside the meeting."""
         return meeting_facts.minutes_facts(self.session, meeting, on=on)
 
-    def decision(self, decision_id: int) -> Decision:
-        """Return the decision with its answers."""
-        return RegistryDecisions(self.session).decision(decision_id)
+    def matter(self, meeting: Meeting, item: Item) -> Matter:
+        """Return what an item is about, and everything that is proposed about it."""
+        return matter_of(self.session, meeting, item)
 
     def approved_already(self, item: Item, person: str) -> str:
         """Return what the person approved that an item is about and that still waits for an answer; empty when nothing."""

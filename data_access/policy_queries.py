@@ -59,8 +59,12 @@ def waiting_count(registry: Database, *, person: str | None, on: date) -> int:
             actor = records.actor(person)
         except UnknownPersonError:
             return 0
-        proposed = [each for each in records.proposed() if each.proposed_on <= on]
-    return sum(each.may(Move.APPROVE, actor) or each.may(Move.REJECT, actor) for each in proposed)
+        return sum(
+            (each.may(Move.APPROVE, actor) or each.may(Move.REJECT, actor))
+            and actor.email not in records.stepped_back(each)
+            for each in records.proposed()
+            if each.proposed_on <= on
+        )
 
 
 def versions_frame(registry: Database) -> pd.DataFrame:

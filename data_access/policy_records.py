@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from data_access import audit_trail, people
 from data_access.answer_rows import answer_columns, answer_of
-from data_access.meeting_conflicts import Proposed, refuse_stepped_back
+from data_access.meeting_conflicts import Proposed, refuse_stepped_back, stepped_back
 from data_access.tables import PolicyAnswerRow, PolicyRow
 from monitoring.errors import StaleDecisionError, UnknownPolicyError
 from monitoring.lifecycle import State
@@ -54,6 +54,10 @@ class RegistryPolicies(people.RegistryPeople):
         """Return the versions that wait for an answer, newest first."""
         return self.versions(PolicyRow.state == State.PROPOSED.value)
 
+    def stepped_back(self, version: PolicyVersion) -> frozenset[str]:
+        """Return who may not answer the version, because they stepped back from it in a meeting."""
+        return stepped_back(self.session, _proposed(version))
+
     def next_number(self) -> int:
         """Return the number of the next version; version 1 is the method's own."""
         return (self.session.scalar(sa.select(sa.func.max(PolicyRow.number))) or FIRST_VERSION.number) + 1
@@ -79,7 +83,7 @@ class RegistryPolicies(people.RegistryPeople):
 
     def store(self, moved: PolicyVersion, event: AuditEvent, *, before: PolicyVersion) -> None:
         """Store a move, or an answer, with its audit event; whoever comes second is told who was first, who stepped back is refused."""
-        refuse_stepped_back(self.session, event, Proposed(before.proposed_at, policy_number=before.number))
+        refuse_stepped_back(self.session, event, _proposed(before))
         updated = self.session.execute(
             sa.update(PolicyRow)
             .where(PolicyRow.number == moved.number, PolicyRow.state == before.state.value)
@@ -112,6 +116,10 @@ def stored_policies(values: Values, *, version: str) -> tuple[Policy, Policy, Po
     """Return stored thresholds of the three tiers as they were checked when they were stored."""
     first, second, third = (Policy(version=version, **values[str(tier)]) for tier in TIERS)  # type: ignore[arg-type]  # days were stored as whole numbers
     return first, second, third
+
+
+def _proposed(version: PolicyVersion) -> Proposed:
+    return Proposed(version.proposed_at, policy_number=version.number)
 
 
 def _version(row: PolicyRow, answers: list[Approval]) -> PolicyVersion:

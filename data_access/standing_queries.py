@@ -111,7 +111,12 @@ def waiting(registry: Database, *, person: str | None, on: date) -> tuple[Standi
         found = standing_rows.standings(
             session, StandingApprovalRow.state == State.PROPOSED.value, StandingApprovalRow.proposed_on <= on
         )
-        return tuple(each for each in found if each.may(Move.APPROVE, actor) or each.may(Move.REJECT, actor))
+        return tuple(
+            each
+            for each in found
+            if (each.may(Move.APPROVE, actor) or each.may(Move.REJECT, actor))
+            and actor.email not in records.stepped_back_from_standing(each)
+        )
 
 
 def frame(registry: Database, *, on: date) -> pd.DataFrame:

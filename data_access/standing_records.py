@@ -53,6 +53,10 @@ class RegistryStanding(RegistryDecisions):
             raise UnknownStandingApprovalError(f"There is no standing approval {number}.")
         return found[0]
 
+    def stepped_back_from_standing(self, standing: StandingApproval) -> frozenset[str]:
+        """Return who may not answer it, because they stepped back in a meeting from a model inside."""
+        return standing_rows.stepped_back_from(self.session, standing)
+
     def approved_standings(self) -> tuple[StandingApproval, ...]:
         """Return those that are approved and have not ended, the oldest first."""
         approved = StandingApprovalRow.state == State.APPROVED.value

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from data_access import audit_trail
 from data_access.answer_rows import answer_columns, answer_of
-from data_access.meeting_conflicts import Proposed, refuse_stepped_back
+from data_access.meeting_conflicts import Proposed, refuse_stepped_back, stepped_back
 from data_access.standing_tables import StandingAnswerRow, StandingApprovalRow
 from data_access.tables import ModelRow
 from monitoring.authority import Subject
@@ -83,14 +83,22 @@ def add(session: Session, standing: StandingApproval, event: AuditEvent) -> None
     audit_trail.append_event(session, event)
 
 
+def stepped_back_from(session: Session, standing: StandingApproval) -> frozenset[str]:
+    """Return who may not answer it, because they stepped back in a meeting from a model inside."""
+    return stepped_back(session, _proposed(standing))
+
+
+def _proposed(standing: StandingApproval) -> Proposed:
+    return Proposed(standing.proposed_at, frozenset(model.subject.model_id for model in standing.covered))
+
+
 def store(session: Session, moved: StandingApproval, event: AuditEvent, *, before: StandingApproval) -> None:
     """Store a move, or an answer, with its audit event; whoever comes second is told who was first.
 
     Who stepped back in a meeting from one of the models inside answers it not; anybody stops it.
     """
     if Move(event.action) is not Move.STOP:
-        inside = frozenset(model.subject.model_id for model in before.covered)
-        refuse_stepped_back(session, event, Proposed(before.proposed_at, inside))
+        refuse_stepped_back(session, event, _proposed(before))
     names = (
         "decided_by",
         "decided_on",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from monitoring.errors import NotAuthorisedError, UnknownPersonError
 from monitoring.lifecycle import MACHINES, Action, AllowedMove, Capacity, Move, allowed_move
 from monitoring.people import Actor, People, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,11 @@ class Subject:
             }.items()
             if holds
         )
+
+    def seats(self, actor: Actor, seats: Iterable[Role]) -> frozenset[Role]:
+        """Return which of these seats the actor can fill for this model; an auditor none."""
+        capacities = self.capacities(actor)
+        return frozenset(seat for seat in seats if Capacity(seat.value) in capacities)
 
     def check_proposer(self, actor: Actor) -> Capacity:
         """Return the capacity in which the actor may propose for this model.

@@ -22,10 +22,9 @@ from monitoring.errors import (
 )
 from monitoring.evidence import Evidence, evidence_changes
 from monitoring.lifecycle import Action, Move, State, allowed_move
-from monitoring.proposal import checked_reason
+from monitoring.proposal import checked_reason, waiting_without
 from monitoring.retirement import RetirementPlan
 from monitoring.retiring import check_possible
-from monitoring.wording import joined
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -265,22 +264,13 @@ def _review(
         present=present,
         changes=evidence_changes(decision.evidence, present.snapshot),
         may=frozenset(answer for answer in answers if actor and decision.may(answer, actor)),
-        waiting_for=waiting_words(decision, everyone, aside),
+        waiting_for=waiting_without(decision, everyone, aside),
         blocked_by=_blocked_by(records, decision),
         challenges=tuple(each for each in challenges if each.is_about(decision.id, present.snapshot["findings"])),
         may_ask=decision.state is State.PROPOSED
         and actor is not None
         and Challenge.could_begin(decision.subject, actor=actor, decision=asked),
     )
-
-
-def waiting_words(decision: Decision, everyone: Sequence[Actor], aside: Collection[str]) -> str:
-    """Return who is still needed, without those who stepped back, and who of them could have answered."""
-    waits = decision.waiting_for(person for person in everyone if person.email not in aside)
-    names = sorted(each.name for each in everyone if each.email in aside and decision.approving_roles(each))
-    if not names or decision.state is not State.PROPOSED:
-        return waits
-    return f"{waits} {joined(names)} stepped back from it in a meeting."
 
 
 def _blocked_by(records: DecisionRecords, decision: Decision) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from monitoring.authority import known_actor
 from monitoring.errors import NotAuthorisedError, StaleDecisionError
-from monitoring.lifecycle import Move
+from monitoring.lifecycle import Move, State
 from monitoring.policy_version import PolicyVersion, check_policy_proposer, outdated_words
+from monitoring.proposal import STEPPED_BACK, waiting_without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,12 +124,16 @@ def review_policy(registry: PolicyRegistry, number: int, *, by: str | None) -> P
         base = records.version(version.based_on or 1)
         actor = known_actor(records, by)
         may = {answer for answer in ANSWERS if actor and version.may(answer, actor)}
+        aside = records.stepped_back(version)
         why_not = version.outdated(newest)
-        if why_not:
+        if actor and actor.email in aside and version.state is State.PROPOSED:
+            may, why_not = may & {Move.WITHDRAW}, STEPPED_BACK
+        elif why_not:
             may.discard(Move.APPROVE)
         elif Move.APPROVE not in may:
             why_not = _why_not(version, actor)
-        return PolicyReview(version, base, frozenset(may), version.waiting_for(records.everyone()), why_not)
+        waiting_for = waiting_without(version, records.everyone(), aside)
+        return PolicyReview(version, base, frozenset(may), waiting_for, why_not)
 
 
 def why_not_propose_policy(registry: PolicyRegistry, *, by: str | None) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from monitoring.authority import known_actor
 from monitoring.errors import ForbiddenMoveError, NotAuthorisedError, StaleDecisionError
 from monitoring.lifecycle import Move, State
+from monitoring.proposal import STEPPED_BACK, waiting_without
 from monitoring.standing_approval import StandingApproval
 from monitoring.standing_envelope import Scope, ScopeKind
 
@@ -128,8 +129,12 @@ def review_standing(registry: StandingRegistry, number: int, *, by: str | None, 
         may = {answer for answer in ANSWERS if actor and standing.may(answer, actor)}
         if actor and standing.state is State.APPROVED and standing.stopping(actor):
             may.add(Move.STOP)
+        aside = records.stepped_back_from_standing(standing)
         why_not = "" if Move.APPROVE in may else _why_not(standing, actor)
-        return StandingReview(standing, past, frozenset(may), standing.waiting_for(records.everyone()), why_not)
+        if actor and actor.email in aside and standing.state is State.PROPOSED:
+            may, why_not = may & {Move.WITHDRAW}, STEPPED_BACK
+        waiting_for = waiting_without(standing, records.everyone(), aside)
+        return StandingReview(standing, past, frozenset(may), waiting_for, why_not)
 
 
 def why_not_propose_standing(registry: StandingRegistry, *, by: str | None) -> str | None:

@@ -16,7 +16,7 @@ from monitoring.errors import ForbiddenMoveError, InvalidMeetingError, NotAuthor
 from monitoring.meeting import MEMBERS, Attendee, Choice, Entry, EntryKind, Item, Meeting, MeetingMove
 from monitoring.meeting_access import led, recording
 from monitoring.meeting_action import MeetingAction
-from monitoring.meeting_quorum import proposers
+from monitoring.meeting_matter import why_no_vote
 from monitoring.minutes import document_hash, minutes_document
 from monitoring.proposal import checked_text
 
@@ -79,19 +79,17 @@ def record_vote(
 
     Raises:
         ForbiddenMoveError: the meeting is not running.
-        NotAuthorisedError: somebody else's vote is recorded by anybody but chair and caller; the person is not there, does not
-            vote, proposed what is voted on or stepped back from it.
+        NotAuthorisedError: somebody else's vote is recorded by anybody but chair and caller; the person is not there, holds no
+            voting role for what the item is about at this moment, proposed it or stepped back from it.
+        UnknownPersonError: nobody active is called so.
     """
     with registry.meeting_records() as records:
         meeting, actor = recording(records, meeting_id, by)
-        item, voter = meeting.item(item_id), meeting.attendee(person)
-        if actor.email != person:
+        item, voter = meeting.item(item_id), records.actor(person)
+        if actor.email != voter.email:
             meeting.check_leads(actor)
-        if voter is None or not voter.is_present or not voter.is_member:
-            raise NotAuthorisedError("Only approvers and independent reviewers who are there vote.")
-        decision = records.decision(item.decision_id) if item.decision_id else None
-        if person in meeting.conflicts(item_id) or person in proposers(meeting, item, decision):
-            raise NotAuthorisedError(f"{voter.name} proposed this or stepped back from it, and does not vote on it.")
+        if refusal := why_no_vote(meeting, item, records.matter(meeting, item), voter):
+            raise NotAuthorisedError(refusal)
         entry = _entry(EntryKind.VOTE, actor, on, now, item_id=item_id, person=person, choice=choice.value, text=reason)
         said = {"vote": choice.value, "person": person}
         return _entered(records, meeting, entry, "record_vote", actor=actor, said=said, item=item)

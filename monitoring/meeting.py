@@ -129,11 +129,6 @@ class Attendee:
     is_present: bool = True
 
     @property
-    def is_member(self) -> bool:
-        """Whether this person votes."""
-        return bool(MEMBERS & set(self.roles))
-
-    @property
     def role_words(self) -> str:
         """In which roles somebody is there."""
         if self.email is None:
@@ -276,9 +271,11 @@ class Meeting:
         return found
 
     def votes(self, item_id: int) -> dict[str, Entry]:
-        """Return the vote of each person on an item: the newest counts, and of somebody who steps back none does."""
+        """Return the vote of each person on an item: the newest counts, and of somebody who steps back or proposes after it none."""
         votes = {str(each.person): each for each in self.of_item(item_id, EntryKind.VOTE)}
-        return {person: vote for person, vote in votes.items() if person not in self.conflicts(item_id)}
+        made = self.of_item(item_id, EntryKind.DECISION)
+        out = self.conflicts(item_id).keys() | {each.person for each in made if each.choice == "propose"}
+        return {person: vote for person, vote in votes.items() if person not in out}
 
     @property
     def corrections(self) -> tuple[Entry, ...]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring.errors import ForbiddenMoveError
-from monitoring.meeting import Meeting, MeetingState
+from monitoring.errors import ForbiddenMoveError, NotAuthorisedError
+from monitoring.meeting import MEMBERS, Meeting, MeetingState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from monitoring.meeting_ports import MeetingRecords
     from monitoring.people import Actor
 
 EDITABLE = frozenset({MeetingState.PLANNED, MeetingState.RUNNING})
+NOT_SETTLED = EDITABLE | {MeetingState.ENDED}
+"""In which states a meeting can get another chair: its minutes are not confirmed."""
 
 
 def recording(records: MeetingRecords, meeting_id: int, by: str) -> tuple[Meeting, Actor]:
@@ -36,4 +40,23 @@ def editable(
     meeting, actor = led(records, meeting_id, by)
     if meeting.state not in states:
         raise ForbiddenMoveError(f"The meeting is {meeting.state.words}: its agenda stays as it is.")
+    return meeting, actor
+
+
+def may_name_chair(meeting: Meeting, actor: Actor, people: Iterable[Actor]) -> bool:
+    """Whether somebody names another chair: who leads, and where nobody leads any more, who is there and could chair."""
+    if meeting.state not in NOT_SETTLED:
+        return False
+    if any(meeting.leads(person) for person in people):
+        return meeting.leads(actor)
+    return meeting.is_there(actor.email) and actor.acts_as(MEMBERS)
+
+
+def changeable(records: MeetingRecords, meeting_id: int, actor: Actor) -> tuple[Meeting, Actor]:
+    """Return a meeting that can get another chair, and somebody who may name one; anybody else is refused."""
+    meeting = records.meeting(meeting_id)
+    if meeting.state not in NOT_SETTLED:
+        raise ForbiddenMoveError(f"The meeting is {meeting.state.words}: its chair stays as it is.")
+    if not may_name_chair(meeting, actor, records.everyone()):
+        raise NotAuthorisedError("Only the chair, or whoever called the meeting, may do this.")
     return meeting, actor

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from monitoring.audit import AuditEvent
-    from monitoring.decision import Decision
     from monitoring.meeting import Entry, Item, Meeting, Scope
     from monitoring.meeting_action import MeetingAction
     from monitoring.meeting_agenda import AgendaFacts
+    from monitoring.meeting_matter import Matter
     from monitoring.minutes import MinutesFacts
 
 
@@ -34,8 +34,8 @@ class MeetingRecords(People, Protocol):
     def minutes_facts(self, meeting: Meeting, *, on: date) -> MinutesFacts:
         """Return what the minutes need beside the meeting."""
 
-    def decision(self, decision_id: int) -> Decision:
-        """Return the decision with its answers."""
+    def matter(self, meeting: Meeting, item: Item) -> Matter:
+        """Return what an item is about, and everything that is proposed about it."""
 
     def approved_already(self, item: Item, person: str) -> str:
         """Return what the person approved that an item is about and that still waits for an answer; empty when nothing."""

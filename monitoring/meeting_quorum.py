@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring.meeting import EntryKind
+from monitoring.meeting_matter import aside, proposers
 from monitoring.people import Role
 from monitoring.quorum import quorum, seats_filled
 from monitoring.wording import joined
@@ -12,25 +12,25 @@ from monitoring.wording import joined
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from monitoring.authority import Subject
-    from monitoring.decision import Decision
     from monitoring.meeting import Item, Meeting
+    from monitoring.meeting_matter import Matter
     from monitoring.people import Actor
 
 MOST_NAMES = 4
 
 
-def proposers(meeting: Meeting, item: Item, decision: Decision | None) -> frozenset[str]:
-    """Return who proposed what the item is about, before the meeting or in it: they step back from approving and voting."""
-    in_meeting = {
-        str(entry.person) for entry in meeting.of_item(item.id, EntryKind.DECISION) if entry.choice == "propose"
+def meeting_quorum(meeting: Meeting, people: Iterable[Actor]) -> str:
+    """Return whether those present can decide what tier 1 needs: an approver and another person as independent reviewer.
+
+    Args:
+        meeting: says who is present.
+        people: everybody the registry knows, with the roles they hold now.
+    """
+    roles = {
+        person.email: frozenset(grant.role for grant in person.grants)
+        for person in people
+        if meeting.is_there(person.email) and not person.is_auditor
     }
-    return frozenset(in_meeting | ({decision.proposed_by} if decision and "@" in decision.proposed_by else set()))
-
-
-def meeting_quorum(meeting: Meeting) -> str:
-    """Return whether those present can decide what tier 1 needs: an approver and another person as independent reviewer."""
-    roles = {str(each.email): frozenset(each.roles) for each in meeting.attendees if each.is_present and each.email}
     if seats_filled(quorum(1), roles) == len(quorum(1)):
         return "Quorum for every tier: an approver and an independent reviewer are present."
     if any(Role.APPROVER in held for held in roles.values()):
@@ -38,26 +38,30 @@ def meeting_quorum(meeting: Meeting) -> str:
     return "No quorum: no approver is present, so nothing can be approved."
 
 
-def item_quorum(
-    meeting: Meeting, item: Item, *, decision: Decision | None, subject: Subject | None, people: Iterable[Actor]
-) -> str:
+def item_quorum(meeting: Meeting, item: Item, matter: Matter, *, people: Iterable[Actor]) -> str:
     """Return who of those present can fill the seats an answer on this item needs, or which seat nobody can fill.
 
     Args:
-        decision: the proposal that is on the table, if there is one.
-        subject: the model, for an item without a proposal.
+        meeting: says who is present and who stepped back.
+        item: of the meeting.
+        matter: what the item is about.
         people: everybody the registry knows, with the roles they hold now.
     """
-    about = decision.subject if decision else subject
-    if about is None:
+    proposal, subject = matter.proposal, matter.subject
+    if proposal is None and subject is None:
         return ""
-    aside = set(meeting.conflicts(item.id)) | proposers(meeting, item, decision)
-    seats = decision.quorum if decision else quorum(about.effective_tier)
-    given = {each.person: each.roles for each in decision.approvals} if decision else {}
+    seats = proposal.quorum if proposal else quorum(subject.effective_tier if subject else 1)
+    given = {each.person: each.roles for each in proposal.approvals} if proposal else {}
+    out = aside(meeting, item, matter)
+    people = list(people)
+    there = [person for person in people if meeting.is_there(person.email) and person.email not in out]
     able = {
-        person.email: frozenset(role for role in seats if person.holds(role, team=about.team) and not person.is_auditor)
-        for person in people
-        if meeting.is_there(person.email) and person.email not in aside
+        person.email: proposal.approving_roles(person)
+        if proposal
+        else subject.seats(person, seats)
+        if subject
+        else frozenset()
+        for person in there
     }
     could = able | given
     names = {person.email: person.name for person in people}
@@ -73,11 +77,11 @@ def item_quorum(
     return f"Quorum: {'; '.join(who)}."
 
 
-def aside_sentence(meeting: Meeting, item: Item, *, decision: Decision | None, names: dict[str, str]) -> str:
+def aside_sentence(meeting: Meeting, item: Item, matter: Matter, *, names: dict[str, str]) -> str:
     """Return who steps back from an item and why; empty when nobody does."""
     said = [
         f"{names.get(email, email)} proposed it and steps back from approving"
-        for email in sorted(proposers(meeting, item, decision))
+        for email in sorted(proposers(meeting, item, matter))
     ]
     said += [
         f"{names.get(email, email)} steps back ({why})" for email, why in sorted(meeting.conflicts(item.id).items())

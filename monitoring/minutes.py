@@ -14,12 +14,12 @@ from monitoring.meeting_quorum import aside_sentence, item_quorum, meeting_quoru
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from monitoring.authority import Subject
     from monitoring.challenge import Challenge
     from monitoring.decision import Decision
     from monitoring.lifecycle import State
     from monitoring.meeting import Entry, Item
     from monitoring.meeting_action import MeetingAction
+    from monitoring.meeting_matter import Matter
     from monitoring.people import Actor
 
 FORMAT = "modelfolio minutes 1"
@@ -39,13 +39,13 @@ class AsDecided:
 class MinutesFacts:
     """What the minutes need beside the meeting itself, as it stood when the meeting was over, or stands while it is not.
 
-    ``decisions`` are those on the agenda and those made in the meeting, ``subjects`` the models of its items, ``actions`` those it
+    ``decisions`` are those on the agenda and those made in the meeting, ``matters`` what each item is about by its id, ``actions`` those it
     gave, ``data_day`` the newest day assessed, ``policy`` the version in force. ``decided`` says of each entry of a decision, by the
     number of the entry, how the decision stood after it. ``challenges`` are those of the models of its items.
     """
 
     decisions: Mapping[int, Decision]
-    subjects: Mapping[str, Subject]
+    matters: Mapping[int, Matter]
     actions: tuple[MeetingAction, ...]
     people: tuple[Actor, ...]
     data_day: str | None
@@ -78,7 +78,7 @@ def minutes_document(meeting: Meeting, facts: MinutesFacts, *, anchor: str | Non
             {"name": each.name, "email": each.email, "role": each.role_words, "present": each.is_present}
             for each in meeting.attendees
         ],
-        "quorum": meeting_quorum(meeting),
+        "quorum": meeting_quorum(meeting, facts.people),
         "items": [_item(meeting, item, number, facts) for number, item in enumerate(meeting.items, start=1)],
         "actions": [_action(action, names) for action in facts.actions],
         "data_day": facts.data_day,
@@ -95,8 +95,7 @@ def document_hash(document: dict[str, Any]) -> str:
 
 
 def _item(meeting: Meeting, item: Item, number: int, facts: MinutesFacts) -> dict[str, Any]:
-    decision = facts.decisions.get(item.decision_id or 0)
-    names = facts.names
+    matter, names = facts.matters[item.id], facts.names
     made = list(meeting.of_item(item.id, EntryKind.DECISION))
     return {
         "number": number,
@@ -105,10 +104,8 @@ def _item(meeting: Meeting, item: Item, number: int, facts: MinutesFacts) -> dic
         "why": item.why,
         "minutes": item.minutes,
         "model": item.model_id,
-        "quorum": item_quorum(
-            meeting, item, decision=decision, subject=facts.subjects.get(item.model_id or ""), people=facts.people
-        ),
-        "aside": aside_sentence(meeting, item, decision=decision, names=names),
+        "quorum": item_quorum(meeting, item, matter, people=facts.people),
+        "aside": aside_sentence(meeting, item, matter, names=names),
         "challenges": [each.told() for each in facts.challenges if each.is_open and _is_about(item, each)],
         "remark": item.remark,
         "note": meeting.note(item.id),

@@ -299,6 +299,9 @@ class PolicyRecords(People, Protocol):
     def proposed(self) -> tuple[PolicyVersion, ...]:
         """Return the versions that wait for an answer, newest first."""
 
+    def stepped_back(self, version: PolicyVersion) -> frozenset[str]:
+        """Return who may not answer the version, because they stepped back from it in a meeting."""
+
     def next_number(self) -> int:
         """Return the number of the next version."""
 

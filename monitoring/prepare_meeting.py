@@ -23,7 +23,7 @@ from monitoring.meeting import (
     checked_length,
     checked_title,
 )
-from monitoring.meeting_access import editable
+from monitoring.meeting_access import changeable, editable
 from monitoring.meeting_agenda import MINUTES, Rule, agenda
 from monitoring.proposal import checked_text
 
@@ -198,14 +198,25 @@ def set_attendance(
 def hand_over_chair(
     registry: MeetingRegistry, meeting_id: int, *, chair: str, by: str, on: date, now: datetime
 ) -> Meeting:
-    """Name another chair. Raises NotAuthorisedError for anybody but chair and caller, InvalidMeetingError for one who cannot chair."""
+    """Name another chair, also of a meeting that is over while its minutes are a draft: then one who was there.
+
+    Where neither the chair nor the caller holds a role any more, who was there and could chair names one.
+
+    Raises:
+        NotAuthorisedError: somebody else.
+        ForbiddenMoveError: the minutes are confirmed, or the meeting was called off.
+        InvalidMeetingError: one who cannot chair, or was not there when the meeting was held.
+    """
     with registry.meeting_records() as records:
-        meeting, actor = editable(records, meeting_id, by)
+        meeting, actor = changeable(records, meeting_id, records.actor(by))
         head = records.actor(chair)
         check_chair(head)
-        others = [each for each in meeting.attendees if each.email != head.email]
-        attendees = checked_attendees([Attendee.of(head), *others], chair=head.email)
-        moved = replace(meeting, chair=head.email, attendees=attendees)
+        attendees = meeting.attendees
+        if not meeting.is_over:
+            attendees = (Attendee.of(head), *(each for each in attendees if each.email != head.email))
+        elif not meeting.is_there(head.email):
+            raise InvalidMeetingError(f"{head.name} was not there: the chair of a meeting that is over was in it.")
+        moved = replace(meeting, chair=head.email, attendees=checked_attendees(attendees, chair=head.email))
         return _changed(records, meeting, moved, "hand_over_chair", actor=actor, on=on, now=now)
 
 

@@ -8,14 +8,16 @@ from monitoring.authority import capacity_for
 from monitoring.errors import ForbiddenMoveError, InvalidReasonError, NotAuthorisedError, StaleDecisionError
 from monitoring.lifecycle import AllowedMove, Capacity, Move, State
 from monitoring.quorum import Approval, seats_filled
+from monitoring.wording import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import date, datetime
 
     from monitoring.people import Actor, Role
 
 LONGEST_REASON = 2_000
+STEPPED_BACK = "You stepped back from this in a meeting: somebody else answers it."
 NAMES_SHOWN = 3
 
 
@@ -144,6 +146,16 @@ class Proposal:
         """Return how many seats of the quorum the approvals fill at best, with ``more`` people beside them."""
         given = {approval.person: approval.roles for approval in self.approvals}
         return seats_filled(self.quorum, given | dict(more or {}))
+
+
+def waiting_without(proposal: Proposal, everyone: Iterable[Actor], aside: Collection[str]) -> str:
+    """Return who is still needed, without those who stepped back in a meeting, and who of them could have answered."""
+    everyone = list(everyone)
+    waits = proposal.waiting_for(person for person in everyone if person.email not in aside)
+    names = sorted(each.name for each in everyone if each.email in aside and proposal.approving_roles(each))
+    if not names or proposal.state is not State.PROPOSED:
+        return waits
+    return f"{waits} {joined(names)} stepped back from it in a meeting."
 
 
 def checked_reason(allowed: AllowedMove, reason: str) -> str:

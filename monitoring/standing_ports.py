@@ -30,6 +30,9 @@ class StandingRecords(DecisionRecords, Protocol):
     def standing(self, number: int) -> StandingApproval:
         """Return a standing approval with its answers; UnknownStandingApprovalError when there is none."""
 
+    def stepped_back_from_standing(self, standing: StandingApproval) -> frozenset[str]:
+        """Return who may not answer it, because they stepped back in a meeting from a model inside."""
+
     def approved_standings(self) -> tuple[StandingApproval, ...]:
         """Return those that are approved and have not ended, the oldest first."""
 

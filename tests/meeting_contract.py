@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from data_access import audit_trail, decision_queries, meeting_queries, people
+from data_access import audit_trail, decision_queries, meeting_queries, people, policy_queries, standing_queries
 from data_access.meeting_guards import missing_meeting_guards
 from data_access.meeting_room import MeetingRoom
 from data_access.meeting_tables import MeetingItemRow
 from data_access.registry import Registry
 from data_access.retired_tables import WatchedDayRow
-from data_access.tables import AuditEventRow, ModelRow
+from data_access.tables import AuditEventRow, DecisionRow, ModelRow
 from monitoring import (
     ask,
     carry_out,
@@ -329,6 +329,51 @@ class MeetingContract:
                 registry, meeting.id, meeting.items[0].id, person=BEN, choice=Choice.FOR, by=BEN, **WHEN
             )
 
+    def test_vote_needs_the_role_at_that_moment(self, registry: Registry, running: Meeting, item: Item) -> None:
+        people.revoke(registry, email=CLEO, role=Role.APPROVER, by=COMMAND_LINE, now=NOW)
+        with pytest.raises(NotAuthorisedError, match="Only approvers"):
+            hold_meeting.record_vote(registry, running.id, item.id, person=CLEO, choice=Choice.FOR, by=BEN, **WHEN)
+        assert stored(registry, running).votes(item.id) == {}
+
+    def test_vote_needs_the_role_for_the_team_of_the_model(
+        self, registry: Registry, running: Meeting, item: Item
+    ) -> None:
+        people.revoke(registry, email=CLEO, role=Role.APPROVER, by=COMMAND_LINE, now=NOW)
+        people.grant(registry, email=CLEO, role=Role.APPROVER, team="cards", by=COMMAND_LINE, now=NOW)
+        with pytest.raises(NotAuthorisedError, match=r"neither an approver nor .* the team of this model"):
+            hold_meeting.record_vote(registry, running.id, item.id, person=CLEO, choice=Choice.FOR, by=BEN, **WHEN)
+        people.grant(registry, email=CLEO, role=Role.APPROVER, team="flights", by=COMMAND_LINE, now=NOW)
+        voted = hold_meeting.record_vote(registry, running.id, item.id, person=CLEO, choice=Choice.FOR, by=BEN, **WHEN)
+        assert set(voted.votes(item.id)) == {CLEO}
+
+    def test_who_proposed_a_version_of_the_policy_does_not_vote_on_it(self, registry: Registry) -> None:
+        number = policy_proposed(registry)
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.policy_number == number]
+        with pytest.raises(NotAuthorisedError, match="Ben proposed this"):
+            hold_meeting.record_vote(registry, meeting.id, item.id, person=BEN, choice=Choice.FOR, by=BEN, **WHEN)
+        hold_meeting.record_vote(registry, meeting.id, item.id, person=CLEO, choice=Choice.FOR, by=BEN, **WHEN)
+        (said,) = meeting_queries.minutes(registry, stored(registry, meeting), on=DAY)["items"][-1:]
+        assert said["aside"] == "Ben proposed it and steps back from approving."
+        assert said["quorum"].startswith("Quorum: Cleo as approver;")
+
+    def test_who_proposed_a_standing_approval_does_not_vote_on_what_was_started_under_it(
+        self, registry: Registry
+    ) -> None:
+        envelope = Envelope(Inside(ScopeKind.MODELS, ("m",)), (Guard("skill", 0.02),), DAY + 90 * ONE, most_runs=2)
+        made = decide_standing.propose_standing(registry, envelope, reason=REASON, by=BEN, **WHEN)
+        number = propose(registry)
+        with registry.write() as session:
+            session.execute(sa.update(DecisionRow).values(standing_approval=made.id))
+        meeting = opened(registry)
+        for item in meeting.items:
+            if item.decision_id == number or item.rule == Rule.STANDING:
+                with pytest.raises(NotAuthorisedError, match="Ben proposed this"):
+                    hold_meeting.record_vote(
+                        registry, meeting.id, item.id, person=BEN, choice=Choice.FOR, by=BEN, **WHEN
+                    )
+        assert {Rule.STANDING, Rule.APPROVAL} <= {item.rule for item in meeting.items}
+
     def test_who_stepped_back_decides_neither_in_the_meeting_nor_afterwards(
         self, registry: Registry, running: Meeting, item: Item, room: MeetingRoom, number: int
     ) -> None:
@@ -360,6 +405,10 @@ class MeetingContract:
         meeting = opened(registry)
         (item,) = [each for each in meeting.items if each.policy_number == number]
         steps_back(registry, meeting, item)
+        review = decide_policy.review_policy(registry, number, by=CLEO)
+        assert (review.may, review.why_not[:16]) == (frozenset(), "You stepped back")
+        assert review.waiting_for.endswith("Cleo stepped back from it in a meeting.")
+        assert policy_queries.waiting_count(registry, person=CLEO, on=DAY) == 1
         with pytest.raises(NotAuthorisedError, match="You stepped back"):
             decide_policy.approve_policy(registry, number, comment="", by=CLEO, **WHEN)
         with pytest.raises(NotAuthorisedError, match="You stepped back"):
@@ -401,6 +450,9 @@ class MeetingContract:
         steps_back(registry, running, item)
         envelope = Envelope(Inside(ScopeKind.MODELS, ("m",)), (Guard("skill", 0.02),), DAY + 90 * ONE, most_runs=2)
         made = decide_standing.propose_standing(registry, envelope, reason=REASON, by=BEN, **WHEN)
+        review = decide_standing.review_standing(registry, made.id, by=CLEO, on=DAY)
+        assert (review.may, review.why_not[:16]) == (frozenset(), "You stepped back")
+        assert standing_queries.waiting(registry, person=CLEO, on=DAY) == ()
         with pytest.raises(NotAuthorisedError, match="You stepped back"):
             decide_standing.approve_standing(registry, made.id, comment="", by=CLEO, **WHEN)
         eve = decide_standing.approve_standing(registry, made.id, comment="", by="eve@example.org", **WHEN)
@@ -583,6 +635,32 @@ class MeetingContract:
             hold_meeting.confirm_minutes(registry, ended.id, by=BEN, **WHEN)
         with pytest.raises(NotAuthorisedError):
             hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+
+    def test_ended_meeting_gets_another_chair_who_was_there_and_confirms(
+        self, registry: Registry, running: Meeting
+    ) -> None:
+        prepare_meeting.set_attendance(registry, running.id, present=[BEN, ADA, CLEO], guests=[], by=BEN, **WHEN)
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        people.revoke(registry, email=BEN, role=Role.APPROVER, by=COMMAND_LINE, now=NOW)
+        for by in (BEN, ADA, DANA):  # without a role, not a member, not there
+            with pytest.raises(NotAuthorisedError, match="Only the chair"):
+                prepare_meeting.hand_over_chair(registry, running.id, chair=CLEO, by=by, **WHEN)
+        with pytest.raises(InvalidMeetingError, match="was not there"):
+            prepare_meeting.hand_over_chair(registry, running.id, chair=DANA, by=CLEO, **WHEN)
+        before = stored(registry, running).attendees
+        named = prepare_meeting.hand_over_chair(registry, running.id, chair=CLEO, by=CLEO, **WHEN)
+        assert (named.chair, set(named.attendees)) == (CLEO, set(before))
+        assert self.newest_event(registry).action == "hand_over_chair"
+        confirmed = hold_meeting.confirm_minutes(registry, running.id, by=CLEO, **WHEN)
+        assert (confirmed.confirmed_by, (confirmed.minutes or {})["chair"]) == (CLEO, "Cleo")
+        with pytest.raises(ForbiddenMoveError, match="chair stays"):
+            prepare_meeting.hand_over_chair(registry, running.id, chair=CLEO, by=CLEO, **WHEN)
+
+    def test_while_somebody_leads_nobody_else_names_the_chair(self, registry: Registry, running: Meeting) -> None:
+        hold_meeting.end_meeting(registry, running.id, by=BEN, **WHEN)
+        with pytest.raises(NotAuthorisedError, match="Only the chair"):
+            prepare_meeting.hand_over_chair(registry, running.id, chair=CLEO, by=CLEO, **WHEN)
+        assert prepare_meeting.hand_over_chair(registry, running.id, chair=CLEO, by=BEN, **WHEN).chair == CLEO
 
     def test_minutes_name_what_is_asked_and_not_settled_with_what_was_answered_in_time(
         self, registry: Registry, running: Meeting, number: int

@@ -10,7 +10,7 @@ import pandas as pd
 from dashboard.outcome_words import difference, headline, skill
 from dashboard.pack.content import Column, Page, Said, Table
 from dashboard.pack.standing_pages import LONGEST_NAME, LONGEST_REASON, MOST_LISTED, day_and_year, model_said, more_than
-from dashboard.presentation import ACTION_VERDICTS, ACTION_WORDS, due, one_line, plural
+from dashboard.presentation import ACTION_VERDICTS, ACTION_WORDS, due, joined, one_line, plural
 from dashboard.tables import records
 from monitoring.lifecycle import SOON_DAYS, Action, State
 from monitoring.retraining import review_due
@@ -87,8 +87,10 @@ def _action(action: str) -> Said:
 
 
 def _answer(material: Material, row: Any) -> Said:
-    answer = row.state if row.state in {State.REJECTED.value, State.WITHDRAWN.value} else State.APPROVED.value
-    by = one_line(material.name(row.decided_by), longest=LONGEST_NAME)
+    was_refused = row.state in {State.REJECTED.value, State.WITHDRAWN.value}
+    answer = row.state if was_refused else State.APPROVED.value
+    people = [row.decided_by] if was_refused or not row.approved_by else row.approved_by.split(",")
+    by = joined([one_line(material.name(person), longest=LONGEST_NAME) for person in people])
     at = material.wanted.at("approvals", decision=str(row.decision_id))
     return Said(f"{answer} by {by}, {day_and_year(row.decided_on)}", at)
 
@@ -114,25 +116,40 @@ def outcome_words(found: Retraining) -> str:
 def follow_up(material: Material) -> Page:
     """Return what should have been answered or judged by now, the acceptances that end soon, and the open actions of meetings."""
     at = material.wanted.at_portfolio(lens="overdue")
-    late = [*_unanswered(material), *_unjudged(material)]
-    late_words = f"{plural(len(late), 'answer')} overdue" if late else "Nothing is overdue"
+    unanswered, unjudged = _unanswered(material), _unjudged(material)
+    late = [
+        f"{plural(len(found), thing)} overdue"
+        for found, thing in ((unanswered, "answer"), (unjudged, "outcome"))
+        if found
+    ]
     left = len(material.wanted.actions)
     action_words = f"{plural(left, 'action')} open" if left else "no action is open"
-    overdue = Table(
-        title="Overdue",
-        columns=TO_DO,
-        rows=tuple(late[:MOST_LISTED]),
-        none="No proposal and no outcome waits longer than it should.",
-        more=more_than(len(late), at=at),
-    )
+    title = f"{joined(late) or 'Nothing is overdue'}; {action_words}"
     return Page(
         name="follow-up",
-        title=Said(f"{late_words}; {action_words}", at),
+        title=Said(title, at if unanswered or not unjudged else material.wanted.at("retraining")),
         lead=(),
         lines=(),
         at=at,
-        wide=(overdue, _acceptances(material), _actions(material)),
+        wide=(
+            _overdue(
+                "Answer overdue", unanswered, none="No proposal waits for an answer longer than it should.", at=at
+            ),
+            _overdue(
+                "Outcome overdue",
+                unjudged,
+                none="No outcome waits to be judged longer than it should.",
+                at=material.wanted.at("retraining"),
+            ),
+            _acceptances(material),
+            _actions(material),
+        ),
     )
+
+
+def _overdue(title: str, late: list[tuple[Said, ...]], *, none: str, at: str) -> Table:
+    more = more_than(len(late), at=at)
+    return Table(title=title, columns=TO_DO, rows=tuple(late[:MOST_LISTED]), none=none, more=more)
 
 
 def _unanswered(material: Material) -> list[tuple[Said, ...]]:

@@ -19,6 +19,8 @@ from data_access.audit_trail import AuditFilter
 from monitoring.errors import AuditChainError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dashboard.audit_words import FieldChange
 
 PAGE_ROWS = 100
@@ -30,7 +32,9 @@ FILTERS = ("model", "actor", "action", "from", "to", "page", "event")
 FILTER_KEYS = ("au_model", "au_actor", "au_action", "au_period")
 
 
-def one_of(label: str, *, name: str, options: list[str], placeholder: str, plain: bool = True) -> str | None:
+def one_of(
+    label: str, *, name: str, options: list[str], placeholder: str, shown: Callable[[str], str] = str
+) -> str | None:
     """Show a filter of one value that lives in the URL and return what is chosen."""
     asked = st.query_params.get(name)
     key = f"au_{name}"
@@ -38,7 +42,7 @@ def one_of(label: str, *, name: str, options: list[str], placeholder: str, plain
         label,
         options,
         index=options.index(asked) if asked in options else None,
-        format_func=one_line if plain else words,
+        format_func=lambda value: one_line(shown(value)),
         key=key,
         placeholder=placeholder,
         label_visibility="collapsed",
@@ -99,9 +103,11 @@ def chosen_filters() -> AuditFilter:
     with columns[0]:
         model = one_of("Model", name="model", options=list(choices.models), placeholder="All models")
     with columns[1]:
-        actor = one_of("Who", name="actor", options=list(choices.actors), placeholder="Everybody")
+        actor = one_of(
+            "Who", name="actor", options=list(choices.actors), placeholder="Everybody", shown=session.person_name
+        )
     with columns[2]:
-        action = one_of("What", name="action", options=list(choices.actions), placeholder="Everything", plain=False)
+        action = one_of("What", name="action", options=list(choices.actions), placeholder="Everything", shown=words)
     with columns[3]:
         first, last = period()
     with columns[4]:
@@ -180,7 +186,7 @@ def events_table(events: pd.DataFrame) -> None:
     remember_ticked(key, events)
     most = ROWS_BESIDE_AN_EVENT if "event" in st.query_params else ROWS_IN_VIEW
     st.dataframe(
-        tables.audit_table(events),
+        tables.audit_table(events, person=session.person_name),
         column_config=tables.audit_columns(),
         hide_index=True,
         row_height=tables.ROW_HEIGHT,
@@ -206,6 +212,8 @@ def event_links(event: Any) -> None:
     """Lead to what the event is about."""
     if event.subject_kind == "decision":
         st.page_link("views/approvals.py", label="Open the decision", query_params={"decision": str(event.subject_id)})
+    if event.subject_kind == "meeting":
+        st.page_link("views/meeting.py", label="Open the meeting", query_params={"meeting": str(event.subject_id)})
     if isinstance(event.model_id, str):
         st.page_link(tables.MODEL_PAGE, label="Open the model", query_params={"model": event.model_id})
 
@@ -215,15 +223,15 @@ def one_event(event: Any) -> None:
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"**{escape_markdown(words(str(event.action)))}** · {escape_markdown(event.subject_kind)} "
-                f"{escape_markdown(event.subject_id)} · by {escape_markdown(session.person_name(event.actor))} "
+                f"**{escape_markdown(words(str(event.action)))}** · {escape_markdown(event.subject_kind.replace('_', ' '))} "
+                f"{escape_markdown(session.person_name(event.subject_id))} · by {escape_markdown(session.person_name(event.actor))} "
                 f"as {escape_markdown(words(str(event.role)).lower())}"
             )
             st.space("stretch")
             event_links(event)
         if isinstance(event.reason, str) and event.reason:
             st.markdown(f"“{escape_markdown(event.reason, longest=1_000)}”")
-        told = changes(event.before, event.after)
+        told = changes(event.before, event.after, person=session.person_name)
         if told.changed:
             change_table(told.changed, has_before=bool(event.before))
         else:

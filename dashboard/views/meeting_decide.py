@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import carry_out, meeting_session, policy_answer, session
-from dashboard.meeting_evidence import table_decision
 from dashboard.presentation import ACTION_NOUNS, ACTION_WORDS, escape_markdown
 from dashboard.propose import VERDICT_ACTIONS
 from dashboard.views import meeting_record
@@ -37,7 +36,7 @@ def bar(meeting: Meeting, item: Item) -> None:
     with st.container(
         horizontal=True, wrap=False, horizontal_alignment="right", vertical_alignment="center", gap="small"
     ):
-        decision = table_decision(meeting, item)
+        decision = meeting_session.matter(meeting, item).on_table
         if item.action_id:
             _action(item)
         elif item.policy_number:

@@ -17,7 +17,7 @@ from dashboard import (
     session,
     tables,
 )
-from dashboard.meeting_evidence import LONGEST_POINT, brief, doing_nothing, points, table_decision
+from dashboard.meeting_evidence import LONGEST_POINT, brief, doing_nothing, points
 from dashboard.model_view import ModelView
 from dashboard.presentation import (
     ACTION_NOUNS,
@@ -29,6 +29,7 @@ from dashboard.presentation import (
 )
 from dashboard.widgets import colours, quiet
 from data_access import meeting_queries, policy_queries
+from data_access import people as registered
 from data_access.portfolio_filter import PortfolioFilter
 from monitoring.assessment import Verdict
 from monitoring.errors import UnknownPolicyError
@@ -37,11 +38,12 @@ from monitoring.meeting_agenda import Rule
 from monitoring.meeting_quorum import aside_sentence, item_quorum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from data_access.model_queries import ModelFacts
     from monitoring.decision import Decision
     from monitoring.meeting import Item, Meeting
+    from monitoring.meeting_matter import Matter
     from monitoring.people import Actor
 
     Beside = Callable[[Meeting, Item], None]
@@ -68,7 +70,8 @@ def show(meeting: Meeting, item: Item, *, beside: Beside | None) -> None:
 def _of_model(meeting: Meeting, item: Item, beside: Beside | None) -> None:
     today = session.today()
     facts, assessment, history = model_session.model(str(item.model_id), known_on=today)
-    decision = table_decision(meeting, item)
+    matter = meeting_session.matter(meeting, item)
+    decision = matter.on_table
     st.title(escape_markdown(facts.name, longest=60), anchor=False)
     if assessment is None:
         st.header("Never assessed.", anchor=False)
@@ -80,7 +83,7 @@ def _of_model(meeting: Meeting, item: Item, beside: Beside | None) -> None:
     left, right = st.columns([1.7, 1], gap="large")
     with left:
         _chart(item, facts, assessment, history)
-        _who_decides(meeting, item, decision)
+        _who_decides(meeting, item, matter)
     with right:
         if beside:
             beside(meeting, item)
@@ -180,6 +183,7 @@ def _of_policy(meeting: Meeting, item: Item, beside: Beside | None) -> None:
         st.page_link(
             "views/policies.py", label="See what it would change", query_params={"version": str(item.policy_number)}
         )
+        _who_decides(meeting, item, meeting_session.matter(meeting, item))
     with right:
         if beside:
             beside(meeting, item)
@@ -214,15 +218,14 @@ def _models(item: Item) -> None:
     st.markdown("  \n".join(lines))
 
 
-def _who_decides(meeting: Meeting, item: Item, decision: Decision | None) -> None:
+def _who_decides(meeting: Meeting, item: Item, matter: Matter) -> None:
     """Say which of those present can decide this, and who steps back."""
-    with session.registry().looking() as records:
-        people = records.everyone()
-        subject = records.subject(item.model_id) if item.model_id else None
+    people, decision = registered.everyone(session.registry()), matter.on_table
     names = {person.email: person.name for person in people}
     said = [
-        standing(decision, people) or item_quorum(meeting, item, decision=decision, subject=subject, people=people),
-        aside_sentence(meeting, item, decision=decision, names=names),
+        standing(decision, [each for each in people if each.email not in meeting.conflicts(item.id)])
+        or item_quorum(meeting, item, matter, people=people),
+        aside_sentence(meeting, item, matter, names=names),
         recorded(meeting, item),
     ]
     cost = doing_nothing(meeting_session.evidence(item.model_id)) if item.model_id else ""
@@ -256,7 +259,7 @@ def doubts(item: Item, decision: Decision | None) -> list[str]:
     return lines + ([quiet(f"and {len(asked) - MOST_POINTS} more")] if len(asked) > MOST_POINTS else [])
 
 
-def standing(decision: Decision | None, people: tuple[Actor, ...]) -> str:
+def standing(decision: Decision | None, people: Sequence[Actor]) -> str:
     """Return how far a proposal is once somebody has answered it; empty before."""
     if decision is None or not decision.approvals:
         return ""

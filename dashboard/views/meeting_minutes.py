@@ -12,9 +12,11 @@ from dashboard.minutes_document import blocks
 from dashboard.minutes_export import minutes_html, minutes_markdown, minutes_on_page
 from dashboard.pack_control import pack_control
 from dashboard.presentation import escape_markdown, instant, plural, short_date
-from dashboard.widgets import quiet, small
-from data_access import meeting_queries
-from monitoring import hold_meeting
+from dashboard.widgets import complain, quiet, small
+from data_access import meeting_queries, people
+from monitoring import hold_meeting, prepare_meeting
+from monitoring.meeting import MEMBERS
+from monitoring.meeting_access import may_name_chair
 
 if TYPE_CHECKING:
     from dashboard.minutes_document import Block
@@ -45,6 +47,10 @@ def heading(meeting: Meeting) -> str:
 def state_line(meeting: Meeting) -> str:
     if not meeting.is_locked:
         chair = escape_markdown(session.person_name(meeting.chair))
+        if not can_chair(meeting):
+            return (
+                f"Draft: {chair} is neither an approver nor an independent reviewer any more; another chair confirms."
+            )
         return f"Draft: {chair} confirms the minutes as chair, and from then on nothing in them can be changed."
     who = escape_markdown(session.person_name(meeting.confirmed_by or ""))
     corrections = len(meeting.corrections)
@@ -62,10 +68,43 @@ def of(meeting: Meeting) -> list[Block]:
 def buttons(meeting: Meeting) -> None:
     if meeting.is_locked:
         return
-    if session.actor_email() == meeting.chair:
+    if session.actor_email() == meeting.chair and can_chair(meeting):
         st.button("Confirm the minutes", type="primary", key="mt_confirm_minutes", on_click=confirm, args=(meeting.id,))
     if meeting_session.leads(meeting):
         st.button("Go on with the meeting", key="mt_resume", on_click=resume, args=(meeting.id,))
+    name_chair(meeting)
+
+
+def can_chair(meeting: Meeting) -> bool:
+    """Whether the chair still holds a role with which minutes are confirmed."""
+    return any(each.email == meeting.chair and each.acts_as(MEMBERS) for each in people.everyone(session.registry()))
+
+
+def name_chair(meeting: Meeting) -> None:
+    """Show the form that names another chair, to who may: one of those who were there confirms instead."""
+    known, person = people.everyone(session.registry()), session.actor()
+    if person is None or not may_name_chair(meeting, person, known):
+        return
+    could = [
+        each.email
+        for each in known
+        if each.email != meeting.chair and meeting.is_there(each.email) and each.acts_as(MEMBERS)
+    ]
+    if not could:
+        return
+    with st.popover("Name another chair"), st.form("mt_name_chair", border=False):
+        st.selectbox("Chair", could, index=None, format_func=session.person_name, key="mt_new_chair")
+        st.markdown(quiet("One of those who were there confirms the minutes; the record says who named whom."))
+        st.form_submit_button("Name the chair", type="primary", on_click=hand_over, args=(meeting.id,))
+
+
+def hand_over(meeting_id: int) -> None:
+    chair = st.session_state.get("mt_new_chair")
+    if not chair:
+        complain("Choose who chairs.")
+        return
+    use = partial(prepare_meeting.hand_over_chair, chair=chair)
+    meeting_session.do(use, session.registry(), meeting_id, done="Another chair is named.")
 
 
 def downloads(meeting: Meeting, parts: list[Block]) -> None:

@@ -186,7 +186,7 @@ def edited(meeting: Meeting, change: Callable[[tuple[Item, ...]], Sequence[Item]
 def attendance(meeting: Meeting, *, leads: bool) -> None:
     """Show who comes and whether they can decide; who leads says who is there."""
     st.subheader("Who is there", anchor=False)
-    st.markdown(escape_markdown(meeting_quorum(meeting)))
+    st.markdown(escape_markdown(meeting_quorum(meeting, people.everyone(session.registry()))))
     if not leads:
         for each in meeting.attendees:
             st.markdown(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import meeting_session, portfolio_session, session
-from dashboard.meeting_evidence import table_decision
 from dashboard.presentation import ACTION_NOUNS, ACTION_WORDS, escape_markdown, plural
 from dashboard.propose import ACCEPTED_DAYS, ACTIONS, left_out
 from dashboard.widgets import complain, quiet
@@ -17,15 +16,16 @@ from data_access import meeting_queries, people
 from data_access.portfolio_filter import PortfolioFilter
 from monitoring import decide, hold_meeting
 from monitoring.lifecycle import Action
-from monitoring.meeting import Choice, only_reads
-from monitoring.meeting_quorum import proposers
+from monitoring.meeting import MEMBERS, Choice, only_reads
+from monitoring.meeting_matter import aside, why_no_vote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamlit.delta_generator import DeltaGenerator
 
-    from monitoring.meeting import Attendee, Entry, Item, Meeting
+    from monitoring.meeting import Entry, Item, Meeting
+    from monitoring.people import Actor
 
 SHOWN, FORM, PROPOSES = "mt_records", "mt_form", "mt_proposes"
 """``SHOWN`` is whether this browser shows the forms of the minutes beside the item; a projector does not, a laptop does."""
@@ -78,26 +78,26 @@ def show(meeting: Meeting, item: Item) -> None:
 
 def votes(meeting: Meeting, item: Item) -> None:
     """Show a row per member; a vote recorded for somebody else says so in the minutes and gives no approval."""
-    decision = table_decision(meeting, item)
-    aside = set(meeting.conflicts(item.id)) | proposers(meeting, item, decision)
+    matter = meeting_session.matter(meeting, item)
     given, own, leads = meeting.votes(item.id), session.actor_email(), meeting_session.leads(meeting)
-    for each in meeting.attendees:
-        if not each.is_member or not each.is_present:
+    for person in people.everyone(session.registry()):
+        if not meeting.is_there(person.email) or not person.acts_as(MEMBERS):
             continue
         name, choice = st.columns([1, 1.5], vertical_alignment="center")
-        name.markdown(escape_markdown(each.name, longest=40))
-        if each.email in aside:
-            choice.markdown(quiet("steps back"))
+        name.markdown(escape_markdown(person.name, longest=40))
+        if refusal := why_no_vote(meeting, item, matter, person):
+            is_aside = person.email in aside(meeting, item, matter)
+            choice.markdown(quiet("steps back" if is_aside else "no role for this"), help=escape_markdown(refusal))
             continue
-        vote = given.get(str(each.email))
-        if not leads and each.email != own:
+        vote = given.get(person.email)
+        if not leads and person.email != own:
             choice.markdown(quiet(CHOICES[Choice(str(vote.choice))] if vote else "not yet"))
             continue
-        _vote(meeting, item, each, vote, choice)
+        _vote(meeting, item, person, vote, choice)
     st.markdown(quiet("A vote is no approval: that is given by whoever is signed in, in the bar below."))
 
 
-def _vote(meeting: Meeting, item: Item, member: Attendee, vote: Entry | None, place: DeltaGenerator) -> None:
+def _vote(meeting: Meeting, item: Item, member: Actor, vote: Entry | None, place: DeltaGenerator) -> None:
     chosen, reason = (vote.choice, vote.text) if vote else (None, "")
     # The key holds what is stored: another screen may have recorded another vote since.
     key, why = f"mt_vote_{item.id}_{member.email}_{chosen}", f"mt_why_{item.id}_{member.email}_{reason}"
@@ -107,7 +107,7 @@ def _vote(meeting: Meeting, item: Item, member: Attendee, vote: Entry | None, pl
         if picked:
             use = partial(
                 hold_meeting.record_vote,
-                person=str(member.email),
+                person=member.email,
                 choice=Choice(picked),
                 reason=st.session_state.get(why) or "",
             )
@@ -205,9 +205,9 @@ def _give(meeting: Meeting, item: Item) -> None:
 
 def conflict(meeting: Meeting, item: Item) -> None:
     """Show who steps back and the form to do so; who steps back neither votes nor answers the proposal, here or elsewhere."""
-    aside = meeting.conflicts(item.id)
+    conflicts = meeting.conflicts(item.id)
     own, leads = session.actor_email(), meeting_session.leads(meeting)
-    for email, why in aside.items():
+    for email, why in conflicts.items():
         st.markdown(f"- **{escape_markdown(session.person_name(email))}** steps back: {escape_markdown(why)}")
     there = [str(each.email) for each in meeting.attendees if each.email and each.is_present]
     mine = [email for email in there if leads or email == own]
@@ -231,7 +231,7 @@ def conflict(meeting: Meeting, item: Item) -> None:
             st.form_submit_button(
                 "Steps back", key="mt_steps_back", on_click=_step, args=(meeting, item, hold_meeting.step_back)
             )
-            if aside:
+            if conflicts:
                 st.form_submit_button(
                     "Takes part again",
                     key="mt_again",

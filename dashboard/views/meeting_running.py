@@ -11,7 +11,7 @@ from dashboard.presentation import escape_markdown, joined, long_date, plural
 from dashboard.views import meeting_decide, meeting_item, meeting_record
 from dashboard.views.meeting_plan import attendance
 from dashboard.widgets import quiet
-from data_access import meeting_queries
+from data_access import meeting_queries, people
 from monitoring import hold_meeting
 from monitoring.meeting import EntryKind
 from monitoring.meeting_agenda import Rule
@@ -77,7 +77,7 @@ def tier_words(item: Item) -> str:
 def opening(meeting: Meeting) -> None:
     """Show who is there and whether they can decide, before the first item."""
     st.title(escape_markdown(meeting.title, longest=80), anchor=False)
-    st.header(escape_markdown(meeting_quorum(meeting)), anchor=False)
+    st.header(escape_markdown(meeting_quorum(meeting, people.everyone(session.registry()))), anchor=False)
     lines = [
         f"- **{escape_markdown(each.name)}** {quiet(escape_markdown(each.role_words) + (', chair' if each.email == meeting.chair else ''))}"
         for each in meeting.attendees

@@ -22,6 +22,7 @@ from monitoring.meeting import (
     checked_title,
 )
 from monitoring.meeting_agenda import Rule
+from monitoring.meeting_matter import Matter
 from monitoring.meeting_quorum import aside_sentence, item_quorum, meeting_quorum
 from monitoring.minutes import AsDecided, MinutesFacts, document_hash, minutes_document
 from monitoring.people import Actor
@@ -60,13 +61,13 @@ def entry(kind: EntryKind, person: Actor, choice: str, text: str = "") -> Entry:
 
 
 def seats(held: Meeting, decision: Decision) -> str:
-    return item_quorum(held, ITEM, decision=decision, subject=None, people=PEOPLE)
+    return item_quorum(held, ITEM, Matter(decisions=(decision,)), people=PEOPLE)
 
 
 def test_quorum_of_tier_1_needs_an_approver_and_another_person_as_reviewer() -> None:
-    assert meeting_quorum(meeting(BEN, DANA)).startswith("Quorum for every tier")
-    assert meeting_quorum(meeting(EVE)).startswith("Quorum for tiers 2 and 3 only")
-    assert meeting_quorum(meeting(DANA, ADA)).startswith("No quorum")
+    assert meeting_quorum(meeting(BEN, DANA), PEOPLE).startswith("Quorum for every tier")
+    assert meeting_quorum(meeting(EVE), PEOPLE).startswith("Quorum for tiers 2 and 3 only")
+    assert meeting_quorum(meeting(DANA, ADA), PEOPLE).startswith("No quorum")
 
 
 def test_quorum_of_an_item_names_who_present_can_fill_each_seat() -> None:
@@ -79,7 +80,7 @@ def test_proposer_and_who_stepped_back_fill_no_seat() -> None:
     held = meeting(BEN, CLEO, DANA, entries=(entry(EntryKind.CONFLICT, CLEO, "stepped_back", "She built it."),))
     decision = proposed(by=BEN)
     assert seats(held, decision) == "No quorum on this item: nobody present can answer as approver."
-    aside = aside_sentence(held, ITEM, decision=decision, names={each.email: each.name for each in PEOPLE})
+    aside = aside_sentence(held, ITEM, Matter(decisions=(decision,)), names={each.email: each.name for each in PEOPLE})
     assert aside == "Ben proposed it and steps back from approving; Cleo steps back (She built it.)."
 
 
@@ -146,7 +147,13 @@ def test_minutes_say_everything_that_was_recorded_and_change_their_hash_with_any
     decision = replace(proposed(), id=1)
     held = meeting(BEN, CLEO, DANA, entries=tuple(replace(each, decision_id=1) for each in entries))
     facts = MinutesFacts(
-        {1: decision}, {}, (), PEOPLE, "2026-03-01", "version 1", {0: AsDecided(State.PROPOSED, 1, 2, None)}
+        {1: decision},
+        {ITEM.id: Matter(decisions=(decision,))},
+        (),
+        PEOPLE,
+        "2026-03-01",
+        "version 1",
+        {0: AsDecided(State.PROPOSED, 1, 2, None)},
     )
     document = minutes_document(held, facts, anchor="modelfolio audit head 9 ab 20261125T010203Z")
     (item,) = document["items"]

@@ -30,6 +30,7 @@ from data_access import audit_trail, decision_queries, people
 from data_access.portfolio_filter import PortfolioFilter
 from data_access.portfolio_standing import ranking
 from data_access.registry import Registry
+from monitoring import decide
 from tests import builders
 from tests.dashboard.conftest import Open
 from tests.dashboard.model_builders import LAST
@@ -177,6 +178,16 @@ def test_decisions_taken_since_are_those_of_the_registry_with_what_came_of_them(
     assert shown["Under standing approval, without a person"].none.startswith("None")
 
 
+def test_everybody_who_approved_is_named(own_registry: Registry, wanted: Wanted) -> None:
+    waiting: Any = {"on": LAST, "now": builders.NOW}
+    for person in ("marie", "rosa"):
+        seen = decide.review(own_registry, 1, by=f"{person}@example.org", on=LAST).present.hash
+        decide.approve(own_registry, 1, comment="", seen_evidence=seen, by=f"{person}@example.org", **waiting)
+    page = page_of(gather(own_registry, replace(wanted, top=0)), "decisions")
+    answers = {row[0].text: row[2].text for row in tables(page)["Decided by people"].rows}
+    assert answers["SME default"].startswith("approved by Marie Novak and Rosa Haddad, ")
+
+
 def test_open_actions_of_meetings_are_listed_and_none_is_said(pack: Pack, registry: Registry, wanted: Wanted) -> None:
     assert page_of(pack, "follow-up").title.text == "Nothing is overdue; 1 action open"
     row = tables(page_of(pack, "follow-up"))["Open actions of earlier meetings"].rows[0]
@@ -222,8 +233,11 @@ def test_a_model_that_was_registered_since_is_new_and_one_whose_retirement_ended
 
 def test_a_proposal_past_its_day_is_overdue(registry: Registry, wanted: Wanted) -> None:
     later = gather(registry, replace(wanted, day=LAST + timedelta(days=30), since=LAST, top=0))
-    rows = tables(page_of(later, "follow-up"))["Overdue"].rows
+    page = page_of(later, "follow-up")
+    assert page.title.text == "1 answer overdue; 1 action open"
+    rows = tables(page)["Answer overdue"].rows
     assert [(row[0].text, row[2].text) for row in rows] == [("SME default", "answer the proposal")]
+    assert tables(page)["Outcome overdue"].rows == ()
     assert rows[0][3].text.startswith("overdue ")
 
 

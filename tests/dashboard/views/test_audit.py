@@ -4,7 +4,7 @@ from streamlit.testing.v1 import AppTest
 
 from data_access import audit_trail
 from data_access.registry import Registry
-from monitoring import decide
+from monitoring import decide, prepare_meeting
 from monitoring.lifecycle import Action
 from tests import builders
 from tests.dashboard.conftest import Open
@@ -57,6 +57,26 @@ def test_link_carries_the_filters(
     proposals: Registry, open_page: Open, parameters: dict[str, str], expected: list[str]
 ) -> None:
     assert models(open_page("audit", **parameters)) == expected
+
+
+def test_meetings_are_called_so_and_people_by_their_names(registry: Registry, open_page: Open) -> None:
+    prepare_meeting.call_meeting(
+        registry,
+        title="Committee",
+        length_minutes=60,
+        chair="marie@example.org",
+        people=["max@example.org"],
+        by="marie@example.org",
+        on=builders.TODAY,
+        now=builders.NOW,
+    )
+    page = open_page("audit", event="1")
+    (row,) = page.dataframe[0].value.to_dict("records")
+    assert (row["Who"], row["About"]) == ("Marie Novak", "Meeting 1")
+    assert page.selectbox(key="au_actor").options == ["Marie Novak"]
+    texts = "\n".join(element.value for element in page.markdown)
+    assert "| Attendees | Marie Novak and Max Rao |" in texts
+    assert "@" not in texts
 
 
 def test_period_is_in_the_link(proposals: Registry, open_page: Open) -> None:

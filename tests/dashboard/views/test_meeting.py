@@ -7,13 +7,14 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.minutes_document import blocks
 from dashboard.minutes_export import minutes_html, minutes_markdown, minutes_on_page
-from data_access import decision_queries, meeting_queries
+from data_access import decision_queries, meeting_queries, people
 from data_access.registry import Registry
 from monitoring import ask, decide, hold_meeting, prepare_meeting
 from monitoring.decision import Decision
 from monitoring.lifecycle import Action, State
 from monitoring.meeting import Choice, EntryKind, Meeting, MeetingState
 from monitoring.meeting_agenda import Rule
+from monitoring.people import COMMAND_LINE, Role
 from tests import builders
 from tests.dashboard.conftest import Open
 
@@ -236,6 +237,31 @@ def test_draft_is_confirmed_by_the_chair_and_then_corrected(
     press(page, "Add the correction")
     assert "It was the data of May." in texts(page)
     assert "1 correction stands beside them." in texts(page)
+
+
+def test_another_chair_confirms_when_the_chair_lost_the_role(
+    registry: Registry, open_page: Open, running: Meeting
+) -> None:
+    over(registry, running)
+    people.revoke(registry, email=MARIE, role=Role.APPROVER, by=COMMAND_LINE, now=builders.NOW)
+    page = open_as(open_page, MARIE, running)
+    assert "any more; another chair confirms" in texts(page)
+    assert not labels(page) & {"Confirm the minutes", "Name the chair"}
+    page = open_as(open_page, MAX, running)
+    page.selectbox(key="mt_new_chair").set_value(MAX)
+    press(page, "Name the chair")
+    press(page, "Confirm the minutes")
+    assert meeting_queries.meeting(registry, running.id).confirmed_by == MAX
+
+
+def test_vote_is_offered_to_who_holds_the_role_now(registry: Registry, open_page: Open, running: Meeting) -> None:
+    item = running.items[running.position - 1]
+    people.revoke(registry, email=MAX, role=Role.APPROVER, by=COMMAND_LINE, now=builders.NOW)
+    people.grant(registry, email=MAX, role=Role.APPROVER, team="Elsewhere", by=COMMAND_LINE, now=builders.NOW)
+    page = press(open_as(open_page, MARIE, running), "Minutes")
+    offered = {each.key for each in page.segmented_control if str(each.key).startswith("mt_vote_")}
+    assert offered == {f"mt_vote_{item.id}_{email}_None" for email in (MARIE, ROSA)}
+    assert "no role for this" in texts(page)
 
 
 def test_action_is_followed_up_on_the_page_by_two_people(registry: Registry, open_page: Open, running: Meeting) -> None:
