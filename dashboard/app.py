@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import meeting_session, session, simulated
+from dashboard import meeting_session, pressing, session, simulated
 from dashboard.one_run import one_run
 from dashboard.presentation import escape_markdown, long_date, words
 from dashboard.tables import MODEL_PAGE, SHIFTS_PAGE
@@ -228,6 +228,7 @@ def main() -> None:
                 sign_in_hint()
             page.run()
             session.say_portfolio_in_url()
+            pressing.answered()
         except ModelfolioError as error:
             st.error(escape_markdown(error))
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.presentation import ACTION_WORDS, escape_markdown, long_date, short_date
+from dashboard.pressing import once
 from dashboard.widgets import complain, notify, quiet
 from data_access import people
 from monitoring import carry_out
@@ -183,6 +184,7 @@ def _fields(decision: Decision, moves: list[Move]) -> None:
     )
 
 
+@once
 def _make(decision_id: int, move: Move, by: str) -> None:
     """Make the move; whatever is refused is said in its own words."""
     more: dict[str, Any] = {"reason": st.session_state.get("co_reason") or ""}

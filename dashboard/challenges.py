@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import session
+from dashboard import pressing, session
 from dashboard.presentation import escape_markdown, one_line, short_date
-from dashboard.widgets import notify, quiet
+from dashboard.widgets import quiet
 from monitoring import ask
 from monitoring.challenge import Challenge, ChallengeState, Turn, finding_code
 from monitoring.errors import ModelfolioError
@@ -100,12 +100,12 @@ def show(challenges: Sequence[Challenge], *, key: str, keyed: int | None, may_sp
 
 def reply_dialog(challenge: Challenge) -> None:
     """Open the drawer in which somebody answers, asks again or ends it."""
-    st.dialog(challenge.noun.capitalize(), width="small", position="right")(_say)(challenge)
+    pressing.drawer(challenge.noun.capitalize(), _say, challenge, width="small", position="right")
 
 
 def begin_dialog(model_id: str, day: date, sentences: dict[str, str]) -> None:
     """Open the drawer in which a finding of the assessment of a day is challenged; ``sentences`` has them by their code."""
-    st.dialog("Challenge a finding", width="small", position="right")(_begin)(model_id, day, sentences)
+    pressing.drawer("Challenge a finding", _begin, model_id, day, sentences, width="small", position="right")
 
 
 def _say(challenge: Challenge) -> None:
@@ -139,8 +139,7 @@ def _say(challenge: Challenge) -> None:
     except ModelfolioError as error:
         st.error(escape_markdown(error, longest=LONGEST_SAID))
         return
-    notify(DONE[turn])
-    st.rerun()
+    pressing.close_drawer(DONE[turn])
 
 
 def _chosen(possible: Sequence[Turn], *, key: str) -> Turn | None:
@@ -208,8 +207,7 @@ def _begin(model_id: str, day: date, sentences: dict[str, str]) -> None:
     except ModelfolioError as error:
         st.error(escape_markdown(error, longest=LONGEST_SAID))
         return
-    notify("Challenged. The owner sees it and must answer.")
-    st.rerun()
+    pressing.close_drawer("Challenged. The owner sees it and must answer.")
 
 
 def _field(key: str, label: str, placeholder: str, *, has_cursor: bool = True) -> str | None:
@@ -217,5 +215,5 @@ def _field(key: str, label: str, placeholder: str, *, has_cursor: bool = True) -
     with st.form(f"form_{key}", enter_to_submit=False):
         with st.container(key=f"{'focus' if has_cursor else 'place'}_{key}"):
             text: str = st.text_area("Words", placeholder=placeholder, height=120, label_visibility="collapsed")
-        sent = st.form_submit_button(label, type="primary", shortcut="Ctrl+Enter", width="stretch")
+        sent = pressing.submitted(label, key=f"send_{key}", type="primary", shortcut="Ctrl+Enter", width="stretch")
     return (text or "") if sent else None

@@ -113,6 +113,8 @@ def decision_sentence(decision: dict[str, Any]) -> str:
     verb = MOVE_WORDS.get(decision["move"], str(decision["move"]).replace("_", " "))
     if "policy" in decision:
         return f"{decision['by']} {verb} version {decision['policy']} of the policy"
+    if "standing" in decision:
+        return f"{decision['by']} {verb} standing approval {decision['standing']}"
     until = f" until {long_date(date.fromisoformat(decision['accept_until']))}" if decision["accept_until"] else ""
     given = f", {decision['approvals']} approvals" if decision["move"] == "approve" else ""
     what = f"{ACTION_NOUNS[decision['action']]}{until} of {decision['model']}"

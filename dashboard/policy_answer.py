@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import policy_words, session
 from dashboard.presentation import escape_markdown
+from dashboard.pressing import once
 from dashboard.widgets import complain, notify, quiet, small
 from monitoring import decide_policy
 from monitoring.errors import ModelfolioError
@@ -59,6 +60,7 @@ def propose_form(draft: Draft, history: PolicyHistory) -> None:
     st.markdown(small("Goes to an approver and an independent reviewer; you cannot approve your own proposal."))
 
 
+@once
 def propose(draft: Draft) -> None:
     """Propose the draft with what was typed."""
     try:
@@ -80,6 +82,7 @@ def propose(draft: Draft) -> None:
     notify(f"Version {version.number} is proposed.")
 
 
+@once
 def answer(move: Move, number: int, by: str) -> None:
     """Give one of the three answers with what was typed."""
     comment = st.session_state.get("po_comment", "")

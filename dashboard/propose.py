@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import portfolio_session, retirement_plan, session, tables
+from dashboard import portfolio_session, pressing, retirement_plan, session, tables
 from dashboard.presentation import (
     ACTION_NOUNS,
     ACTION_WORDS,
@@ -17,7 +17,7 @@ from dashboard.presentation import (
     one_line,
     plural,
 )
-from dashboard.widgets import notify, quiet, small
+from dashboard.widgets import quiet, small
 from data_access import decision_queries
 from data_access.portfolio_filter import PortfolioFilter
 from monitoring import decide
@@ -78,7 +78,7 @@ def propose_dialog(model_ids: Sequence[str], *, action: Action | None = None) ->
     """Open the drawer for these models, with an action chosen already if one is given."""
     rows = portfolio_session.rows(portfolio_session.listed(PortfolioFilter(model_ids=tuple(model_ids))))
     title = "Propose" if len(rows) == 1 else f"Propose for {plural(len(rows), 'model')}"
-    st.dialog(title, width="small", position="right")(_drawer)(rows, action)
+    pressing.drawer(title, _drawer, rows, action, width="small", position="right")
 
 
 def offered_actions(states: Sequence[str]) -> list[Action]:
@@ -208,8 +208,9 @@ def _form(rows: pd.DataFrame, action: Action, *, by: str) -> None:
                 value=today + timedelta(days=ACCEPTED_DAYS),
                 min_value=today + timedelta(days=1),
             )
-        submitted = st.form_submit_button(
+        submitted = pressing.submitted(
             f"Propose {ACTION_NOUNS[action.value]}" + (f" of {len(rows)}" if len(rows) > 1 else ""),
+            key="propose_send",
             type="primary",
             shortcut="Ctrl+Enter",
             width="stretch",
@@ -231,9 +232,8 @@ def _form(rows: pd.DataFrame, action: Action, *, by: str) -> None:
         except ModelfolioError as error:
             st.error(escape_markdown(error))
             return
-        notify(f"Proposed {ACTION_NOUNS[action.value]} for {_named(list(rows['name']))}.")
         tables.forget_selection()
-        st.rerun()
+        pressing.close_drawer(f"Proposed {ACTION_NOUNS[action.value]} for {_named(list(rows['name']))}.")
 
 
 def _named(names: list[str]) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import glossary, model_session, session
+from dashboard import glossary, model_session, pressing, session
 from dashboard.presentation import capital, escape_markdown, one_line, short_date
+from dashboard.pressing import once
 from dashboard.widgets import complain, notify, quiet, small
 from monitoring import carry_out
 from monitoring.errors import ModelfolioError
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 MISSING = ":red[**missing**]"
 GAP = ":orange[missing]"
-SEEN = "plan_seen"
 PLACES = {
     "artefact": "Where the artefact is archived",
     "code": "Where the code is archived",
@@ -177,15 +177,14 @@ def _controls(decision: Decision, plan: RetirementPlan) -> None:
     silent = [each.name for each in plan.consumers if each.acknowledgement is None]
     if Move.ACKNOWLEDGE in may and silent:
         with st.popover("Record acknowledgement"), st.form(f"ack_{decision.id}", border=False, clear_on_submit=True):
-            consumer = st.selectbox(
-                "Consumer", silent, format_func=lambda each: one_line(each, longest=60), key="ack_of"
-            )
-            said_by = st.text_input("Who said so there", placeholder="Name", key="ack_by")
-            said_on = st.date_input(
+            st.selectbox("Consumer", silent, format_func=lambda each: one_line(each, longest=60), key="ack_of")
+            st.text_input("Who said so there", placeholder="Name", key="ack_by")
+            st.date_input(
                 "On", value=session.today(), min_value=decision.proposed_on, max_value=session.today(), key="ack_on"
             )
-            if st.form_submit_button("Record", type="primary", key="ack_record"):
-                _acknowledge(decision, consumer or "", said_by or "", said_on, by=person.email)
+            st.form_submit_button(
+                "Record", type="primary", key="ack_record", on_click=_acknowledge, args=(decision.id, person.email)
+            )
     approved = bool(decision.approvers)
     if Move.AMEND in may and (decision.lacks or not approved):
         label = "Fill in what is missing" if approved else "Change the plan"
@@ -195,18 +194,21 @@ def _controls(decision: Decision, plan: RetirementPlan) -> None:
             # Another plan has other fields: nothing typed over the one before is kept over it.
             key = f"plan_{decision.id}_{plan.hash[:8]}"
             wanted = fields(key, model_id=decision.subject.model_id, plan=plan)
-            if st.form_submit_button("Keep", type="primary", key="plan_keep", on_click=_keep_seen, args=(plan.hash,)):
-                _amend(decision, wanted, seen=st.session_state.pop(SEEN, plan.hash), by=person.email)
+            if pressing.submitted("Keep", type="primary", key="plan_keep", about=plan.hash):
+                _amend(decision, wanted, seen=pressing.asked_about(), by=person.email)
 
 
-def _acknowledge(decision: Decision, consumer: str, said_by: str, said_on: date, *, by: str) -> None:
+@once
+def _acknowledge(decision_id: int, by: str) -> None:
+    said = st.session_state
+    consumer, said_by = said.get("ack_of") or "", said.get("ack_by") or ""
     try:
         carry_out.acknowledge(
             session.registry(),
-            decision.id,
+            decision_id,
             consumer=consumer,
             said_by=said_by,
-            said_on=said_on,
+            said_on=said.get("ack_on") or session.today(),
             by=by,
             on=session.today(),
             now=session.now(),
@@ -215,12 +217,6 @@ def _acknowledge(decision: Decision, consumer: str, said_by: str, said_on: date,
         complain(str(error))
     else:
         notify(f"Recorded: {said_by.strip()} for {consumer}.")
-    st.rerun()
-
-
-def _keep_seen(plan_hash: str) -> None:
-    """Remember which plan was on screen when the button was pressed; by the time it is kept there can be another one."""
-    st.session_state[SEEN] = plan_hash
 
 
 def _amend(decision: Decision, plan: RetirementPlan, *, seen: str, by: str) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import session
+from dashboard import pressing, session
 from dashboard.presentation import escape_markdown, one_line, plural
-from dashboard.widgets import notify, quiet
+from dashboard.widgets import quiet
 from data_access import model_queries, portfolio_filter, standing_queries
 from monitoring import decide_standing
 from monitoring.errors import ModelfolioError
@@ -32,10 +32,14 @@ def propose_button() -> None:
     if st.button(
         "Propose a standing approval", key="sa_propose", disabled=why_not is not None, help=why_not, type="primary"
     ):
-        drawer()
+        dialog()
 
 
-@st.dialog("Propose a standing approval", width="medium", position="right")
+def dialog() -> None:
+    """Open the drawer."""
+    pressing.drawer("Propose a standing approval", drawer, width="medium", position="right")
+
+
 def drawer() -> None:
     """Show the fields, the envelope in one sentence, what it would have done, and the button."""
     person = session.actor()
@@ -52,7 +56,7 @@ def drawer() -> None:
         "Why", placeholder="At least 10 characters; read by the approver and the auditor", height=80, key="sa_reason"
     )
     preview(envelope)
-    if st.button("Propose it", type="primary", width="stretch", key="sa_submit"):
+    if pressing.submitted("Propose it", button=st.button, type="primary", width="stretch", key="sa_submit"):
         try:
             standing = decide_standing.propose_standing(
                 session.registry(),
@@ -65,9 +69,7 @@ def drawer() -> None:
         except ModelfolioError as error:
             st.error(escape_markdown(error))
             return
-        notify(f"Standing approval {standing.id} is proposed.")
-        st.query_params["standing"] = str(standing.id)
-        st.rerun()
+        pressing.close_drawer(f"Standing approval {standing.id} is proposed.", standing=str(standing.id))
 
 
 def _scope(*, is_approver: bool, by: str) -> Scope | None:

@@ -60,7 +60,7 @@ class RegistryDecisions(RegistryChallenges, AfterApproval):
         findings = self.session.scalars(
             sa.select(FindingRow).where(FindingRow.assessment_id == row.id).order_by(FindingRow.id)
         )
-        return Evidence(snapshot(_assessment(row, findings)), assessment_id=row.id)
+        return assessed_evidence(row, findings)
 
     def decision(self, decision_id: int) -> Decision:
         """Return the decision with its answers."""
@@ -248,6 +248,11 @@ def _followed(moved: Decision) -> dict[str, Any]:
             "outcome_confirmed_by": review.confirmed_by,
         }
     return values
+
+
+def assessed_evidence(row: AssessmentRow, findings: Iterable[FindingRow]) -> Evidence:
+    """Return an assessment with its findings as evidence."""
+    return Evidence(snapshot(_assessment(row, findings)), assessment_id=row.id)
 
 
 def _assessment(row: AssessmentRow, findings: Iterable[FindingRow]) -> Assessment:

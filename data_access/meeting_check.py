@@ -163,22 +163,22 @@ def _entries_of_decisions(session: Session) -> Iterator[_Entry]:
     """Give the entries that decisions taken in a meeting left; their events name the meeting and the item."""
     taken = told.events(
         session,
-        AuditEventRow.subject_kind.in_(["decision", "policy"]),
+        AuditEventRow.subject_kind.in_(["decision", "policy", "standing approval"]),
         sa.cast(AuditEventRow.after, sa.Text).contains('"meeting"'),
     )
     for event in taken:
         meeting = (event.after or {}).get("meeting")
         if not isinstance(meeting, dict):
             continue
-        is_decision, subject = event.subject_kind == "decision", int(event.subject_id)
+        subject = int(event.subject_id)
         yield _Entry(
             meeting=meeting["id"],
             kind=EntryKind.DECISION.value,
             person=event.actor,
             choice=event.action,
             text=event.reason or "",
-            decision_id=subject if is_decision else None,
-            policy_number=None if is_decision else subject,
+            decision_id=subject if event.subject_kind == "decision" else None,
+            policy_number=subject if event.subject_kind == "policy" else None,
             recorded_by=event.actor,
             recorded_on=event.at.date(),
             recorded_at=event.recorded_at,

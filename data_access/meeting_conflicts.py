@@ -11,6 +11,7 @@ from data_access.meeting_tables import MeetingEntryRow, MeetingItemRow, MeetingR
 from monitoring.errors import NotAuthorisedError
 from monitoring.lifecycle import Capacity
 from monitoring.meeting import EntryKind
+from monitoring.meeting_agenda import Rule
 from monitoring.proposal import STEPPED_BACK
 
 if TYPE_CHECKING:
@@ -29,20 +30,21 @@ APPROVING = frozenset({Capacity.APPROVER.value, Capacity.INDEPENDENT_REVIEWER.va
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """Something proposed, as conflicts of interest are held against it: when, and about which models or version of the policy."""
+    """Something proposed, as conflicts of interest are held against it: when, and which models, policy or standing approval it is."""
 
     at: datetime
     models: frozenset[str] = frozenset()
     decision_id: int | None = None
     policy_number: int | None = None
+    standing_number: int | None = None
 
 
 def stepped_back(session: Session, proposed: Proposed, among: Sequence[Conflict] | None = None) -> frozenset[str]:
     """Return the e-mail addresses of who may not answer a proposal, because they stepped back from an item that is about it.
 
-    An item is about its decision, those made on it, its version of the policy and its models. A conflict about a model holds for what
-    is proposed before the next meeting with that model on its agenda opens: whoever still has it steps back there again. ``among`` are
-    the ``conflicts``, read once for many proposals.
+    An item is about its decision, those made on it, its version of the policy, its standing approval and its models. A conflict about
+    a model holds for what is proposed before the next meeting with that model on its agenda opens: whoever still has it steps back
+    there again. ``among`` are the ``conflicts``, read once for many proposals.
     """
     among = conflicts(session) if among is None else among
     if not among:
@@ -56,13 +58,18 @@ def stepped_back(session: Session, proposed: Proposed, among: Sequence[Conflict]
     for entry, item in among:
         is_its_own = (
             (proposed.decision_id is not None and item.decision_id == proposed.decision_id)
-            or (proposed.policy_number is not None and item.policy_number == proposed.policy_number)
+            or (item.policy_number is not None and item.policy_number == _number_on(item, proposed))
             or item.id in decided_in
         )
         shared = proposed.models & _models(item)
         if is_its_own or (shared and shared - _met_again(session, after=entry.recorded_at, until=proposed.at)):
             found.add(str(entry.person))
     return frozenset(found)
+
+
+def _number_on(item: MeetingItemRow, proposed: Proposed) -> int | None:
+    """Return the number of the proposal that the item would have if it was about it."""
+    return proposed.standing_number if item.rule == Rule.STANDING_PROPOSED else proposed.policy_number
 
 
 def refuse_stepped_back(session: Session, event: AuditEvent, proposed: Proposed) -> None:

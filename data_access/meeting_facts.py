@@ -17,8 +17,11 @@ from data_access.policy_records import RegistryPolicies
 from data_access.portfolio_filter import newest_assessment
 from data_access.retired_traffic import zombies_on
 from data_access.shift_queries import shifts_open_on
+from data_access.standing_rows import standings
+from data_access.standing_tables import StandingApprovalRow
 from data_access.tables import AssessmentRow, DecisionRow, ModelRow
 from monitoring.assessment import Verdict
+from monitoring.lifecycle import State
 from monitoring.meeting_action import ActionState
 from monitoring.meeting_agenda import AgendaFacts, ModelFact
 from monitoring.minutes import MinutesFacts
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from monitoring.decision import Decision
     from monitoring.meeting import Meeting, Scope
     from monitoring.portfolio_shift import Shift
+    from monitoring.standing_approval import StandingApproval
 
 
 def agenda_facts(session: Session, scope: Scope, *, on: date, since: date | None) -> AgendaFacts:
@@ -52,6 +56,7 @@ def agenda_facts(session: Session, scope: Scope, *, on: date, since: date | None
         shifts=tuple(_within(shifts_open_on(session, day=on), inside)),
         zombies=tuple(each for each in zombies_on(session, on=on) if each.model_id in inside),
         challenges=tuple(_challenges(session, inside, on=on)),
+        standing=tuple(_standing(session, inside, on=on)),
         policies=tuple(each for each in RegistryPolicies(session).versions() if each.proposed_on <= on),
         names={person.email: person.name for person in people.active_actors(session)},
     )
@@ -125,6 +130,14 @@ def _challenges(session: Session, inside: set[str], *, on: date) -> Iterable[Cha
         known = each.as_known_on(on)
         if known is not None and known.is_open and known.subject.model_id in inside:
             yield known
+
+
+def _standing(session: Session, inside: set[str], *, on: date) -> Iterable[StandingApproval]:
+    """Give the proposed standing approvals that a model of the meeting is inside of."""
+    waiting = standings(
+        session, StandingApprovalRow.state == State.PROPOSED.value, StandingApprovalRow.proposed_on <= on
+    )
+    return (each for each in waiting if any(model.subject.model_id in inside for model in each.covered))
 
 
 def _within(shifts: Iterable[Shift], inside: set[str]) -> Iterable[Shift]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from data_access.database import Database
     from monitoring.decision import Decision
     from monitoring.meeting import Item, Meeting
+    from monitoring.policy_version import PolicyVersion
     from monitoring.standing_approval import StandingApproval
 
 
@@ -35,11 +36,10 @@ def matter_of(session: Session, meeting: Meeting, item: Item, *, known: Mapping[
     if known is None:
         known = {each.id: each for each in records.decisions(DecisionRow.id.in_(numbers))} if numbers else {}
     decisions = tuple(known[number] for number in numbers if number in known)
-    policy = RegistryPolicies(session).version(item.policy_number) if item.policy_number else None
     return Matter(
         subjects=records.subjects([model_id for model_id in (item.model_id, *item.model_ids) if model_id]),
         decisions=decisions,
-        other=meeting_past.policy_at_end(policy, meeting) if policy else None,
+        other=_other(session, meeting, item),
         standings=_standings(session, meeting, item, decisions),
     )
 
@@ -48,6 +48,16 @@ def matter(registry: Database, meeting: Meeting, item: Item) -> Matter:
     """Return what an item is about, for reading."""
     with registry.read() as session:
         return matter_of(session, meeting, item)
+
+
+def _other(session: Session, meeting: Meeting, item: Item) -> PolicyVersion | StandingApproval | None:
+    """Return the version of the policy or the standing approval that an item is about, as it stood when the meeting was over."""
+    if item.policy_number is not None:
+        return meeting_past.at_end(RegistryPolicies(session).version(item.policy_number), meeting)
+    if item.standing_number is not None:
+        (standing,) = standings(session, StandingApprovalRow.id == item.standing_number)
+        return meeting_past.at_end(standing, meeting)
+    return None
 
 
 def _standings(

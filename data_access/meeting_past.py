@@ -6,7 +6,7 @@ Minutes are confirmed days later: by then a decision has been answered elsewhere
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from monitoring.meeting import Meeting
     from monitoring.people import Actor
     from monitoring.policy_version import PolicyVersion
+    from monitoring.standing_approval import StandingApproval
 
+Versioned = TypeVar("Versioned", "PolicyVersion", "StandingApproval")
 NEEDED = "approvals_needed"
 """What the audit event of a decision made in a meeting says beside the meeting: how many approvals its quorum has."""
 ANSWERS = frozenset({Move.APPROVE.value, Move.REJECT.value, Move.APPROVE_BY_STANDING.value})
@@ -56,11 +58,11 @@ def decisions_at_end(
     }
 
 
-def policy_at_end(version: PolicyVersion, meeting: Meeting) -> PolicyVersion:
-    """Return a version of the policy with the answers given until a meeting was over; of one that is not over with all."""
+def at_end(proposal: Versioned, meeting: Meeting) -> Versioned:
+    """Return a policy version, or a standing approval, with the answers given until a meeting was over; all while it is not."""
     end = meeting.ended_at if meeting.is_over else None
-    given = tuple(each for each in version.approvals if end is None or each.answered_at <= end)
-    return replace(version, approvals=given)
+    given = tuple(each for each in proposal.approvals if end is None or each.answered_at <= end)
+    return replace(proposal, approvals=given)
 
 
 def as_decided(

@@ -85,7 +85,7 @@ class RegistryMeetings(people.RegistryPeople):
                 return f"version {version.number} of the policy"
         for standing in standings(self.session, StandingApprovalRow.state == State.PROPOSED.value):
             inside = {model.subject.model_id for model in standing.covered}
-            if inside & models and person in standing.approvers:
+            if (inside & models or standing.id == item.standing_number) and person in standing.approvers:
                 return f"standing approval {standing.id}"
         return ""
 

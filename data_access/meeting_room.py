@@ -10,6 +10,7 @@ from data_access.decision_records import RegistryDecisions
 from data_access.meeting_past import NEEDED
 from data_access.meeting_records import RegistryMeetings
 from data_access.policy_records import RegistryPolicies
+from data_access.standing_records import RegistryStanding
 from monitoring.errors import ForbiddenMoveError
 from monitoring.meeting import Entry, EntryKind
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from monitoring.decision import Decision
     from monitoring.meeting import Meeting
     from monitoring.policy_version import PolicyVersion
+    from monitoring.standing_approval import StandingApproval
 
 
 class MeetingRoom:
@@ -61,6 +63,18 @@ class MeetingRoom:
         with self._registry.looking_at_policies() as records:
             yield records
 
+    @contextmanager
+    def deciding_standing(self) -> Iterator[RegistryStanding]:
+        """Give the standing approvals inside one writing transaction, as ``Registry.deciding_standing``."""
+        with self._registry.write_alone() as session:
+            yield _Standing(session, _Table(session, self._meeting_id, self._item_id))
+
+    @contextmanager
+    def looking_at_standing(self) -> Iterator[RegistryStanding]:
+        """Give the standing approvals for reading only."""
+        with self._registry.looking_at_standing() as records:
+            yield records
+
 
 class _Table:
     """The item on the table, inside one transaction."""
@@ -85,6 +99,11 @@ class _Table:
         """Raise ForbiddenMoveError unless the item is about this version of the policy."""
         if self._meeting.item(self._item_id).policy_number != number:
             raise ForbiddenMoveError(f"This item is not about version {number} of the policy: it is not decided here.")
+
+    def check_about_standing(self, number: int) -> None:
+        """Raise ForbiddenMoveError unless the item is about this standing approval."""
+        if self._meeting.item(self._item_id).standing_number != number:
+            raise ForbiddenMoveError(f"This item is not about standing approval {number}: it is not decided here.")
 
     def recorded(self, event: AuditEvent, **more: Any) -> AuditEvent:
         """Return the event with the meeting on it, and ``more`` beside it; whoever may not decide here is refused."""
@@ -152,3 +171,21 @@ class _Policies(RegistryPolicies):
         recorded = self._table.recorded(event)
         super().store(moved, recorded, before=before)
         self._table.enter(recorded, policy_number=moved.number)
+
+
+class _Standing(RegistryStanding):
+    def __init__(self, session: Session, table: _Table) -> None:
+        super().__init__(session)
+        self._table = table
+
+    def add_standing(self, standing: StandingApproval, event: AuditEvent) -> None:
+        """Refuse a new one: no item is about it yet."""
+        self._table.check_about_standing(standing.id)
+        super().add_standing(standing, event)
+
+    def store_standing(self, moved: StandingApproval, event: AuditEvent, *, before: StandingApproval) -> None:
+        """Store an answer with the meeting on its audit event; the item says which standing approval it was."""
+        self._table.check_about_standing(before.id)
+        recorded = self._table.recorded(event)
+        super().store_standing(moved, recorded, before=before)
+        self._table.enter(recorded)

@@ -16,6 +16,7 @@ from data_access.meeting_tables import (
 from monitoring.errors import UnknownItemError, UnknownMeetingError
 from monitoring.meeting import Attendee, Entry, EntryKind, Item, Meeting, MeetingState, Scope
 from monitoring.meeting_action import ActionState, MeetingAction
+from monitoring.meeting_agenda import Rule
 from monitoring.people import Role
 
 if TYPE_CHECKING:
@@ -149,8 +150,9 @@ def last_over(session: Session, *, on: date, scope: Scope | None = None) -> Meet
 
 
 def item_columns(item: Item, *, position: int) -> dict[str, Any]:
-    """Return the columns of an item."""
+    """Return the columns of an item; the number of a standing approval has the column of a policy's, the rule says which it is."""
     named = {name: getattr(item, name) for name in ITEM_COLUMNS}
+    named["policy_number"] = item.policy_number or item.standing_number
     return named | {"model_ids": [*item.model_ids], "position": position}
 
 
@@ -179,7 +181,10 @@ def _attendee(row: MeetingAttendeeRow) -> Attendee:
 
 
 def _item(row: MeetingItemRow) -> Item:
-    return Item(id=row.id, model_ids=tuple(row.model_ids), **{name: getattr(row, name) for name in ITEM_COLUMNS})
+    named = {name: getattr(row, name) for name in ITEM_COLUMNS}
+    if row.rule == Rule.STANDING_PROPOSED:
+        named |= {"policy_number": None, "standing_number": row.policy_number}
+    return Item(id=row.id, model_ids=tuple(row.model_ids), **named)
 
 
 def _entry(row: MeetingEntryRow) -> Entry:

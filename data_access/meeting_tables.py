@@ -48,7 +48,10 @@ class MeetingAttendeeRow(Table):
 
 
 class MeetingItemRow(Table):
-    """An item of an agenda; one that was dropped has no position and stays."""
+    """An item of an agenda; one that was dropped has no position and stays.
+
+    ``policy_number`` is the number of a version of the policy; on an item about a standing approval, by its rule, that one's.
+    """
 
     __tablename__ = "meeting_items"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,15 @@ from monitoring.standing_approval import strictest
 from monitoring.standing_rules import why_not_now, why_not_start
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from data_access.database import Database
     from monitoring.decision import Decision
+    from monitoring.people import Actor
     from monitoring.standing_approval import StandingApproval
     from monitoring.standing_envelope import Envelope
+    from monitoring.standing_rules import Candidate
 
 STANDING_COLUMNS = (
     *("number", "state", "envelope", "models", "runs_this_month", "most_runs", "expires_on"),
@@ -59,26 +63,47 @@ class Listed:
 
 
 def listed(registry: Database, *, on: date) -> tuple[Listed, ...]:
-    """Return every standing approval proposed by ``on``, newest first."""
+    """Return every standing approval proposed by ``on``, newest first; the statements are as many for a thousand models as for one."""
     with registry.read() as session:
         records = RegistryStanding(session)
         found = standing_rows.standings(session, StandingApprovalRow.proposed_on <= on)
-        return tuple(_listed(records, standing, on=on) for standing in found)
+        facts = _facts(records, [each for each in found if why_not_now(each, on) is None], on=on)
+        return tuple(_listed(standing, facts, on=on) for standing in found)
 
 
-def _listed(records: RegistryStanding, standing: StandingApproval, *, on: date) -> Listed:
-    runs = records.runs_in_month(standing, on=on)
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the list says of all of them: people, the month's runs, decisions, and what is known of every model to retrain."""
+
+    people: tuple[Actor, ...]
+    runs: dict[int, int]
+    decisions: dict[int, list[Decision]]
+    candidates: tuple[Candidate, ...]
+
+
+def _facts(records: RegistryStanding, active: Sequence[StandingApproval], *, on: date) -> _Facts:
+    decisions: dict[int, list[Decision]] = defaultdict(list)
+    for decision in records.decisions(DecisionRow.standing_approval.is_not(None), DecisionRow.decided_on <= on):
+        decisions[decision.standing_approval or 0].append(decision)
+    inside = [model for standing in active for model in standing.covered]
+    candidates = records.candidates_among(inside, on=on) if inside else ()
+    return _Facts(records.everyone(), records.runs_of_month(on), decisions, candidates)
+
+
+def _listed(standing: StandingApproval, facts: _Facts, *, on: date) -> Listed:
+    runs = facts.runs.get(standing.id, 0)
+    lapsed = standing.lapsed(facts.people) if standing.state is State.APPROVED else None
     held = []
-    lapsed = standing.lapsed(records.everyone()) if standing.state is State.APPROVED else None
     if why_not_now(standing, on) is None:
-        for candidate in records.candidates(standing, on=on):
+        for candidate in facts.candidates:
+            if not standing.envelope.scope.covers(candidate.model):
+                continue
             because = lapsed or why_not_start(
                 standing.envelope, candidate, tier=standing.tier, runs_this_month=runs, on=on
             )
             subject = candidate.model.subject
             held.append(Held(subject.model_id, subject.name, because or "It starts with the next run of assess."))
-    decisions = records.decisions(DecisionRow.standing_approval == standing.id, DecisionRow.decided_on <= on)
-    return Listed(standing, runs, tuple(held), decisions, lapsed)
+    return Listed(standing, runs, tuple(held), tuple(facts.decisions.get(standing.id, ())), lapsed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from data_access import outcomes, standing_past, standing_rows
-from data_access.challenge_tables import ChallengeRow
+from data_access import outcomes, standing_candidates, standing_past, standing_rows
 from data_access.decision_records import RegistryDecisions
-from data_access.shift_queries import shifts_open_on
+from data_access.standing_candidates import month_of
 from data_access.standing_tables import StandingApprovalRow, StandingRunRow
-from data_access.tables import AssessmentRow, DecisionRow, DemoClockRow, FindingRow, ModelRow
-from monitoring.assessment import Verdict
+from data_access.tables import AssessmentRow, DecisionRow, DemoClockRow, FindingRow
 from monitoring.errors import StaleDecisionError, UnknownModelError, UnknownStandingApprovalError
-from monitoring.lifecycle import Action, State
-from monitoring.portfolio_shift import Grouping, ShiftKind
+from monitoring.evidence import NEVER_ASSESSED
+from monitoring.lifecycle import State
 from monitoring.standing_envelope import ScopeKind
 from monitoring.standing_rules import Candidate, Measured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from monitoring.audit import AuditEvent
@@ -83,86 +81,36 @@ class RegistryStanding(RegistryDecisions):
 
     def candidates(self, standing: StandingApproval, *, on: date) -> tuple[Candidate, ...]:
         """Return the models inside whose verdict is Retrain as known on ``on``, the largest expected loss first."""
-        by_id = {model.subject.model_id: model for model in standing.covered}
-        judged = (
-            AssessmentRow.day == on,
-            AssessmentRow.known_on <= on,
-            AssessmentRow.verdict == Verdict.RETRAIN.value,
-        )
-        rows = self.session.execute(
-            sa.select(AssessmentRow.model_id, sa.func.max(AssessmentRow.expected_loss).label("loss"))
-            .where(*judged)
-            .group_by(AssessmentRow.model_id)
-        ).all()
-        ranked = sorted((-row.loss, row.model_id) for row in rows if row.model_id in by_id)
-        found = (self.candidate(by_id[model_id], on=on) for _, model_id in ranked)
+        return self.candidates_among(standing.covered, on=on)
+
+    def candidates_among(self, models: Iterable[CoveredModel], *, on: date) -> tuple[Candidate, ...]:
+        """Return those of the models whose verdict is Retrain as known on ``on``, the largest expected loss first."""
+        inside = {model.subject.model_id: model for model in models}
+        found = standing_candidates.known(self, inside, standing_candidates.to_retrain(on), on=on)
         return tuple(candidate for candidate in found if candidate.wants_retraining)
 
     def candidate(self, model: CoveredModel, *, on: date) -> Candidate:
         """Return what is known of a model on ``on``."""
         model_id = model.subject.model_id
-        evidence = self.evidence(model_id, on=on)
-        since = self._in_verdict_since(evidence.assessment_id)
-        of_model = sa.select(StandingRunRow.day).where(StandingRunRow.model_id == model_id)
-        days = list(self.session.scalars(of_model))
-        return Candidate(
-            model=model,
-            evidence=evidence.snapshot,
-            days_in_verdict=(on - since).days + 1 if since else 1,
-            runs_this_month=sum(_month(day) == _month(on) for day in days),
-            last_run_on=max(days, default=None),
-            open_decision=self._open_decision(model_id),
-            open_challenge=self._open_challenge(model_id),
-            feed_shifts=self._feed_shifts(model_id, on=on),
-            settles_on=self.session.scalar(
-                sa.select(sa.func.max(DecisionRow.settles_on)).where(
-                    DecisionRow.model_id == model_id, DecisionRow.action == Action.RETRAIN.value
-                )
-            ),
-        )
-
-    def _in_verdict_since(self, assessment_id: int | None) -> date | None:
-        row = self.session.get(AssessmentRow, assessment_id) if assessment_id is not None else None
-        return row.in_verdict_since if row else None
-
-    def _open_decision(self, model_id: str) -> str | None:
-        row = self.session.execute(
-            sa.select(DecisionRow.id, DecisionRow.action, DecisionRow.state)
-            .where(DecisionRow.model_id == model_id, DecisionRow.is_open)
-            .order_by(DecisionRow.id)
-            .limit(1)
-        ).one_or_none()
-        if row is None:
-            return None
-        return f"decision {row.id}, {row.action.replace('_', ' ')}, {State(row.state).words}"
-
-    def _open_challenge(self, model_id: str) -> str | None:
-        """Return the oldest open challenge of a finding in words, also one that began after the day: it is open now."""
-        found = self.challenges(
-            ChallengeRow.model_id == model_id, ChallengeRow.code.is_not(None), ChallengeRow.is_open.is_(True)
-        )
-        return next((f"challenge {each.id}, {each.finding.sentence}" for each in reversed(found) if each.finding), None)
-
-    def _feed_shifts(self, model_id: str, *, on: date) -> tuple[str, ...]:
-        """Return the sources of the open feed shifts that the model is in, or whose source it reads: it may be next."""
-        shifts = [shift for shift in shifts_open_on(self.session, day=on) if shift.kind is ShiftKind.FEED]
-        if not shifts:
-            return ()
-        row = self.session.get_one(ModelRow, model_id)
-        sources = {feature.get("source") for feature in row.card.get("features") or [] if isinstance(feature, dict)}
-        return tuple(
-            shift.source
-            for shift in shifts
-            if shift.touches(model_id) or (shift.grouping is Grouping.SOURCE and shift.source in sources)
-        )
+        found = standing_candidates.known(self, {model_id: model}, lambda column: column == model_id, on=on)
+        return found[0] if found else Candidate(model=model, evidence=NEVER_ASSESSED)
 
     def runs_in_month(self, standing: StandingApproval, *, on: date) -> int:
         """Return how many retrainings started under it in the month of ``on``."""
-        return self._runs(StandingRunRow.standing_id == standing.id, StandingRunRow.month == _month(on))
+        return self.runs_of_month(on).get(standing.id, 0)
+
+    def runs_of_month(self, on: date) -> dict[int, int]:
+        """Return how many retrainings started in the month of ``on`` under each standing approval that started any."""
+        counted = (
+            sa.select(StandingRunRow.standing_id, sa.func.count().label("runs"))
+            .where(StandingRunRow.month == month_of(on))
+            .group_by(StandingRunRow.standing_id)
+        )
+        return {row.standing_id: row.runs for row in self.session.execute(counted)}
 
     def keep_run(self, standing: StandingApproval, decision: Decision, *, on: date) -> None:
         """Take one of the month's runs for a decision; the database refuses one too many, whoever asks at the same moment."""
-        model_id, month = decision.subject.model_id, _month(on)
+        model_id, month = decision.subject.model_id, month_of(on)
         self.session.add(
             StandingRunRow(
                 decision_id=decision.id,
@@ -171,7 +119,7 @@ class RegistryStanding(RegistryDecisions):
                 day=on,
                 month=month,
                 place=1 + self.runs_in_month(standing, on=on),
-                place_of_model=1 + self._runs(StandingRunRow.model_id == model_id, StandingRunRow.month == month),
+                place_of_model=1 + self._runs_of_model(model_id, month),
                 most_runs=standing.envelope.most_runs,
                 most_runs_per_model=standing.envelope.most_runs_per_model,
             )
@@ -181,8 +129,10 @@ class RegistryStanding(RegistryDecisions):
         except sa.exc.IntegrityError:
             raise StaleDecisionError("The month's runs are used up: another worker was first.") from None
 
-    def _runs(self, *conditions: sa.ColumnElement[bool]) -> int:
-        return self.session.scalar(sa.select(sa.func.count()).select_from(StandingRunRow).where(*conditions)) or 0
+    def _runs_of_model(self, model_id: str, month: str) -> int:
+        counted = sa.select(sa.func.count()).select_from(StandingRunRow)
+        of_model = (StandingRunRow.model_id == model_id, StandingRunRow.month == month)
+        return self.session.scalar(counted.where(*of_model)) or 0
 
     def trained_under(self, standing: StandingApproval) -> Sequence[Decision]:
         """Return the retrainings under it that have succeeded and are not judged by people yet."""
@@ -207,7 +157,3 @@ class RegistryStanding(RegistryDecisions):
             metric_value=row.metric_value if row else None,
             findings=frozenset(kinds),
         )
-
-
-def _month(day: date) -> str:
-    return f"{day:%Y-%m}"

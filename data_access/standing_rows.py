@@ -16,7 +16,7 @@ from monitoring.errors import StaleDecisionError
 from monitoring.lifecycle import Move, State
 from monitoring.portfolio import ServiceState
 from monitoring.standing_approval import STRICTEST_TIER, StandingApproval
-from monitoring.standing_envelope import CoveredModel, Envelope, Scope, ScopeKind
+from monitoring.standing_envelope import MOST_NAMED_MODELS, CoveredModel, Envelope, Scope, ScopeKind
 from monitoring.standing_rules import failure_of
 
 if TYPE_CHECKING:
@@ -38,17 +38,36 @@ def standings(session: Session, *conditions: sa.ColumnElement[bool]) -> tuple[St
         sa.select(StandingAnswerRow).where(StandingAnswerRow.standing_id.in_(chosen)).order_by(StandingAnswerRow.id)
     ):
         answers.setdefault(answer.standing_id, []).append(answer_of(answer, evidence_hash=answer.evidence_hash))
-    return tuple(_standing(session, row, answers.get(row.id, [])) for row in rows)
+    envelopes = {row.id: Envelope.of(row.envelope) for row in rows}
+    models = _inside_any(session, {envelope.scope for envelope in envelopes.values()})
+    return tuple(_standing(row, envelopes[row.id], models=models, answers=answers.get(row.id, [])) for row in rows)
 
 
 def covered(session: Session, scope: Scope) -> tuple[CoveredModel, ...]:
     """Return the models inside a scope, by id; retired ones too, which no rule lets start."""
-    wanted = {
+    return _models(session, _is_inside(scope))
+
+
+def _inside_any(session: Session, scopes: set[Scope]) -> tuple[CoveredModel, ...]:
+    """Return the models inside one of the scopes, by id, in one statement: where many are named, all models."""
+    if not scopes:
+        return ()
+    if sum(len(scope.values) for scope in scopes) > MOST_NAMED_MODELS:
+        return _models(session)
+    return _models(session, sa.or_(*map(_is_inside, scopes)))
+
+
+def _is_inside(scope: Scope) -> sa.ColumnElement[bool]:
+    column = {
         ScopeKind.MODELS: ModelRow.id,
         ScopeKind.TIER: sa.cast(sa.func.coalesce(ModelRow.tier, STRICTEST_TIER), sa.String),
         ScopeKind.TEAM: ModelRow.team,
         ScopeKind.USE_CASE: ModelRow.use_case,
     }[scope.kind]
+    return column.in_(scope.values)
+
+
+def _models(session: Session, *conditions: sa.ColumnElement[bool]) -> tuple[CoveredModel, ...]:
     columns = (
         *(ModelRow.id, ModelRow.name, ModelRow.owner, ModelRow.team, ModelRow.tier),
         *(ModelRow.use_case, ModelRow.service_state),
@@ -59,7 +78,7 @@ def covered(session: Session, scope: Scope) -> tuple[CoveredModel, ...]:
             use_case=row.use_case,
             service_state=ServiceState(row.service_state),
         )
-        for row in session.execute(sa.select(*columns).where(wanted.in_(scope.values)).order_by(ModelRow.id))
+        for row in session.execute(sa.select(*columns).where(*conditions).order_by(ModelRow.id))
     )
 
 
@@ -84,12 +103,13 @@ def add(session: Session, standing: StandingApproval, event: AuditEvent) -> None
 
 
 def stepped_back_from(session: Session, standing: StandingApproval) -> frozenset[str]:
-    """Return who may not answer it, because they stepped back in a meeting from a model inside."""
+    """Return who may not answer it, because they stepped back in a meeting from it or from a model inside."""
     return stepped_back(session, _proposed(standing))
 
 
 def _proposed(standing: StandingApproval) -> Proposed:
-    return Proposed(standing.proposed_at, frozenset(model.subject.model_id for model in standing.covered))
+    inside = frozenset(model.subject.model_id for model in standing.covered)
+    return Proposed(standing.proposed_at, inside, standing_number=standing.id)
 
 
 def store(session: Session, moved: StandingApproval, event: AuditEvent, *, before: StandingApproval) -> None:
@@ -142,8 +162,9 @@ def suspend_after(session: Session, decision: Decision, event: AuditEvent) -> No
         store(session, moved, suspended, before=standing)
 
 
-def _standing(session: Session, row: StandingApprovalRow, answers: list[Approval]) -> StandingApproval:
-    envelope = Envelope.of(row.envelope)
+def _standing(
+    row: StandingApprovalRow, envelope: Envelope, *, models: tuple[CoveredModel, ...], answers: list[Approval]
+) -> StandingApproval:
     return StandingApproval(
         id=row.id,
         envelope=envelope,
@@ -162,5 +183,5 @@ def _standing(session: Session, row: StandingApprovalRow, answers: list[Approval
         ended_at=row.ended_at,
         ended_because=row.ended_because,
         past=row.past,
-        covered=covered(session, envelope.scope),
+        covered=tuple(model for model in models if envelope.scope.covers(model)),
     )

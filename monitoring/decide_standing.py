@@ -75,6 +75,7 @@ def approve_standing(
     Raises:
         NotAuthorisedError: the person proposed it, has approved it, or has not the role for all its models.
         StaleDecisionError: somebody else decided it first.
+        InvalidReasonError: there is no reason.
         InvalidProposalError: its last day is over.
     """
     with registry.deciding_standing() as records:

@@ -156,6 +156,7 @@ class Item:
     action_id: int | None = None
     shift_day: date | None = None
     policy_number: int | None = None
+    standing_number: int | None = None
     model_ids: tuple[str, ...] = ()
     remark: str = ""
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from monitoring.meeting_action import MeetingAction
     from monitoring.policy_version import PolicyVersion
     from monitoring.portfolio_shift import Shift
+    from monitoring.standing_approval import StandingApproval
     from monitoring.zombie import Zombie
 
 MOST_OF_A_KIND = 8
@@ -40,6 +41,7 @@ class Rule(StrEnum):
     SHIFT = "shift"
     OVERDUE = "overdue"
     APPROVAL = "approval"
+    STANDING_PROPOSED = "standing_proposed"
     CHALLENGE = "challenge"
     NEW_VERDICT = "new_verdict"
     STILL_OPEN = "still_open"
@@ -62,6 +64,7 @@ RULE_WORDS = {
     Rule.SHIFT: "Portfolio shift",
     Rule.OVERDUE: "Approval overdue",
     Rule.APPROVAL: "Approval due",
+    Rule.STANDING_PROPOSED: "Standing approval proposed",
     Rule.CHALLENGE: "Open challenge",
     Rule.NEW_VERDICT: "New verdict",
     Rule.STILL_OPEN: "Verdicts without a decision",
@@ -78,6 +81,7 @@ MINUTES = {
     Rule.SHIFT: 10,
     Rule.OVERDUE: 5,
     Rule.APPROVAL: 5,
+    Rule.STANDING_PROPOSED: 5,
     Rule.CHALLENGE: 4,
     Rule.NEW_VERDICT: 4,
     Rule.STILL_OPEN: 3,
@@ -125,7 +129,8 @@ class AgendaFacts:
     """What stands in the registry on ``on`` about the models of the meeting's scope.
 
     ``since`` is the day of the last meeting, missing for the first. ``decisions`` are those open and those that moved since;
-    ``shifts`` hold only models of the scope; ``challenges`` are the open ones of findings; ``names`` says how people are called.
+    ``shifts`` hold only models of the scope; ``challenges`` are the open ones of findings; ``standing`` are the proposed standing
+    approvals with a model of the scope inside; ``names`` says how people are called.
     """
 
     on: date
@@ -137,6 +142,7 @@ class AgendaFacts:
     policies: tuple[PolicyVersion, ...] = ()
     zombies: tuple[Zombie, ...] = ()
     challenges: tuple[Challenge, ...] = ()
+    standing: tuple[StandingApproval, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
 
     def person(self, email: str) -> str:
@@ -212,6 +218,21 @@ def due_approvals(facts: AgendaFacts) -> list[Item]:
     """Proposals that wait for an answer and are not overdue."""
     waiting = facts.in_state(State.PROPOSED)
     return [_approval(Rule.APPROVAL, each, facts) for each in waiting if not each.is_overdue(facts.on)]
+
+
+def standing_proposals(facts: AgendaFacts) -> list[Item]:
+    """Standing approvals that wait for an answer, the oldest first."""
+    items = []
+    for each in sorted(facts.standing, key=lambda each: each.id):
+        inside = tuple(model.subject.model_id for model in each.covered)
+        runs = plural(each.envelope.most_runs, "run")
+        why = (
+            f"{facts.person(each.proposed_by)} proposed on {day_text(each.proposed_on)} that {plural(len(inside), 'model')} may be retrained "
+            f"without a person, at most {runs} a month, until {each.envelope.last_day_words}: {each.reason}"
+        )
+        title = f"Standing approval {each.id}"
+        items.append(_item(Rule.STANDING_PROPOSED, title, why, standing_number=each.id, model_ids=inside))
+    return items
 
 
 def new_verdicts(facts: AgendaFacts) -> list[Item]:
@@ -331,6 +352,7 @@ RULES: dict[Rule, Callable[[AgendaFacts], list[Item]]] = {
     Rule.SHIFT: portfolio_shifts,
     Rule.OVERDUE: overdue_approvals,
     Rule.APPROVAL: due_approvals,
+    Rule.STANDING_PROPOSED: standing_proposals,
     Rule.CHALLENGE: open_challenges,
     Rule.NEW_VERDICT: new_verdicts,
     Rule.STILL_OPEN: verdicts_without_decision,
@@ -350,7 +372,7 @@ def _bounded(rule: Rule, items: Sequence[Item]) -> list[Item]:
         return list(items)
     rest = items[MOST_OF_A_KIND:]
     names = joined([item.title for item in rest], most=5)
-    ids = tuple(dict.fromkeys(item.model_id for item in rest if item.model_id))
+    ids = tuple(dict.fromkeys(each for item in rest for each in (item.model_id, *item.model_ids) if each))
     together = _item(rule, f"{len(rest)} more: {rule.words.lower()}", f"{names}.", model_ids=ids)
     return [*items[:MOST_OF_A_KIND], together]
 
@@ -365,6 +387,7 @@ def _item(
     action_id: int | None = None,
     shift_day: date | None = None,
     policy_number: int | None = None,
+    standing_number: int | None = None,
     model_ids: tuple[str, ...] = (),
 ) -> Item:
     return Item(
@@ -377,6 +400,7 @@ def _item(
         action_id=action_id,
         shift_day=shift_day,
         policy_number=policy_number,
+        standing_number=standing_number,
         model_ids=model_ids,
     )
 

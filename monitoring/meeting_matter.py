@@ -26,8 +26,8 @@ class Matter:
     """What an item is about, as the registry knows it.
 
     ``subjects`` are its models, ``decisions`` those made on it in the meeting, the newest first, and then its own. ``other`` is what is
-    proposed in it that is no decision: a version of the policy. ``standings`` are the standing approvals under which its retrainings
-    were started.
+    proposed in it that is no decision: a version of the policy or a standing approval. ``standings`` are the standing approvals under
+    which its retrainings were started.
     """
 
     subjects: tuple[Subject, ...] = ()

@@ -230,6 +230,7 @@ def _changed(
 
 def _subject(item: Item) -> tuple[object, ...]:
     """Return what an item is about, whatever has changed about it; what several models share is one item of its rule."""
-    if item.decision_id or item.action_id or item.shift_day or item.policy_number:
-        return item.decision_id, item.action_id, item.shift_day, item.policy_number
+    numbers = (item.decision_id, item.action_id, item.shift_day, item.policy_number, item.standing_number)
+    if any(numbers):
+        return numbers
     return item.rule, item.model_id

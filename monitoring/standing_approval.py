@@ -183,9 +183,11 @@ class StandingApproval(Proposal):
         Raises:
             StaleDecisionError: somebody decided it already.
             NotAuthorisedError: the actor proposed it, has approved it already or can fill no seat that is still empty.
+            InvalidReasonError: there is no reason: nobody is asked again before a retraining under it.
             InvalidProposalError: its last day is over.
         """
         roles = self.check_answer(Move.APPROVE, actor)
+        comment = checked_reason(replace(self.allowed(Move.APPROVE), reason_length=1), comment)
         if on > self.envelope.expires_on:
             raise InvalidProposalError("Its last day is over: propose it again with a later one.")
         seen = Evidence(past)

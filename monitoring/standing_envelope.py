@@ -166,6 +166,11 @@ class Envelope:
         if len({guard.metric for guard in self.guards}) < len(self.guards):
             raise InvalidProposalError("A metric is guarded once.")
 
+    @property
+    def last_day_words(self) -> str:
+        """The last day it holds, as it stands in a sentence."""
+        return f"{self.expires_on.day} {self.expires_on:%b %Y}"
+
     def sentence(self, names: Mapping[str, str] | None = None) -> str:
         """Return the whole envelope in one sentence; ``names`` are those of models by id."""
         lost = f" and at least {percent(self.least_loss)} of the advantage is lost" if self.least_loss else ""
@@ -174,7 +179,7 @@ class Envelope:
         return (
             f"Retrain {self.scope.words(names)} without a person once the verdict has been Retrain on realised labels for "
             f"{plural(self.least_days, 'day')}{lost}; at most {plural(self.most_runs, 'run')} a month{each}; guard: the new "
-            f"version's {guards}; until {self.expires_on.day} {self.expires_on:%b %Y}."
+            f"version's {guards}; until {self.last_day_words}."
         )
 
     def plain(self) -> dict[str, Any]:

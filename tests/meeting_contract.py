@@ -106,6 +106,11 @@ def policy_proposed(registry: Registry, effect: float = 0.2) -> int:
     return decide_policy.propose_policy(registry, values=values, based_on=1, by=BEN, **why, **WHEN).number
 
 
+def standing_proposed(registry: Registry | MeetingRoom, *, runs: int = 1) -> int:
+    wanted = Envelope(Inside(ScopeKind.MODELS, ("m",)), (Guard("skill", 0.02),), DAY + 90 * ONE, most_runs=runs)
+    return decide_standing.propose_standing(registry, wanted, reason=REASON, by=BEN, **WHEN).id
+
+
 def stored(registry: Registry, meeting: Meeting) -> Meeting:
     with registry.meeting_records() as records:
         return records.meeting(meeting.id)
@@ -454,8 +459,8 @@ class MeetingContract:
         assert (review.may, review.why_not[:16]) == (frozenset(), "You stepped back")
         assert standing_queries.waiting(registry, person=CLEO, on=DAY) == ()
         with pytest.raises(NotAuthorisedError, match="You stepped back"):
-            decide_standing.approve_standing(registry, made.id, comment="", by=CLEO, **WHEN)
-        eve = decide_standing.approve_standing(registry, made.id, comment="", by="eve@example.org", **WHEN)
+            decide_standing.approve_standing(registry, made.id, comment="Bounded.", by=CLEO, **WHEN)
+        eve = decide_standing.approve_standing(registry, made.id, comment="Bounded.", by="eve@example.org", **WHEN)
         assert eve.state is State.APPROVED
         stopped = decide_standing.stop_standing(registry, made.id, reason="Something is off.", by=CLEO, **WHEN)
         assert stopped.state is State.STOPPED
@@ -519,6 +524,55 @@ class MeetingContract:
         room = MeetingRoom(registry, meeting_id=meeting.id, item_id=item.id)
         made = propose(room, model="k", by=ADA)
         assert approve(room, made, by=CLEO) is State.APPROVED
+
+    def test_standing_approval_is_decided_in_the_meeting_and_stands_in_its_minutes(self, registry: Registry) -> None:
+        version, number, other = (
+            policy_proposed(registry),
+            standing_proposed(registry),
+            standing_proposed(registry, runs=2),
+        )
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.standing_number == number]
+        assert (item.title, item.model_ids, item.policy_number) == ("Standing approval 1", ("m",), None)
+        assert [each.policy_number for each in meeting.items if each.policy_number] == [version]
+        room = MeetingRoom(registry, meeting_id=meeting.id, item_id=item.id)
+        with pytest.raises(ForbiddenMoveError, match="not about standing approval 2"):
+            decide_standing.approve_standing(room, other, comment="Bounded.", by=CLEO, **WHEN)
+        with pytest.raises(ForbiddenMoveError, match="not about standing approval 3"):
+            standing_proposed(room, runs=3)
+        with pytest.raises(NotAuthorisedError, match="Only who is there"):
+            decide_standing.reject_standing(room, number, comment="No.", by="eve@example.org", **WHEN)
+        with pytest.raises(InvalidReasonError, match="why you approve"):
+            decide_standing.approve_standing(room, number, comment=" ", by=CLEO, **WHEN)
+        approved = decide_standing.approve_standing(room, number, comment="Two a month.", by=CLEO, **WHEN)
+        assert approved.state is State.APPROVED
+        meeting = hold_meeting.end_meeting(registry, meeting.id, by=BEN, **WHEN)
+        meeting = hold_meeting.confirm_minutes(registry, meeting.id, by=BEN, **WHEN)
+        told = next(each for each in (meeting.minutes or {})["items"] if each["title"] == item.title)
+        assert [(each["move"], each["standing"], each["reason"]) for each in told["decisions"]] == [
+            ("approve", number, "Two a month.")
+        ]
+        audit_trail.verify(registry)
+
+    def test_who_stepped_back_answers_no_standing_approval_and_the_version_with_its_number(
+        self, registry: Registry
+    ) -> None:
+        number = standing_proposed(registry)
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.standing_number == number]
+        steps_back(registry, meeting, item)
+        with pytest.raises(NotAuthorisedError, match="You stepped back from this"):
+            decide_standing.approve_standing(registry, number, comment="Yes.", by=CLEO, **WHEN)
+        for version in (policy_proposed(registry), policy_proposed(registry, 0.3)):
+            decide_policy.approve_policy(registry, version, comment="", by=CLEO, **WHEN)
+
+    def test_agenda_made_anew_keeps_the_standing_approval_and_the_version_apart(self, registry: Registry) -> None:
+        number, version = standing_proposed(registry), policy_proposed(registry)
+        meeting = call(registry)
+        decide_standing.withdraw_standing(registry, number, by=BEN, **WHEN)
+        renewed = prepare_meeting.renew_agenda(registry, meeting.id, by=BEN, **WHEN)
+        assert [each.policy_number for each in renewed.items if each.policy_number] == [version]
+        assert [each for each in renewed.items if each.standing_number] == []
 
     def test_item_takes_no_answer_about_another_version_of_the_policy(self, registry: Registry) -> None:
         number, other = policy_proposed(registry), policy_proposed(registry, 0.3)

@@ -623,6 +623,33 @@ class StandingContract:
         with pytest.raises(ForbiddenMoveError, match="proposed under a standing approval"):
             decision.approve_by_standing("standing approval 1", comment="Yes.", evidence=evidence, on=DAY, now=NOW)
 
+    def test_the_list_takes_as_many_statements_for_thirty_models_as_for_three(self, office: Registry) -> None:
+        active(office, tier_envelope(2))
+        active(office, envelope("m", least_days=2))
+        with office.write() as session:
+            feed_shift(session)
+
+        def counted(models: int) -> int:
+            statements: list[str] = []
+
+            def count(*call: Any) -> None:
+                statements.append(call[2])
+
+            sa.event.listen(office.engine, "before_cursor_execute", count)
+            assert len(held(office)) == models
+            sa.event.remove(office.engine, "before_cursor_execute", count)
+            return len(statements)
+
+        def grown_by(first: int, last: int) -> None:
+            for number in range(first, last):
+                add_model(office, f"m{number}")
+                add_assessment(office, f"m{number}")
+
+        grown_by(1, 3)
+        for_three = counted(3)
+        grown_by(3, 30)
+        assert counted(30) == for_three < 30
+
 
 def propose_for(registry: Registry, model_id: str) -> int:
     """Return the number of some other decision, of a model of its own."""

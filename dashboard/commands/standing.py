@@ -86,12 +86,15 @@ def propose(
 
 
 @app.command()
-def approve(number: Number, *, by: By, comment: Annotated[str, typer.Option(help="Kept with it.")] = "") -> None:
+def approve(
+    number: Number, *, by: By, comment: Annotated[str, typer.Option(help="Why it may act; kept with it.")]
+) -> None:
     """Approve a proposed standing approval of somebody else's; what it would have done is printed and frozen with it."""
     settings = load_settings()
     registry = open_registry(settings)
+    said = comment + SAID if comment.strip() else ""
     standing = decide_standing.approve_standing(
-        registry, number, comment=comment + SAID, by=by, on=product_day(registry, settings), now=datetime.now(UTC)
+        registry, number, comment=said, by=by, on=product_day(registry, settings), now=datetime.now(UTC)
     )
     if standing.past is not None:
         started = standing.past["started"]

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import challenges, session
 from dashboard.presentation import ACTION_WORDS, escape_markdown
+from dashboard.pressing import once
 from dashboard.views.approvals_proposal import is_unread
 from dashboard.widgets import complain, notify, quiet
 from data_access import decision_queries
@@ -147,6 +148,7 @@ def close_form() -> None:
     st.session_state.pop(TEXT, None)
 
 
+@once
 def send(form: Form, decision_id: int, review: Review, by: str) -> None:
     """Give the answer with what was typed; what is refused is said in its own words, and the form stays."""
     text = st.session_state.get(TEXT) or ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import session, tables
+from dashboard import pressing, session, tables
 from dashboard.presentation import (
     ACTION_NOUNS,
     VERDICT_LABELS,
@@ -17,7 +17,7 @@ from dashboard.presentation import (
     plural,
     short_date,
 )
-from dashboard.widgets import notify, quiet
+from dashboard.widgets import quiet
 from monitoring import decide
 from monitoring.assessment import Verdict
 from monitoring.decide import MOST_MODELS_AT_ONCE
@@ -60,7 +60,7 @@ def button(mine: pd.DataFrame, decision_id: int | None) -> None:
 def dialog(rows: pd.DataFrame, chosen: list[int]) -> None:
     """Open the drawer for these proposals of one action, with some of them chosen."""
     title = f"Answer several: {ACTION_NOUNS[str(rows['action'].iloc[0])]}"
-    st.dialog(title, width="small", position="right")(_drawer)(rows, chosen)
+    pressing.drawer(title, _drawer, rows, chosen, width="small", position="right")
 
 
 def _drawer(rows: pd.DataFrame, chosen: list[int]) -> None:
@@ -147,7 +147,7 @@ def _form(reviews: Sequence[Review], *, has_read: bool) -> None:
                 key="ap_many_comment",
             )
         with st.container(horizontal=True):
-            approves = st.form_submit_button(
+            approves = pressing.submitted(
                 f"Approve {len(reviews)}",
                 type="primary",
                 shortcut="Ctrl+Enter",
@@ -156,7 +156,7 @@ def _form(reviews: Sequence[Review], *, has_read: bool) -> None:
                 or (None if has_read else "Tick that you have read what changed."),
                 key="ap_many_approve",
             )
-            rejects = st.form_submit_button(f"Reject {len(reviews)}", disabled=not may_reject, key="ap_many_reject")
+            rejects = pressing.submitted(f"Reject {len(reviews)}", disabled=not may_reject, key="ap_many_reject")
     if approves or rejects:
         _send(reviews, comment or "", approves=approves)
 
@@ -176,7 +176,5 @@ def _send(reviews: Sequence[Review], comment: str, *, approves: bool) -> None:
     waiting = sum(decision.state is State.PROPOSED for decision in decided)
     done = "Approved" if approves else "Rejected"
     more = f" Of these, {waiting} still {'waits' if waiting == 1 else 'wait'} for a second approval." if waiting else ""
-    notify(f"{done} for {plural(len(decided), 'model')}.{more}")
     tables.forget_selection()
-    st.query_params.pop("decision", None)
-    st.rerun()
+    pressing.close_drawer(f"{done} for {plural(len(decided), 'model')}.{more}", decision="")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import carry_out, meeting_session, policy_answer, session
+from dashboard import carry_out, meeting_session, policy_answer, session, standing_answer
 from dashboard.presentation import ACTION_NOUNS, ACTION_WORDS, escape_markdown
+from dashboard.pressing import once
 from dashboard.propose import VERDICT_ACTIONS
 from dashboard.views import meeting_record
 from dashboard.widgets import complain, notify, quiet
 from data_access import meeting_queries
-from monitoring import decide, decide_policy, hold_meeting, meeting_follow_up
+from monitoring import decide, decide_policy, decide_standing, hold_meeting, meeting_follow_up
 from monitoring.assessment import Verdict
 from monitoring.lifecycle import Action, Move, State
 from monitoring.meeting import EntryKind
@@ -21,7 +22,11 @@ from monitoring.outcome import Judgement
 from monitoring.portfolio_shift import ShiftKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitoring.decide import Review
+    from monitoring.decide_policy import PolicyReview
+    from monitoring.decide_standing import StandingReview
     from monitoring.decision import Decision
     from monitoring.meeting import Item, Meeting
 
@@ -39,8 +44,8 @@ def bar(meeting: Meeting, item: Item) -> None:
         decision = meeting_session.matter(meeting, item).on_table
         if item.action_id:
             _action(item)
-        elif item.policy_number:
-            _policy(meeting, item)
+        elif item.policy_number or item.standing_number:
+            _versioned(meeting, item)
         elif decision is not None and decision.state is State.PROPOSED:
             _proposal(meeting, item, decision)
         elif decision is not None and (moves := _moves(meeting, item, decision)):
@@ -129,6 +134,7 @@ def _read_key(decision: Decision, review: Review) -> str:
     return f"mt_read_{decision.id}_{review.present.hash[:12]}"
 
 
+@once
 def _approve(meeting: Meeting, item: Item, number: int, seen: str) -> None:
     use = partial(decide.approve, seen_evidence=seen, comment=_typed())
     moved = meeting_session.do(use, meeting_session.room(meeting, item), number)
@@ -136,6 +142,7 @@ def _approve(meeting: Meeting, item: Item, number: int, seen: str) -> None:
         notify(APPROVED[moved.state is not State.PROPOSED])
 
 
+@once
 def _reject(meeting: Meeting, item: Item, number: int) -> None:
     use = partial(decide.reject, comment=_typed())
     meeting_session.do(
@@ -143,6 +150,7 @@ def _reject(meeting: Meeting, item: Item, number: int) -> None:
     )
 
 
+@once
 def _withdraw(meeting: Meeting, item: Item, number: int) -> None:
     use = partial(decide.withdraw, comment=_typed())
     meeting_session.do(use, meeting_session.room(meeting, item), number, done="Withdrawn.")
@@ -184,6 +192,7 @@ def _suggested(item: Item) -> Action | None:
     return Action.FIX_DATA if item.shift_day in feeds else None
 
 
+@once
 def _defer(meeting: Meeting, item: Item) -> None:
     use = partial(hold_meeting.write_note, text="Deferred to the next meeting.")
     if meeting_session.do(use, session.registry(), meeting.id, item.id) is not None:
@@ -214,24 +223,35 @@ def _action(item: Item) -> None:
             st.form_submit_button("It is done", type="primary", key="mt_confirm", on_click=_confirm, args=(action.id,))
 
 
+@once
 def _report(number: int) -> None:
     use = partial(meeting_follow_up.report_done, evidence=_typed())
     meeting_session.do(use, session.registry(), number, done="Reported done; somebody else confirms it.")
 
 
+@once
 def _confirm(number: int) -> None:
     use = partial(meeting_follow_up.confirm_done, comment=_typed())
     meeting_session.do(use, session.registry(), number, done="Confirmed; the action is closed.")
 
 
+@once
 def _send_back(number: int) -> None:
     use = partial(meeting_follow_up.send_back, comment=_typed())
     meeting_session.do(use, session.registry(), number, done="Sent back; the action is open.")
 
 
-def _policy(meeting: Meeting, item: Item) -> None:
-    number = item.policy_number or 0
-    review = decide_policy.review_policy(session.registry(), number, by=session.actor_email())
+def _versioned(meeting: Meeting, item: Item) -> None:
+    """Offer the answers to a version of the policy, or to a standing approval."""
+    registry, by = session.registry(), session.actor_email()
+    if item.standing_number:
+        what, use = "standing approval", dict[Move, "Callable[..., object]"](standing_answer.ANSWERING)
+        review: StandingReview | PolicyReview = decide_standing.review_standing(
+            registry, item.standing_number, by=by, on=session.today()
+        )
+    else:
+        what, use = "version", {**policy_answer.ANSWERING}
+        review = decide_policy.review_policy(registry, item.policy_number or 0, by=by)
     may = [move for move in (Move.REJECT, Move.APPROVE) if move in review.may]
     if not may or not _takes_part(meeting, item):
         _sentence(review.why_not or review.waiting_for)
@@ -240,20 +260,21 @@ def _policy(meeting: Meeting, item: Item) -> None:
         st.form("mt_policy", border=False, enter_to_submit=False, clear_on_submit=True, width="stretch"),
         st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"),
     ):
-        _comment("Reason or condition (needed to reject)")
+        _comment(f"Reason or condition (needed{'' if item.standing_number else ' to reject'})")
         for move in may:
             st.form_submit_button(
-                f"{move.value.capitalize()} the version",
+                f"{move.value.capitalize()} the {what}",
                 key=f"mt_policy_{move.value}",
                 type="primary" if move is Move.APPROVE else "secondary",
-                on_click=_answer_policy,
-                args=(meeting, item, move),
+                on_click=_answer_versioned,
+                args=(meeting, item, use[move]),
             )
 
 
-def _answer_policy(meeting: Meeting, item: Item, move: Move) -> None:
-    use = partial(policy_answer.ANSWERING[move], comment=_typed())
-    meeting_session.do(use, meeting_session.room(meeting, item), item.policy_number, done="Your answer counts.")
+@once
+def _answer_versioned(meeting: Meeting, item: Item, answer: Callable[..., object]) -> None:
+    use, number = partial(answer, comment=_typed()), item.policy_number or item.standing_number
+    meeting_session.do(use, meeting_session.room(meeting, item), number, done="Your answer counts.")
 
 
 def _carry_out(meeting: Meeting, item: Item, decision: Decision, moves: list[Move]) -> None:
@@ -281,6 +302,7 @@ def _carry_out(meeting: Meeting, item: Item, decision: Decision, moves: list[Mov
             )
 
 
+@once
 def _make(meeting: Meeting, item: Item, number: int, move: Move) -> None:
     more: dict[str, Any] = {"reason": _typed()}
     if move is Move.REVIEW_OUTCOME:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import glossary, meeting_session, portfolio_session, session
 from dashboard.presentation import due, escape_markdown, long_date, one_line, plural, short_date
+from dashboard.pressing import once
 from dashboard.widgets import empty, quiet, small
 from data_access import meeting_queries, people
 from data_access.portfolio_filter import TIER_NOT_SET
@@ -134,6 +135,7 @@ def person_label(person: Actor) -> str:
     return one_line(f"{person.name} ({roles or 'owner'})", longest=60)
 
 
+@once
 def call() -> None:
     said = st.session_state
     made = meeting_session.do(
@@ -210,6 +212,7 @@ def action_row(action: MeetingAction) -> None:
             st.markdown(small("waits for another person"), width="content")
 
 
+@once
 def report(action_id: int) -> None:
     meeting_session.do(
         meeting_follow_up.report_done,
@@ -220,6 +223,7 @@ def report(action_id: int) -> None:
     )
 
 
+@once
 def confirm(action_id: int) -> None:
     comment = st.session_state.get(f"mt_comment_{action_id}") or ""
     meeting_session.do(
@@ -231,6 +235,7 @@ def confirm(action_id: int) -> None:
     )
 
 
+@once
 def send_back(action_id: int) -> None:
     comment = st.session_state.get(f"mt_comment_{action_id}") or ""
     meeting_session.do(

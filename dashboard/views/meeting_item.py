@@ -197,6 +197,9 @@ def _of_many(meeting: Meeting, item: Item, beside: Beside | None) -> None:
     left, right = st.columns([1.7, 1], gap="large")
     with left:
         _models(item)
+        if item.standing_number:
+            number = str(item.standing_number)
+            st.page_link("views/retraining.py", label="See what it permits", query_params={"standing": number})
         if item.shift_day:
             st.page_link(tables.SHIFTS_PAGE, label="See the shift", query_params={"shift": item.shift_day.isoformat()})
     with right:

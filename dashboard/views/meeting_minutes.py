@@ -12,6 +12,7 @@ from dashboard.minutes_document import blocks
 from dashboard.minutes_export import minutes_html, minutes_markdown, minutes_on_page
 from dashboard.pack_control import pack_control
 from dashboard.presentation import escape_markdown, instant, plural, short_date
+from dashboard.pressing import once
 from dashboard.widgets import complain, quiet, small
 from data_access import meeting_queries, people
 from monitoring import hold_meeting, prepare_meeting
@@ -98,6 +99,7 @@ def name_chair(meeting: Meeting) -> None:
         st.form_submit_button("Name the chair", type="primary", on_click=hand_over, args=(meeting.id,))
 
 
+@once
 def hand_over(meeting_id: int) -> None:
     chair = st.session_state.get("mt_new_chair")
     if not chair:
@@ -120,12 +122,14 @@ def downloads(meeting: Meeting, parts: list[Block]) -> None:
     pack_control(meeting_session.scope_filter(meeting))
 
 
+@once
 def confirm(meeting_id: int) -> None:
     meeting_session.do(
         hold_meeting.confirm_minutes, session.registry(), meeting_id, done="The minutes are confirmed and locked."
     )
 
 
+@once
 def resume(meeting_id: int) -> None:
     if meeting_session.do(hold_meeting.resume_meeting, session.registry(), meeting_id) is not None:
         meeting_session.show(meeting_id, present=True)
@@ -139,6 +143,7 @@ def correction(meeting: Meeting) -> None:
         st.form_submit_button("Add the correction", type="primary", on_click=correct, args=(meeting.id,))
 
 
+@once
 def correct(meeting_id: int) -> None:
     use = partial(hold_meeting.correct_minutes, text=st.session_state.get("mt_correction") or "")
     meeting_session.do(use, session.registry(), meeting_id, done="The correction is kept.")

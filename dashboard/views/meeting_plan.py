@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import meeting_session, session
 from dashboard.pack_control import pack_control
 from dashboard.presentation import escape_markdown, long_date, plural
+from dashboard.pressing import once
 from dashboard.views.meeting_home import guest_names, person_label
 from dashboard.widgets import empty, quiet, small
 from data_access import people
@@ -77,16 +78,19 @@ def buttons(meeting: Meeting, *, leads: bool) -> None:
         st.button("All meetings", type="tertiary", key="mt_all", on_click=meeting_session.show, args=(None,))
 
 
+@once
 def open_meeting(meeting_id: int) -> None:
     if meeting_session.do(hold_meeting.open_meeting, session.registry(), meeting_id) is not None:
         meeting_session.show(meeting_id, present=True)
 
 
+@once
 def call_off(meeting_id: int) -> None:
     if meeting_session.do(hold_meeting.call_off, session.registry(), meeting_id, done="The meeting is called off."):
         meeting_session.show(None)
 
 
+@once
 def add(meeting_id: int) -> None:
     said = st.session_state
     meeting_session.do(
@@ -212,6 +216,7 @@ def attendance(meeting: Meeting, *, leads: bool) -> None:
         st.form_submit_button("Save who is there", on_click=save_attendance, args=(meeting,))
 
 
+@once
 def save_attendance(meeting: Meeting) -> None:
     meeting_session.do(
         prepare_meeting.set_attendance,

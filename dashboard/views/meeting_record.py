@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import meeting_session, portfolio_session, session
 from dashboard.presentation import ACTION_NOUNS, ACTION_WORDS, escape_markdown, plural
+from dashboard.pressing import once
 from dashboard.propose import ACCEPTED_DAYS, ACTIONS, left_out
 from dashboard.widgets import complain, quiet
 from data_access import meeting_queries, people
@@ -149,6 +150,7 @@ def note(meeting: Meeting, item: Item) -> None:
         st.form_submit_button("Save the note", on_click=_save_note, args=(meeting, item, key))
 
 
+@once
 def _save_note(meeting: Meeting, item: Item, key: str) -> None:
     use = partial(hold_meeting.write_note, text=st.session_state.get(key) or "")
     meeting_session.do(use, session.registry(), meeting.id, item.id, done="The note is kept.")
@@ -187,6 +189,7 @@ def give(meeting: Meeting, item: Item) -> None:
         st.form_submit_button("Give the action", on_click=_give, args=(meeting, item))
 
 
+@once
 def _give(meeting: Meeting, item: Item) -> None:
     said = st.session_state
     due = said.get(meeting_session.field("mt_due"))
@@ -240,6 +243,7 @@ def conflict(meeting: Meeting, item: Item) -> None:
                 )
 
 
+@once
 def _step(meeting: Meeting, item: Item, use_case: Callable[..., Meeting]) -> None:
     said = st.session_state
     if not said.get(meeting_session.field("mt_aside")):
@@ -313,6 +317,7 @@ def _may_be_proposed(ids: list[str], action: Action) -> list[str]:
     return [model_id for model_id in ids if model_id not in reasons][: decide.MOST_MODELS_AT_ONCE]
 
 
+@once
 def _propose(meeting: Meeting, item: Item, ids: list[str], action: Action) -> None:
     until = st.session_state.get(meeting_session.field("mt_until"))
     use = partial(

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import meeting_session, session
 from dashboard.presentation import escape_markdown, joined, long_date, plural
+from dashboard.pressing import once
 from dashboard.views import meeting_decide, meeting_item, meeting_record
 from dashboard.views.meeting_plan import attendance
 from dashboard.widgets import quiet
@@ -175,6 +176,7 @@ def leave() -> None:
     )
 
 
+@once
 def end(meeting_id: int) -> None:
     if meeting_session.do(hold_meeting.end_meeting, session.registry(), meeting_id, done="The meeting is ended."):
         meeting_session.show(meeting_id)

@@ -13,9 +13,11 @@ from monitoring.meeting_action import ActionState, MeetingAction
 from monitoring.meeting_agenda import MOST_OF_A_KIND, RULES, AgendaFacts, ModelFact, Rule, agenda
 from monitoring.policy_version import FIRST_VERSION
 from monitoring.portfolio_shift import Grouping, Shift, ShiftKind
+from monitoring.standing_approval import StandingApproval
+from monitoring.standing_envelope import CoveredModel, Envelope, Guard, Scope, ScopeKind
 from monitoring.zombie import Zombie
 from tests.monitoring.test_challenge import OWNER, challenged, then
-from tests.monitoring.test_decision import ADA, DAY, proposed, subject
+from tests.monitoring.test_decision import ADA, DAY, NOW, proposed, subject
 
 ONE = timedelta(days=1)
 LAST = DAY - 30 * ONE
@@ -195,6 +197,20 @@ def test_what_standing_approvals_started_since_the_last_meeting_is_one_item_that
     known = {"decisions": (started, before, decision())}
     assert found(Rule.STANDING, **known) == ["1 retraining without a person"]
     assert why(Rule.STANDING, **known) == f"Started under standing approval 3: {started.subject.name} (triggered)."
+
+
+def test_proposed_standing_approval_is_on_the_agenda_with_its_models_and_how_far_it_goes() -> None:
+    envelope = Envelope(Scope(ScopeKind.TIER, ("2",)), (Guard("skill", 0.02),), DAY + 90 * ONE, most_runs=2)
+    inside = (CoveredModel(subject(), "fares"),)
+    waiting = StandingApproval(3, envelope, State.PROPOSED, 2, "Tier 2 drifts.", ADA.email, DAY, NOW, covered=inside)
+    (item,) = RULES[Rule.STANDING_PROPOSED](facts(standing=(waiting,)))
+    assert (item.title, item.standing_number, item.model_ids) == ("Standing approval 3", 3, (subject().model_id,))
+    assert item.why == (
+        "Ada proposed on 2 Mar that 1 model may be retrained without a person, at most 2 runs a month, until 31 May 2026: Tier 2 drifts."
+    )
+    many = tuple(replace(waiting, id=number) for number in range(1, 12))
+    *_, rest = agenda(facts(standing=many))
+    assert (rest.title, rest.model_ids) == ("3 more: standing approval proposed", (subject().model_id,))
 
 
 def test_open_challenge_of_a_finding_is_on_the_agenda_with_what_was_asked_and_answered() -> None:

@@ -32,7 +32,7 @@ def test_a_standing_approval_is_proposed_approved_listed_and_stopped(shell: Shel
     where = ("--model", "m", "--days", "1", "--guard", "skill=1.5", "--until", "2026-06-30")
     said = shell.types("standing", "propose", "--by", BEN, "--reason", REASON, *where)
     assert said.startswith("Standing approval 1 is proposed. Retrain Model m without a person")
-    shell.types("standing", "approve", "1", "--by", BEN, exit_code=1)
+    shell.types("standing", "approve", "1", "--by", BEN, "--comment", "Mine.", exit_code=1)
     assert "You proposed this" in shell.error
     assert shell.types("standing", "approve", "1", "--by", CLEO, "--comment", "Bounded.").splitlines() == [
         "In the last 90 days it would have started 1.",

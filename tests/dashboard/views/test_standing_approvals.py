@@ -82,8 +82,14 @@ def test_proposal_shows_what_it_would_have_done_and_somebody_else_approves_it(
     page = open_page("retraining", standing="1", acting_as=MAX)
     assert page.title[0].value == "1 proposal waits for you"
     assert "It would have started **1 retraining** of 1 model" in text(page)
-    page = press(page, "Reject")
+    assert "Why" not in {field.label for field in page.text_input}
+    page = press(press(page, "Reject"), "Reject")
     assert "Say in a comment" in page.warning[0].value
+    page = press(press(page, "Cancel"), "Approve")
+    assert standing(registry).state is State.PROPOSED
+    page = press(page, "Approve")
+    assert "Say in a comment why you approve" in page.warning[0].value
+    page.text_input(key="sa_comment").input("Two a month are bounded.")
     page = press(page, "Approve")
     assert standing(registry).state is State.APPROVED
     assert page.title[0].value == "1 standing approval is active"

@@ -1,0 +1,93 @@
+"""A button that writes does so once: whoever presses it again before the page has answered, by a double click, presses for nothing.
+
+Streamlit breaks off the run of the first press where the second one finds it and begins a new one, with the fields as they are by then:
+what the first press asked for would be done twice, or not at all.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import streamlit as st
+
+from dashboard.widgets import notify, remember_in_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PRESSED, ASKED, ABOUT, CLOSES = "pressed", "asked_by", "asked_about", "drawer_closes"
+
+
+def is_again(press: object) -> bool:
+    """Whether the same was pressed before and no page has been shown whole since; from now on this is what was pressed."""
+    again: bool = st.session_state.get(PRESSED) == press
+    st.session_state[PRESSED] = press
+    return again
+
+
+def answered() -> None:
+    """Say that the page is whole: whatever is pressed from now on is meant."""
+    st.session_state.pop(PRESSED, None)
+
+
+def once(write: Callable[..., None]) -> Callable[..., None]:
+    """Return what a button calls so that it writes once; the fields are those of the first press."""
+
+    @wraps(write)
+    def press(*about: Any) -> None:
+        if not is_again(f"{write.__module__}.{write.__qualname__}"):
+            write(*about)
+
+    return press
+
+
+def submitted(
+    label: str, *, key: str, button: Callable[..., bool] = st.form_submit_button, about: object = None, **look: Any
+) -> bool:
+    """Show a button and return whether what it asks for is to be done in this run: once for a press and those that follow it at once.
+
+    For forms that keep what was typed: the run that does it may be the one of the second press. ``about`` is what was on screen when it
+    was pressed, for ``asked_about``.
+    """
+    button(label, key=key, on_click=_ask, args=(key, about), **look)
+    if st.session_state.get(ASKED) != key:
+        return False
+    del st.session_state[ASKED]
+    return True
+
+
+def _ask(key: str, about: object) -> None:
+    if not is_again(key):
+        st.session_state[ASKED], st.session_state[ABOUT] = key, about
+
+
+def asked_about() -> Any:
+    """Return what was on screen when the button was pressed; by the time it is done there can be something else."""
+    return st.session_state.pop(ABOUT)
+
+
+def drawer(title: str, body: Callable[..., None], *about: Any, **look: Any) -> None:
+    """Open a drawer in which something is written; once it is done the drawer closes."""
+
+    def shown() -> None:
+        if CLOSES in st.session_state:
+            _close()
+        body(*about)
+        answered()
+
+    st.dialog(title, **look)(shown)()
+
+
+def close_drawer(sentence: str, **address: str) -> NoReturn:
+    """Close the drawer, say what was done and put this into the address; an empty value takes a name out of it."""
+    notify(sentence)
+    st.session_state[CLOSES] = address
+    _close()
+
+
+def _close() -> NoReturn:
+    for name, value in st.session_state[CLOSES].items():
+        remember_in_url(name, value)
+    del st.session_state[CLOSES]
+    st.rerun()

@@ -1,0 +1,48 @@
+from collections.abc import Iterator
+
+import pytest
+import streamlit as st
+
+from dashboard import pressing
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    pressing.answered()
+    yield
+    pressing.answered()
+
+
+def test_second_press_before_the_page_has_answered_writes_nothing_and_says_nothing() -> None:
+    written: list[str] = []
+
+    @pressing.once
+    def write(what: str) -> None:
+        written.append(what)
+
+    @pressing.once
+    def write_other(what: str) -> None:
+        written.append(what)
+
+    write("typed")
+    write("")  # a form that is cleared sends its second press without what was typed
+    assert written == ["typed"]
+    write_other("something else")
+    assert written == ["typed", "something else"]
+    pressing.answered()
+    write_other("meant")
+    assert written == ["typed", "something else", "meant"]
+
+
+def test_form_is_done_once_also_in_the_run_of_the_second_press() -> None:
+    pressing._ask("send", "the plan on screen")
+    # The second press breaks the run of the first one off before the form is done, and shows something newer.
+    pressing._ask("send", "another plan")
+    assert st.session_state[pressing.ASKED] == "send"
+    assert pressing.asked_about() == "the plan on screen"
+    del st.session_state[pressing.ASKED]
+    # Or after it was done.
+    pressing._ask("send", "another plan")
+    assert pressing.ASKED not in st.session_state
