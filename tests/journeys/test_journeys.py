@@ -93,8 +93,8 @@ def test_pressed_button_becomes_an_audit_event(home: Path, address: str, page: P
 
     visit(page, f"{address}/audit?model=ewr-air-time")
     events = {row["What"]: (row["Who"], row["Why"]) for row in rows(page)}
-    assert events["Propose"] == ("ada@example.org", REASON)
-    assert events["Approve"] == ("emmy@example.org", COMMENT)
+    assert events["Propose"] == ("Ada Berg", REASON)
+    assert events["Approve"] == ("Emmy Sato", COMMENT)
     assert "verified" in succeed(home, "audit", "verify")
 
 
