@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import streamlit as st
 
-from dashboard.widgets import notify, remember_in_url
+from dashboard.widgets import SAID, notify, remember_in_url, say_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,15 +20,21 @@ PRESSED, ASKED, ABOUT, CLOSES = "pressed", "asked_by", "asked_about", "drawer_cl
 
 
 def is_again(press: object) -> bool:
-    """Whether the same was pressed before and no page has been shown whole since; from now on this is what was pressed."""
+    """Whether the same was pressed before and no page has been shown whole since; from now on this is what was pressed.
+
+    The run that a second press breaks off may have told what the first one did already: it is told again.
+    """
     again: bool = st.session_state.get(PRESSED) == press
     st.session_state[PRESSED] = press
+    if again:
+        say_again()
     return again
 
 
 def answered() -> None:
     """Say that the page is whole: whatever is pressed from now on is meant."""
-    st.session_state.pop(PRESSED, None)
+    for name in (PRESSED, SAID):
+        st.session_state.pop(name, None)
 
 
 def once(write: Callable[..., None]) -> Callable[..., None]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NOTICE = "notice"
 COMPLAINT = "complaint"
+SAID = "said"
 
 
 def colours() -> Palette:
@@ -53,10 +54,18 @@ def complain(sentence: str) -> None:
 
 def show_notice() -> None:
     """Show what was just done, or why not."""
-    if complaint := st.session_state.pop(COMPLAINT, None):
+    said = {name: st.session_state.pop(name) for name in (COMPLAINT, NOTICE) if name in st.session_state}
+    if said:
+        st.session_state[SAID] = said
+    if complaint := said.get(COMPLAINT):
         st.warning(escape_markdown(complaint, longest=600), icon=":material/warning:")
-    if sentence := st.session_state.pop(NOTICE, None):
+    if sentence := said.get(NOTICE):
         st.success(escape_markdown(sentence), icon=":material/check:")
+
+
+def say_again() -> None:
+    """Show in the next run what was said in one that was broken off, perhaps before anybody saw it."""
+    st.session_state.update(st.session_state.get(SAID, {}))
 
 
 def chosen_from_url(name: str, allowed: Sequence[str]) -> list[str]:

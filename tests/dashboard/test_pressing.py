@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 import streamlit as st
 
-from dashboard import pressing
+from dashboard import pressing, widgets
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -46,3 +46,19 @@ def test_form_is_done_once_also_in_the_run_of_the_second_press() -> None:
     # Or after it was done.
     pressing._ask("send", "another plan")
     assert pressing.ASKED not in st.session_state
+
+
+def test_what_the_first_press_did_is_said_also_when_a_second_one_breaks_its_run_off() -> None:
+    @pressing.once
+    def write() -> None:
+        widgets.notify("Approved.")
+
+    write()
+    widgets.show_notice()  # the run of the first press, which is then broken off
+    write()
+    assert st.session_state[widgets.NOTICE] == "Approved."
+    widgets.show_notice()
+    pressing.answered()
+    write()
+    pressing.answered()
+    assert widgets.SAID not in st.session_state

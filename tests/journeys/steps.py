@@ -17,6 +17,9 @@ HAS_COLOUR = """(canvas, {x, y, colour}) => {
         if (colour.every((channel, part) => pixels[at + part] === channel)) return true;
     return false;
 }"""
+CELL_TEXTS = """grid => [
+    [...grid.querySelectorAll("th")], ...[...grid.querySelectorAll("tbody tr")].map(row => [...row.querySelectorAll("td")])
+].map(cells => cells.map(cell => cell.innerText))"""
 SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
@@ -63,11 +66,12 @@ def act_as(page: Page, who: str) -> None:
 
 
 def rows(page: Page) -> list[dict[str, str]]:
-    """Return the first grid's rows by column, read from what it tells screen readers."""
+    """Return the first grid's rows by column, read from what it tells screen readers, 200 ms after it has drawn them."""
     grid = page.get_by_test_id("stDataFrame").first
     grid.locator("tbody tr").first.wait_for(state="attached", timeout=PATIENCE)
-    names = grid.locator("th").all_inner_texts()
-    cells = [row.locator("td").all_inner_texts() for row in grid.locator("tbody tr").all()]
+    page.wait_for_timeout(250)
+    # In one look: between two of them the grid may have got other columns.
+    names, *cells = grid.evaluate(CELL_TEXTS)
     return [dict(zip(names, row, strict=True)) for row in cells]
 
 

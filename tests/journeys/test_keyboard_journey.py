@@ -81,6 +81,7 @@ def test_one_is_approved_one_rejected_and_one_asked_about_by_keys_alone(
         if page.get_by_text("Tick above that you have read what changed").is_visible():
             press("Space")
         type_and_send("Agreed.", said="Approved.")
+        page.goto("about:blank")  # before its server is gone
 
     states = [decision_queries.decision(registry, number).state for number in (first, second, third)]
     assert states == [State.PROPOSED, State.REJECTED, State.APPROVED]
