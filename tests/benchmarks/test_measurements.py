@@ -41,6 +41,7 @@ def test_every_measurement_is_tried_here() -> None:
     assert there == {name for name in globals() if name.startswith("measure_")}
 
 
+@pytest.mark.slow
 def test_a_new_day_is_measured_against_every_peer_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure_headline, "installed_peers", lambda features: [EvidentlyTests(features)])
     found = measure_headline.measure(TINY, peer_models=1)

@@ -112,6 +112,7 @@ def test_second_run_of_a_decision_trains_nothing(
     assert not (home / "retraining").exists()
 
 
+@pytest.mark.slow  # The journey of the retraining page goes the same way in a browser.
 def test_the_demo_closes_the_loop(sample_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = Path(shutil.copytree(sample_home, tmp_path / "home"))
     monkeypatch.setenv("MODELFOLIO_HOME", str(home))
