@@ -14,6 +14,7 @@ from data_access.read_ahead import ReadAhead
 from data_access.registry import Registry
 from data_access.shift_store import RegistryShifts
 from data_access.tables import AssessProgressRow, ModelRow
+from monitoring.assess import Findings
 from monitoring.history import VersionHistory
 from monitoring.policy_preview import PolicyPreview
 from monitoring.portfolio import ServiceState
@@ -70,10 +71,15 @@ class Replayer:
 
     def _model(self, model_id: str, ahead: ReadAhead) -> PolicyPreview:
         asked, (model, _) = self.asked, ahead.models[model_id]
-        found = replace(self.shifts, ahead=ahead).findings(model)
+        found = replace(self.shifts, ahead=ahead).findings(model) or Findings()
         histories = [
-            VersionHistory(version, kept.reference, ahead.profiles(kept.id, version.version) or [])
-            for version, kept in (found.references if found else ())
+            VersionHistory(
+                version,
+                kept.reference,
+                ahead.profiles(kept.id, version.version) or [],
+                found.quiet_days(version.version, kept.id),
+            )
+            for version, kept in found.references
         ]
         tier = model.effective_tier - 1
         judged = replayed(
