@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import session
-from data_access import challenge_queries, decision_queries, model_queries, model_timeline, retirement_queries
+from data_access import (
+    challenge_queries,
+    decision_queries,
+    model_queries,
+    model_timeline,
+    portfolio_queries,
+    retirement_queries,
+)
 from data_access.judged_versions import judged_stamp, judged_versions
 from monitoring.errors import UnknownModelError
 
@@ -47,15 +54,18 @@ def model(model_id: str, *, known_on: date) -> tuple[ModelFacts, Assessment | No
 
 @st.cache_data(ttl=session.CACHED_SECONDS, max_entries=30, show_spinner=False)
 def _feature_days(
-    key: tuple[str, int], _registry: Registry, *, model_id: str, known_on: date, first: date
+    address: str, last_assessment: int | None, _registry: Registry, *, model_id: str, known_on: date, first: date
 ) -> pd.DataFrame:
-    del key
+    """Assessments are only ever added, so the last one says whether the days changed: a decision does not read them again."""
+    del address, last_assessment
     return model_queries.feature_days(_registry, model_id, known_on=known_on, first=first)
 
 
 def feature_days(model_id: str, *, known_on: date, first: date) -> pd.DataFrame:
     """Return the drift and the missing values of every feature on every day from ``first`` on."""
-    return _feature_days(session.key(), session.registry(), model_id=model_id, known_on=known_on, first=first)
+    address, registry = session.key()[0], session.registry()
+    last = portfolio_queries.last_assessment(registry.engine)
+    return _feature_days(address, last, registry, model_id=model_id, known_on=known_on, first=first)
 
 
 @st.cache_data(ttl=session.CACHED_SECONDS, max_entries=100, show_spinner=False)
