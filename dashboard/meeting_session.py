@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import session
-from dashboard.widgets import complain, notify
+from dashboard.widgets import complain, notify, number_from_url
 from data_access import meeting_matters, meeting_queries
 from data_access.meeting_room import MeetingRoom
 from data_access.portfolio_filter import PortfolioFilter
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from monitoring.meeting_matter import Matter
 
 ADDRESS, PRESENT = "meeting", "present"
-LONGEST_NUMBER = 9
 ITEM = "mt_item"
 """The name in the session of the item on screen."""
 
@@ -59,8 +58,7 @@ def open_actions() -> tuple[MeetingAction, ...]:
 
 def asked_number() -> int | None:
     """Return the number of the meeting in the address."""
-    text = st.query_params.get(ADDRESS, "")
-    return int(text) if text.isdecimal() and len(text) <= LONGEST_NUMBER else None
+    return number_from_url(ADDRESS, "meeting")
 
 
 def show(meeting_id: int | None, *, present: bool = False) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LENS_WORDS = {
     "nothing_proposed": "Needs someone, nothing proposed",
     "open_decision": "Open decision",
-    "overdue": "Overdue decision",
+    "overdue": "Answer overdue",
     "acceptance_ends": f"Acceptance ends within {SOON_DAYS} days",
     "acceptance_ended": f"Acceptance ended within {SOON_DAYS} days",
     "retirement_due": f"Last day of service within {SOON_DAYS} days, or past",

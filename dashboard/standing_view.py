@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import glossary, session, standing_answer, tables
 from dashboard.presentation import escape_markdown, joined, long_date, plural, short_date
 from dashboard.standing_form import propose_button
-from dashboard.widgets import empty, quiet, show_notice, small
+from dashboard.widgets import empty, number_from_url, quiet, show_notice, small
 from monitoring.lifecycle import State
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from monitoring.decide_standing import StandingReview
 
 PARAMETER = "standing"
-LONGEST_ID = 9
+ANY = "all"
 MOST_POINTS = 6
 MOST_NAMES = 8
 STATES = {
@@ -94,19 +94,14 @@ def _switch(showed_standing: bool) -> None:
     for name in (PARAMETER, "decision"):
         st.query_params.pop(name, None)
     if not showed_standing:
-        st.query_params[PARAMETER] = "all"
-
-
-def asked_in_url() -> int | None:
-    """Return the number that the address asks for."""
-    text = st.query_params.get(PARAMETER, "")
-    return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else None
+        st.query_params[PARAMETER] = ANY
 
 
 def table(found: Sequence[Listed]) -> Listed:
     """Show one row per standing approval and return the one that is chosen."""
     ids = [each.standing.id for each in found]
-    asked = asked_in_url()
+    is_any = st.query_params.get(PARAMETER) == ANY
+    asked = None if is_any else number_from_url(PARAMETER, "standing approval", ids)
     at = ids.index(asked) if asked in ids else 0
     rows = [
         {

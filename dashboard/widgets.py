@@ -10,11 +10,13 @@ from dashboard.palette import Palette, palette
 from dashboard.presentation import escape_markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
 NOTICE = "notice"
 COMPLAINT = "complaint"
 SAID = "said"
+LONGEST_NUMBER = 9
+"""How many digits a number in the URL may have: the databases count below 2^31."""
 
 
 def colours() -> Palette:
@@ -66,6 +68,22 @@ def show_notice() -> None:
 def say_again() -> None:
     """Show in the next run what was said in one that was broken off, perhaps before anybody saw it."""
     st.session_state.update(st.session_state.get(SAID, {}))
+
+
+def number_from_url(name: str, noun: str, known: Container[int] | None = None) -> int | None:
+    """Return the number that a parameter of the URL asks for, missing without one; one that is not ``known`` is said and ignored."""
+    text = st.query_params.get(name, "")
+    number = int(text) if text.isdecimal() and len(text) <= LONGEST_NUMBER else None
+    if not text or (number is not None and (known is None or number in known)):
+        return number
+    not_in_url(noun, f"with the number “{text}”")
+    return None
+
+
+def not_in_url(noun: str, which: str) -> None:
+    """Say that the URL asks for something that is not there: a link can be old or cut short."""
+    said = escape_markdown(f"The address asks for a {noun} {which}; there is none.", longest=160)
+    st.warning(said, icon=":material/warning:")
 
 
 def chosen_from_url(name: str, allowed: Sequence[str]) -> list[str]:

@@ -62,7 +62,7 @@ class Rule(StrEnum):
 RULE_WORDS = {
     Rule.ACTION: "Actions from earlier meetings",
     Rule.SHIFT: "Portfolio shift",
-    Rule.OVERDUE: "Approval overdue",
+    Rule.OVERDUE: "Answer overdue",
     Rule.APPROVAL: "Approval due",
     Rule.STANDING_PROPOSED: "Standing approval proposed",
     Rule.CHALLENGE: "Open challenge",

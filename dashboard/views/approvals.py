@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import carry_out, glossary, leaving, session, tables
 from dashboard.presentation import ACTION_WORDS, escape_markdown, plural, short_date, words
 from dashboard.views import approvals_bar, approvals_many, approvals_proposal
-from dashboard.widgets import colours, empty, quiet, show_notice, small
+from dashboard.widgets import colours, empty, number_from_url, quiet, show_notice, small
 from data_access import decision_queries, policy_queries
 from monitoring import decide
 from monitoring.errors import UnknownDecisionError
@@ -18,7 +18,6 @@ from monitoring.lifecycle import Action, State
 
 DECIDED_DAYS = 7
 MOST_LISTED = 6
-LONGEST_ID = 12
 FOLLOWER = "ap_follower"
 """The name in the session of the proposal that comes after the one that is open."""
 POLICIES_PAGE = tables.MODEL_PAGE.with_name("policies.py")
@@ -36,7 +35,7 @@ def heading(waiting: pd.DataFrame, *, words_awaited: int = 0) -> str:
         if not others:
             return "Nothing waits for a decision"
         return f"Nothing waits for you; {plural(others, 'proposal')} wait{'s' if others == 1 else ''} for others"
-    late = f"; {overdue} {'is' if overdue == 1 else 'are'} overdue" if overdue else ""
+    late = f"; {plural(overdue, 'answer')} overdue" if overdue else ""
     return f"{plural(len(mine), 'proposal')} wait{'s' if len(mine) == 1 else ''} for you{late}"
 
 
@@ -182,11 +181,6 @@ def to_carry_out() -> None:
         st.markdown(quiet(f"and {len(mine) - MOST_LISTED} more"))
 
 
-def asked_in_url() -> int | None:
-    text = st.query_params.get("decision", "")
-    return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else None
-
-
 def is_somebody_else() -> bool:
     """Whether the visitor acts as another person than a moment ago: what waits for that one comes first again."""
     before = st.session_state.get("ap_person", session.actor_email())
@@ -200,7 +194,7 @@ def page() -> None:
     awaited = session.awaited_words()
     st.title(heading(waiting, words_awaited=len(awaited)), anchor=False, help=glossary.meaning("decision"))
     show_notice()
-    asked = None if is_somebody_else() else asked_in_url()
+    asked = None if is_somebody_else() else number_from_url("decision", "decision")
     left, right = st.columns([1.06, 2.7], gap="medium")
     chosen: int | None = asked
     with left:

@@ -13,7 +13,7 @@ from dashboard import audit_session, glossary, session, tables
 from dashboard.anchoring import configured_anchors
 from dashboard.audit_words import NOTHING, changes
 from dashboard.presentation import escape_markdown, instant, one_line, plural, words
-from dashboard.widgets import empty, quiet, remember_in_url, small
+from dashboard.widgets import empty, not_in_url, number_from_url, quiet, remember_in_url, small
 from data_access import audit_export, audit_queries, audit_trail
 from data_access.audit_trail import AuditFilter
 from monitoring.errors import AuditChainError, SettingsError
@@ -157,8 +157,7 @@ def go_to(page_number: int) -> None:
 
 def asked_page(pages: int) -> int:
     """Return the page that the URL asks for, as far as there is one."""
-    asked = st.query_params.get("page", "1")
-    return min(max(int(asked), 1), pages) if asked.isdecimal() and len(asked) < 10 else 1  # noqa: PLR2004 - no such page
+    return min(max(number_from_url("page", "page") or 1, 1), pages)
 
 
 def count_line(number: int, *, pages: int, first: int, shown: int, total: int) -> None:
@@ -253,9 +252,14 @@ def one_event(event: Any) -> None:
 
 def asked_event() -> Any:
     """Return the event that the URL asks for, if there is one."""
-    asked = st.query_params.get("event", "")
-    found = audit_queries.audit_event(session.registry(), int(asked)) if asked.isdecimal() and len(asked) < 10 else None  # noqa: PLR2004 - no such event
-    return tables.records(found)[0] if found is not None and len(found) else None
+    asked = number_from_url("event", "event")
+    if asked is None:
+        return None
+    found = audit_queries.audit_event(session.registry(), asked)
+    if len(found):
+        return tables.records(found)[0]
+    not_in_url("event", f"with the number “{asked}”")
+    return None
 
 
 def page() -> None:

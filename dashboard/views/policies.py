@@ -12,7 +12,7 @@ from dashboard.policy_answer import answer_bar, leave_draft, propose_form
 from dashboard.policy_draft import draft_dialog
 from dashboard.policy_past import changed_models, preview_view, renewed, renewed_draft, why_not_draft
 from dashboard.presentation import escape_markdown, short_date
-from dashboard.widgets import quiet, remember_in_url, show_notice, small
+from dashboard.widgets import number_from_url, quiet, remember_in_url, show_notice, small
 from data_access import policy_drafts, policy_queries
 from data_access.policy_records import policy_history
 from monitoring import decide_policy
@@ -27,14 +27,8 @@ if TYPE_CHECKING:
     from monitoring.decide_policy import PolicyReview
     from monitoring.policy_version import PolicyHistory, PolicyVersion
 
-LONGEST_ID = 9
 MOST_ROWS = 12
 ALL = "all"
-
-
-def asked_in_url(name: str) -> int | None:
-    text = st.query_params.get(name, "")
-    return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else None
 
 
 # What is chosen
@@ -60,12 +54,12 @@ def choose_version(versions: Sequence[PolicyVersion], history: PolicyHistory) ->
     today = session.today()
     by_number = {version.number: version for version in versions}
     current = history.on(today).number
-    asked = asked_in_url("version")
+    asked = number_from_url("version", "version of the policy", by_number)
     numbers = list(by_number)
     chosen = st.selectbox(
         "Version",
         numbers,
-        index=numbers.index(asked if asked in by_number else current),
+        index=numbers.index(asked or current),
         format_func=lambda number: (
             f"Version {number}, {policy_words.state_words(by_number[number], history, today=today)}"
         ),
@@ -81,7 +75,7 @@ def choose_version(versions: Sequence[PolicyVersion], history: PolicyHistory) ->
 
 
 def draft_asked() -> Draft | None:
-    number = asked_in_url("draft")
+    number = number_from_url("draft", "draft of the policy")
     if number is None:
         return None
     try:

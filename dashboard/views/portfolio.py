@@ -50,7 +50,7 @@ def overdue() -> str:
         return ""
     escalates = "of tier 1 and escalated to every approver"
     strict = f", {escalates}" if escalated == late else f", {escalated:,} of them {escalates}" if escalated else ""
-    return f"{plural(late, 'proposal')} {'is' if late == 1 else 'are'} overdue{strict}."
+    return f"{plural(late, 'answer')} overdue{strict}."
 
 
 def shift_card() -> None:

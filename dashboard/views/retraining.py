@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import carry_out, session, standing_view, tables
 from dashboard.outcome_words import Line, difference, headline, lines, skill
 from dashboard.presentation import duration, escape_markdown, long_date, number, percent, plural, short_date
-from dashboard.widgets import empty, quiet, show_notice, small
+from dashboard.widgets import empty, number_from_url, quiet, show_notice, small
 from monitoring.lifecycle import State
 from monitoring.outcome import Judgement, records_by_cause
 from monitoring.retraining import review_due
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 AT_WORK = {State.APPROVED, State.TRIGGERED, State.RUNNING}
 REFRESH = "2s"
-LONGEST_ID = 12
 ANSWER_SHOWN = 600
 
 
@@ -318,11 +317,6 @@ def watch(shown: list[object]) -> None:
         st.rerun()
 
 
-def asked_in_url() -> int | None:
-    text = st.query_params.get("decision", "")
-    return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else None
-
-
 def page() -> None:
     if standing_view.PARAMETER in st.query_params:
         standing_view.page()
@@ -340,7 +334,8 @@ def page() -> None:
     st.title(heading(found), anchor=False)
     show_notice()
     standing_view.choose_view(len(session.standing_approvals()))
-    chosen = table(found, asked_in_url())
+    known = {each.decision.id for each in found}
+    chosen = table(found, number_from_url("decision", "retraining", known))
     st.query_params["decision"] = str(chosen.decision.id)
     detail(chosen)
     shares(found)

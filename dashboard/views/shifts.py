@@ -22,7 +22,7 @@ from dashboard.shift_tables import (
     shift_table,
 )
 from dashboard.shift_words import evidence, heading
-from dashboard.widgets import colours, empty, quiet, remember_in_url, show_notice, small
+from dashboard.widgets import colours, empty, not_in_url, quiet, remember_in_url, show_notice, small
 from data_access.portfolio_filter import DEFAULT_ORDER, PortfolioFilter
 from monitoring.decide import MOST_MODELS_AT_ONCE
 from monitoring.lifecycle import Action
@@ -57,6 +57,8 @@ def chosen_shift(known: Sequence[KnownShift]) -> KnownShift:
     """Show every shift and return the one that is chosen; the address says which."""
     names = [each.shift.day.isoformat() for each in known]
     asked = st.query_params.get("shift")
+    if asked and asked not in names:
+        not_in_url("portfolio shift", f"of the day “{asked}”")
     place = names.index(asked) if asked in names else 0
     st.markdown("**Shifts, newest first**")
     event = st.dataframe(

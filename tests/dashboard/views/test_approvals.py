@@ -97,7 +97,7 @@ def test_heading_counts_mine_and_overdue(registry: Registry, open_page: Open, ch
 
     page = open_page("approvals", acting_as="marie@example.org")
 
-    assert page.title[0].value == "2 proposals wait for you; 1 is overdue"
+    assert page.title[0].value == "2 proposals wait for you; 1 answer overdue"
     assert list(page.dataframe[0].value["Due"]) == ["overdue 3 d", "6 Dec"]
 
 

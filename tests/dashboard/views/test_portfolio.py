@@ -311,9 +311,9 @@ def test_overdue_proposals_are_counted_and_those_of_tier_1_said_to_be_escalated(
     )
     page = open_page(acting_as="vera@example.org")
 
-    said = "2 proposals are overdue, 1 of them of tier 1 and escalated to every approver."
+    said = "2 answers overdue, 1 of them of tier 1 and escalated to every approver."
     assert any(said in element.value for element in page.markdown)
-    assert "Overdue decision (2, 1 escalated)" in page.multiselect(key="pf_lens").options
+    assert "Answer overdue (2, 1 escalated)" in page.multiselect(key="pf_lens").options
 
 
 def test_what_is_registered_but_never_assessed_says_what_to_run(empty_registry: Registry, open_page: Open) -> None:
