@@ -11,6 +11,7 @@ from dashboard import (
     charts,
     meeting_session,
     model_session,
+    outcome_view,
     performance_chart,
     policy_view,
     portfolio_session,
@@ -33,7 +34,7 @@ from data_access import people as registered
 from data_access.portfolio_filter import PortfolioFilter
 from monitoring.assessment import Verdict
 from monitoring.errors import UnknownPolicyError
-from monitoring.lifecycle import State
+from monitoring.lifecycle import Action, State
 from monitoring.meeting_agenda import Rule
 from monitoring.meeting_quorum import aside_sentence, item_quorum
 
@@ -89,7 +90,8 @@ def _of_model(meeting: Meeting, item: Item, beside: Beside | None) -> None:
             beside(meeting, item)
         else:
             with st.container(key="mt_evidence", gap="xsmall"):
-                _evidence(item, decision)
+                if not _outcome(decision):
+                    _evidence(item, decision)
 
 
 def why_now(item: Item) -> str:
@@ -102,6 +104,16 @@ def headline(sentence: str) -> str:
     """Return a verdict's sentence, of one that would fill the screen its first part only."""
     first, _, rest = sentence.partition(". ")
     return f"{first}." if rest and len(sentence) > LONGEST_HEADLINE else sentence
+
+
+def _outcome(decision: Decision | None) -> bool:
+    """Show what a retraining brought, once there is a new version: that is what people judge then."""
+    if decision is None or decision.new_version is None:
+        return False
+    found = next((each for each in session.retrainings() if each.decision.id == decision.id), None)
+    if found is not None:
+        outcome_view.show(found)
+    return found is not None
 
 
 def _evidence(item: Item, decision: Decision | None) -> None:
@@ -237,6 +249,9 @@ def _who_decides(meeting: Meeting, item: Item, matter: Matter) -> None:
             st.markdown(f"**Not yet** {escape_markdown(decision.blocked_by, longest=LONGEST_BLOCK)}")
         for line in doubts(item, decision):
             st.markdown(line)
+        if decision is not None and decision.action is Action.RETIRE and decision.state is State.PROPOSED:
+            number = str(decision.id)
+            st.page_link("views/approvals.py", label="Open the retirement plan", query_params={"decision": number})
         if cost:
             st.markdown(f"**Doing nothing** {escape_markdown(cost)}")
         st.markdown(quiet(escape_markdown(" ".join(part for part in said if part), longest=320)))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import carry_out, session, standing_view, tables
-from dashboard.outcome_words import Line, difference, headline, lines, skill
-from dashboard.presentation import duration, escape_markdown, long_date, number, percent, plural, short_date
+from dashboard import carry_out, outcome_view, session, standing_view, tables
+from dashboard.outcome_words import difference, headline, lines, skill
+from dashboard.presentation import duration, escape_markdown, number, percent, plural, short_date
 from dashboard.widgets import empty, number_from_url, quiet, show_notice, small
 from monitoring.lifecycle import State
 from monitoring.outcome import Judgement, records_by_cause
@@ -193,49 +193,6 @@ def metric(value: Any) -> str:
     return escape_markdown(value, longest=60)
 
 
-def outcome(each: Retraining) -> None:
-    """Show skill after against before: the paired comparison first, and called so."""
-    st.markdown("**What it brought**")
-    decision, said = each.decision, lines(each.measured or session.measured(each.decision))
-    if decision.new_version is None:
-        st.markdown(quiet("Nothing yet: there is no new version."))
-        return
-    took_over = (
-        f"Version {escape_markdown(decision.new_version)}, in service from {long_date(decision.active_from)}."
-        if decision.active_from
-        else ""
-    )
-    st.markdown(took_over)
-    if not said:
-        st.markdown(quiet("No labels have come that both versions could be compared by."))
-    if said:
-        st.markdown("\n".join(comparison(line) for line in said))
-        st.markdown(
-            small(
-                "Skill is the part of the naive forecast's error that a version takes away; in brackets the 90 % interval."
-            )
-        )
-    if decision.settles_on is not None and session.today() < decision.settles_on:
-        st.markdown(
-            small(f"Settling: labels enough for a judgement will have come by {long_date(decision.settles_on)}.")
-        )
-    if (review := decision.review) is not None:
-        confirmed = (
-            f", confirmed by {escape_markdown(session.person_name(review.confirmed_by))}"
-            if review.confirmed_by
-            else ", not confirmed yet"
-        )
-        st.markdown(
-            f"**{review.judgement.words.capitalize()}**, says {escape_markdown(session.person_name(review.proposed_by))}"
-            f"{confirmed}: “{escape_markdown(review.reason, longest=300)}”"
-        )
-
-
-def comparison(line: Line) -> str:
-    change = f"skill **{skill(line.before)} → {skill(line.after)}**, {difference(line)} points"
-    return f"- {line.title}: {change} {small(line.basis)}"
-
-
 def detail(each: Retraining) -> None:
     decision = each.decision
     with st.container(border=True, gap="xsmall"):
@@ -258,7 +215,7 @@ def detail(each: Retraining) -> None:
         )
         left, middle, right = st.columns([1.7, 1.5, 1], gap="medium")
         with left:
-            outcome(each)
+            outcome_view.show(each)
         with middle:
             handing_over(each)
         with right:

@@ -17,6 +17,7 @@ from monitoring.meeting_agenda import Rule
 from monitoring.people import COMMAND_LINE, Role
 from tests import builders
 from tests.dashboard.conftest import Open
+from tests.dashboard.views.test_retraining import trained
 
 MARIE, MAX, ROSA, VERA, ADA = (f"{name}@example.org" for name in ("marie", "max", "rosa", "vera", "ada"))
 WHEN: Any = {"on": builders.TODAY, "now": builders.NOW}
@@ -161,10 +162,26 @@ def test_what_stands_against_an_approval_is_seen_before_it_is_given(
 
     hold_meeting.turn_to(registry, opened.id, position=places[leaving.id], by=MARIE)
     page = open_as(open_page, MAX, opened)
+    (plan,) = page.get("page_link")
+    assert plan.proto.label == "Open the retirement plan"
     approve = next(button for button in page.button if button.label.startswith("Approve"))
     assert approve.disabled
     for shown in (approve.help, texts(page)):
         assert "cannot be approved yet" in str(shown)
+
+
+def test_outcome_is_judged_beside_what_the_retraining_brought(registry: Registry, open_page: Open) -> None:
+    decision = trained(registry)
+    planned = prepare_meeting.call_meeting(
+        registry, title="Committee", length_minutes=60, chair=MARIE, people=[MAX], by=MARIE, **WHEN
+    )
+    opened = hold_meeting.open_meeting(registry, planned.id, by=MARIE, **WHEN)
+    at = next(place for place, item in enumerate(opened.items, 1) if item.decision_id == decision.id)
+    hold_meeting.turn_to(registry, opened.id, position=at, by=MARIE)
+    text = texts(open_as(open_page, MAX, opened))
+    assert "**What it brought**\nVersion v2, in service from" in text
+    assert "No labels have come that both versions could be compared by." in text
+    assert "**For retraining**" not in text
 
 
 def test_who_proposed_or_is_not_there_has_no_button_to_approve(
