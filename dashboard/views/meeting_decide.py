@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import carry_out, meeting_session, policy_answer, session, standing_answer
+from dashboard.meeting_follow_up import CONFIRM, REPORT, SEND_BACK, follow_up
 from dashboard.presentation import ACTION_NOUNS, ACTION_WORDS, escape_markdown
 from dashboard.pressing import once
 from dashboard.propose import VERDICT_ACTIONS
 from dashboard.views import meeting_record
 from dashboard.widgets import complain, notify, quiet
 from data_access import meeting_queries
-from monitoring import decide, decide_policy, decide_standing, hold_meeting, meeting_follow_up
+from monitoring import decide, decide_policy, decide_standing, hold_meeting
 from monitoring.assessment import Verdict
 from monitoring.lifecycle import Action, Move, State
 from monitoring.meeting import EntryKind
@@ -211,34 +212,21 @@ def _action(item: Item) -> None:
             said.get(action.state.value, f"It is closed, confirmed by {session.person_name(action.closed_by or '')}.")
         )
         return
+    about = action.id, meeting_session.field(COMMENT)
     with (
         st.form("mt_follow_up", border=False, enter_to_submit=False, clear_on_submit=True, width="stretch"),
         st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"),
     ):
         _comment("What shows that it is done" if reports else "Comment (needed to send it back)")
         if reports:
-            st.form_submit_button("Report done", type="primary", key="mt_report", on_click=_report, args=(action.id,))
+            st.form_submit_button(
+                "Report done", type="primary", key="mt_report", on_click=follow_up, args=(*about, REPORT)
+            )
         else:
-            st.form_submit_button("Send back", key="mt_send_back", on_click=_send_back, args=(action.id,))
-            st.form_submit_button("It is done", type="primary", key="mt_confirm", on_click=_confirm, args=(action.id,))
-
-
-@once
-def _report(number: int) -> None:
-    use = partial(meeting_follow_up.report_done, evidence=_typed())
-    meeting_session.do(use, session.registry(), number, done="Reported done; somebody else confirms it.")
-
-
-@once
-def _confirm(number: int) -> None:
-    use = partial(meeting_follow_up.confirm_done, comment=_typed())
-    meeting_session.do(use, session.registry(), number, done="Confirmed; the action is closed.")
-
-
-@once
-def _send_back(number: int) -> None:
-    use = partial(meeting_follow_up.send_back, comment=_typed())
-    meeting_session.do(use, session.registry(), number, done="Sent back; the action is open.")
+            st.form_submit_button("Send back", key="mt_send_back", on_click=follow_up, args=(*about, SEND_BACK))
+            st.form_submit_button(
+                "It is done", type="primary", key="mt_confirm", on_click=follow_up, args=(*about, CONFIRM)
+            )
 
 
 def _versioned(meeting: Meeting, item: Item) -> None:

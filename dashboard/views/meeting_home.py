@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import glossary, meeting_session, portfolio_session, session
+from dashboard.meeting_follow_up import CONFIRM, REPORT, SEND_BACK, follow_up
 from dashboard.presentation import due, escape_markdown, long_date, one_line, plural, short_date
 from dashboard.pressing import once
 from dashboard.widgets import empty, quiet, small
 from data_access import meeting_queries, people
 from data_access.portfolio_filter import TIER_NOT_SET
-from monitoring import meeting_follow_up, prepare_meeting
+from monitoring import prepare_meeting
 from monitoring.meeting import LONGEST_MINUTES, MEMBERS, SHORTEST_MINUTES, MeetingState, Scope
 from monitoring.meeting_action import ActionState
 from monitoring.meeting_agenda import Rule
@@ -201,50 +202,21 @@ def action_row(action: MeetingAction) -> None:
         if person is not None and action.may_report(person):
             with st.popover("Report done"), st.form(f"mt_report_{action.id}", border=False):
                 st.text_area("What shows that it is done", key=f"mt_evidence_{action.id}", height=90)
-                st.form_submit_button("Report done", type="primary", on_click=report, args=(action.id,))
+                st.form_submit_button(
+                    "Report done",
+                    type="primary",
+                    on_click=follow_up,
+                    args=(action.id, f"mt_evidence_{action.id}", REPORT),
+                )
         elif person is not None and action.may_confirm(person):
             with st.popover("Confirm"), st.form(f"mt_confirm_{action.id}", border=False):
                 st.text_input("Comment", placeholder="Needed to send it back", key=f"mt_comment_{action.id}")
                 with st.container(horizontal=True):
-                    st.form_submit_button("It is done", type="primary", on_click=confirm, args=(action.id,))
-                    st.form_submit_button("Send back", on_click=send_back, args=(action.id,))
+                    about = action.id, f"mt_comment_{action.id}"
+                    st.form_submit_button("It is done", type="primary", on_click=follow_up, args=(*about, CONFIRM))
+                    st.form_submit_button("Send back", on_click=follow_up, args=(*about, SEND_BACK))
         elif action.state is ActionState.REPORTED:
             st.markdown(small("waits for another person"), width="content")
-
-
-@once
-def report(action_id: int) -> None:
-    meeting_session.do(
-        meeting_follow_up.report_done,
-        session.registry(),
-        action_id,
-        evidence=st.session_state.get(f"mt_evidence_{action_id}") or "",
-        done="Reported done; somebody else confirms it.",
-    )
-
-
-@once
-def confirm(action_id: int) -> None:
-    comment = st.session_state.get(f"mt_comment_{action_id}") or ""
-    meeting_session.do(
-        meeting_follow_up.confirm_done,
-        session.registry(),
-        action_id,
-        comment=comment,
-        done="Confirmed; the action is closed.",
-    )
-
-
-@once
-def send_back(action_id: int) -> None:
-    comment = st.session_state.get(f"mt_comment_{action_id}") or ""
-    meeting_session.do(
-        meeting_follow_up.send_back,
-        session.registry(),
-        action_id,
-        comment=comment,
-        done="Sent back; the action is open.",
-    )
 
 
 def earlier(meetings: Sequence[Meeting]) -> None:
