@@ -12,11 +12,16 @@ from dashboard.presentation import escape_markdown, long_date
 from dashboard.widgets import quiet, small
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from data_access.retraining_queries import Retraining
 
 
-def show(each: Retraining) -> None:
-    """Show skill after against before, the paired comparison first and called so, and how people judge it."""
+def show(each: Retraining, *, aside: Callable[[str], str] = small) -> None:
+    """Show skill after against before, the paired comparison first and called so, and how people judge it.
+
+    ``aside`` marks what stands beside a number: small on a page, and large enough to be read from afar in a meeting.
+    """
     st.markdown("**What it brought**")
     decision, said = each.decision, lines(each.measured or session.measured(each.decision))
     if decision.new_version is None:
@@ -31,15 +36,15 @@ def show(each: Retraining) -> None:
     if not said:
         st.markdown(quiet("No labels have come that both versions could be compared by."))
     if said:
-        st.markdown("\n".join(_comparison(line) for line in said))
+        st.markdown("\n".join(_comparison(line, aside) for line in said))
         st.markdown(
-            small(
+            aside(
                 "Skill is the part of the naive forecast's error that a version takes away; in brackets the 90 % interval."
             )
         )
     if decision.settles_on is not None and session.today() < decision.settles_on:
         st.markdown(
-            small(f"Settling: labels enough for a judgement will have come by {long_date(decision.settles_on)}.")
+            aside(f"Settling: labels enough for a judgement will have come by {long_date(decision.settles_on)}.")
         )
     if (review := decision.review) is not None:
         confirmed = (
@@ -53,6 +58,6 @@ def show(each: Retraining) -> None:
         )
 
 
-def _comparison(line: Line) -> str:
+def _comparison(line: Line, aside: Callable[[str], str]) -> str:
     change = f"skill **{skill(line.before)} → {skill(line.after)}**, {difference(line)} points"
-    return f"- {line.title}: {change} {small(line.basis)}"
+    return f"- {line.title}: {change} {aside(line.basis)}"

@@ -233,12 +233,12 @@ def _versioned(meeting: Meeting, item: Item) -> None:
     """Offer the answers to a version of the policy, or to a standing approval."""
     registry, by = session.registry(), session.actor_email()
     if item.standing_number:
-        what, use = "standing approval", dict[Move, "Callable[..., object]"](standing_answer.ANSWERING)
+        what, use = "it", dict[Move, "Callable[..., object]"](standing_answer.ANSWERING)
         review: StandingReview | PolicyReview = decide_standing.review_standing(
             registry, item.standing_number, by=by, on=session.today()
         )
     else:
-        what, use = "version", {**policy_answer.ANSWERING}
+        what, use = "the version", {**policy_answer.ANSWERING}
         review = decide_policy.review_policy(registry, item.policy_number or 0, by=by)
     may = [move for move in (Move.REJECT, Move.APPROVE) if move in review.may]
     if not may or not _takes_part(meeting, item):
@@ -251,7 +251,7 @@ def _versioned(meeting: Meeting, item: Item) -> None:
         _comment(f"Reason or condition (needed{'' if item.standing_number else ' to reject'})")
         for move in may:
             st.form_submit_button(
-                f"{move.value.capitalize()} the {what}",
+                f"{move.value.capitalize()} {what}",
                 key=f"mt_policy_{move.value}",
                 type="primary" if move is Move.APPROVE else "secondary",
                 on_click=_answer_versioned,

@@ -37,6 +37,7 @@ from monitoring.errors import UnknownPolicyError
 from monitoring.lifecycle import Action, State
 from monitoring.meeting_agenda import Rule
 from monitoring.meeting_quorum import aside_sentence, item_quorum
+from monitoring.standing_approval import StandingApproval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,7 +113,7 @@ def _outcome(decision: Decision | None) -> bool:
         return False
     found = next((each for each in session.retrainings() if each.decision.id == decision.id), None)
     if found is not None:
-        outcome_view.show(found)
+        outcome_view.show(found, aside=quiet)
     return found is not None
 
 
@@ -210,13 +211,22 @@ def _of_many(meeting: Meeting, item: Item, beside: Beside | None) -> None:
     with left:
         _models(item)
         if item.standing_number:
-            number = str(item.standing_number)
-            st.page_link("views/retraining.py", label="See what it permits", query_params={"standing": number})
+            _of_standing(meeting, item)
         if item.shift_day:
             st.page_link(tables.SHIFTS_PAGE, label="See the shift", query_params={"shift": item.shift_day.isoformat()})
     with right:
         if beside:
             beside(meeting, item)
+
+
+def _of_standing(meeting: Meeting, item: Item) -> None:
+    """Say what a standing approval permits, and who can approve it."""
+    matter, number = meeting_session.matter(meeting, item), str(item.standing_number)
+    if isinstance(matter.other, StandingApproval):
+        names = {model.subject.model_id: model.subject.name for model in matter.other.covered}
+        st.markdown(escape_markdown(matter.other.envelope.sentence(names), longest=LONGEST_BLOCK))
+    st.page_link("views/retraining.py", label="Open the standing approval", query_params={"standing": number})
+    _who_decides(meeting, item, matter)
 
 
 def _models(item: Item) -> None:
