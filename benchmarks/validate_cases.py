@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HEALTHY, CONCEPT, FEED, TRAFFIC, USELESS, RETRAINED = "healthy", "concept", "feed", "traffic", "useless", "retrained"
+HELPED = "helped"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ def of(*values: Any) -> Callable[[np.random.Generator], Any]:
     return lambda rng: values[int(rng.integers(len(values)))]
 
 
+WEEK = {"weekday_rows": even(0.1, 0.4), "weekday_inputs": even(0.2, 0.6), "weekday_labels": even(0.1, 0.4)}
+"""Every weekday has its own traffic, feature means and share of positives."""
+SIDE_BY_SIDE = {"second_version": 25, "shadow_days": 14, "left_behind": 0.4}
+"""A second version that first sees a fifth of the rows, then takes over 60 % of them; the old one goes on with the rest."""
+
 BENIGN = [
     healthy("ordinary", "nothing varies but chance", day_inputs=0.0),
     healthy("tiny traffic", "5 to 30 rows a day", rows_a_day=log_uniform(5, 30)),
@@ -80,6 +86,8 @@ BENIGN = [
     healthy("weekly season", "weekends: other inputs, a third of the rows, other labels",
             weekly_rows=0.65, weekly_inputs=even(0.2, 0.8), weekly_labels=even(-0.3, 0.3)),
     healthy("quiet weekends", "weekends with 5 % of the rows", weekly_rows=0.95, weekly_inputs=0.3),
+    healthy("weekdays differ", "each weekday has its own traffic, feature means and label share", **WEEK),
+    healthy("weekdays differ, small", "the same with 15 to 60 rows a day", rows_a_day=log_uniform(15, 60), **WEEK),
     healthy("days vary", "inputs, labels and traffic vary by the day",
             day_inputs=even(0.1, 0.4), day_truth=even(0.1, 0.4), day_rows=0.3),
     healthy("days vary and remember", "the same, today like yesterday (0.6)",
@@ -89,6 +97,17 @@ BENIGN = [
             changes=lambda rng: (Change("inputs move", 40, float(rng.uniform(0.3, 1.0)), 30),)),
     healthy("inputs jump", "half of the features move by 0.3 to 1 sd within a day, the relation stays",
             changes=lambda rng: (Change("inputs move", 40, float(rng.uniform(0.3, 1.0))),)),
+    healthy("strongest input moves", "the most important feature moves by 0.5 to 1.5 sd over 30 days, the relation stays",
+            changes=lambda rng: (Change("strongest moves", 40, float(rng.uniform(0.5, 1.5)), 30),)),
+    healthy("strongest input jumps", "the same within a day, of this feature alone",
+            changes=lambda rng: (Change("strongest moves", 40, float(rng.uniform(0.5, 1.5))),)),
+    healthy("two versions", "two versions side by side, the second in charge from day 25", **SIDE_BY_SIDE),
+    healthy("two versions, weekdays differ", "the same while weekdays differ", **SIDE_BY_SIDE, **WEEK),
+    healthy("old version is lost", "side by side, and only the one no longer in charge loses 60 %",
+            changes=(Change("concept", 50, 0.6),), lost_by="v1", **SIDE_BY_SIDE),
+    healthy("version changes", "a second version as good as the first takes over on day 60", second_version=60),
+    healthy("version changes, own reference", "the same, its reference are the 60 days before",
+            second_version=60, own_second_reference=True),
     healthy("harder population", "signals spread 10 to 40 % less, the relation stays",
             changes=lambda rng: (Change("harder population", 40, float(rng.uniform(0.1, 0.4)), 20),)),
     healthy("heavy tails", "regression, Student t with 3 degrees, 0.5 % outliers", task=Task.REGRESSION, tails=3.0, outliers=0.005),
@@ -119,6 +138,9 @@ CONCEPTS = [
             Change("concept", size=0.5), delay_days=7, label_share=0.33),
     harmful("lost 50 %, days vary", CONCEPT, "half is lost while labels and inputs vary by the day",
             Change("concept", size=0.5), day_inputs=even(0.1, 0.3), day_truth=even(0.1, 0.3)),
+    harmful("lost 50 %, weekdays differ", CONCEPT, "half is lost while weekdays differ", Change("concept", size=0.5), **WEEK),
+    harmful("new version is lost", CONCEPT, "side by side, and only the one in charge loses 60 %",
+            Change("concept", size=0.6), lost_by="v2", **SIDE_BY_SIDE),
     harmful("labels flip", CONCEPT, "a quarter of the labels turn into their opposite", Change("labels flip", size=0.25)),
     harmful("level moves", CONCEPT, "the label's level moves by 1.5 (log-odds), the model does not know", Change("calibration", size=1.5)),
     harmful("score scrambled", CONCEPT, "scores are exchanged among the rows of a day", Change("scrambled")),
@@ -137,6 +159,9 @@ FEEDS = [
     harmful("new levels", FEED, "40 % of rows show a level never seen", Change("new levels", size=0.4)),
     harmful("type change", FEED, "numbers become text", Change("type change", size=1.0)),
     harmful("tiny, nulls 100 %", FEED, "2 to 15 rows a day", Change("nulls", size=1.0), rows_a_day=log_uniform(2, 15)),
+    harmful("nulls 50 %, weekdays differ, small", FEED, "15 to 60 rows a day, weekdays differ",
+            Change("nulls", size=0.5), rows_a_day=log_uniform(15, 60), **WEEK),
+    harmful("stuck, two versions", FEED, "one value, side by side", Change("stuck"), **SIDE_BY_SIDE),
     harmful("repaired", FEED, "nulls for 10 days, then repaired", Change("nulls", size=0.6, days=10)),
 ]  # fmt: skip
 
@@ -146,6 +171,10 @@ OTHERS = [
     harmful("useless from the start", USELESS, "scores have nothing to do with labels", Change("useless"), rows_a_day=log_uniform(50, 2000)),
     harmful("retraining does not help", RETRAINED, "60 % lost, and still lost after a new version",
             Change("concept", size=0.6), second_version=90, delay_days=1),
+    harmful("retraining does not help, own reference", RETRAINED, "the same, approved on the rows since the loss",
+            Change("concept", size=0.6), second_version=90, delay_days=1, own_second_reference=True, lost_after=0.6),
+    harmful("retraining helps", HELPED, "60 % lost, and nothing any more with the new version",
+            Change("concept", size=0.6), second_version=90, delay_days=1, lost_after=0.0),
 ]  # fmt: skip
 
 SCENARIOS = {scenario.name: scenario for scenario in (*BENIGN, *CONCEPTS, *FEEDS, *OTHERS)}

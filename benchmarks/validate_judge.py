@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.validate_world import START, World, days_of, make_rows, reference_rows
+from benchmarks.validate_world import START, World, days_of, make_rows, reference_rows, second_reference_rows
 from monitoring.assessment import Verdict
 from monitoring.findings import findings_on
 from monitoring.history import ProfileKind, StoredProfile, VersionHistory, segments_known_on
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from monitoring.ports import Flags, LabelledRows, LogRows, ReferenceRows
 
 ALARMS = ("retrain", "retire", "fix_data")
+HARMLESS = {"inputs move", "strongest moves", "harder population", "fewer labels"}
 WATCHED_LOSS = {"performance", "no_better_than_naive", "retraining_did_not_help"}
 
 
@@ -135,19 +136,20 @@ def outcome_of(
 ) -> Outcome:
     """Judge one model on its rows and return what was said."""
     live = rows.t >= 0
-    labelled = rows.as_labelled(live)
-    history = history_of(model, given, rows.as_log(live), labelled)
-    histories = [history]
-    if world.second_version:
-        histories = _two_versions(model, rows, world, given)
+    histories = (
+        _two_versions(model, rows, world, given)
+        if world.second_version
+        else [history_of(model, given, rows.as_log(live), rows.as_labelled(live))]
+    )
+    labelled = rows.as_labelled(live & (rows.version == world.lost_by) if world.lost_by else live)
     said = judge(model, histories, days=world.live_days)
     verdicts, kinds = tuple(day.verdict for day in said), tuple(day.kinds for day in said)
     found = Outcome(scenario, seed, said[0].t if said else 0, verdicts, kinds, note=note)
-    changes = [c for c in world.changes if c.kind not in {"inputs move", "harder population", "fewer labels"}]
+    changes = [c for c in world.changes if c.kind not in HARMLESS]
     if not changes:
         return found
     start = min(c.start for c in changes)
-    return replace(found, start=start, **_provable(history.reference, labelled, start, world))
+    return replace(found, start=start, **_provable(histories[0].reference, labelled, start, world))
 
 
 def _provable(reference: Reference, labelled: LabelledRows, start: int, world: World) -> dict[str, Any]:
@@ -173,9 +175,10 @@ def _provable(reference: Reference, labelled: LabelledRows, start: int, world: W
 
 
 def _two_versions(model: Model, rows: Rows, world: World, given: ReferenceRows) -> list[VersionHistory]:
-    """Return the histories of two versions, the second taking over on its day with the same reference rows."""
+    """Return the histories of two versions, each with the rows it scored; the second has its own reference or the first one's."""
+    second = second_reference_rows(world, rows) if world.own_second_reference else given
     histories = []
-    for at, chosen in enumerate((rows.t < world.second_version, rows.t >= world.second_version)):
-        here = chosen & (rows.t >= 0)
-        histories.append(history_of(model, given, rows.as_log(here), rows.as_labelled(here), at=at))
+    for at, (version, reference) in enumerate((("v1", given), ("v2", second))):
+        here = (rows.version == version) & (rows.t >= 0)
+        histories.append(history_of(model, reference, rows.as_log(here), rows.as_labelled(here), at=at))
     return histories

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from benchmarks.validate_cases import CONCEPT, FEED, HEALTHY, RETRAINED, SCENARIOS, TRAFFIC, USELESS
+from benchmarks.validate_cases import CONCEPT, FEED, HEALTHY, HELPED, RETRAINED, SCENARIOS, TRAFFIC, USELESS
 from benchmarks.validate_judge import ALARMS, WATCHED_LOSS, Outcome
 from benchmarks.validate_real import REAL
 
@@ -160,25 +160,38 @@ def _feed_line(name: str, found: list[Outcome]) -> str:
     )
 
 
-EXPECTED_VERDICTS = {TRAFFIC: {"unknown", "watch", "retire"}, USELESS: {"retire"}, RETRAINED: {"retire"}}
+EXPECTED_VERDICTS = {
+    TRAFFIC: {"unknown", "watch", "retire"},
+    USELESS: {"retire"},
+    RETRAINED: {"retire"},
+    HELPED: {"keep"},
+}
+RETRAINED_ON = 90
 
 
 def other_lines(outcomes: list[Outcome]) -> Iterator[str]:
     """Yield the table of the other fates."""
-    yield "\n| otherwise | models | said | share [95 %] | days, median / 90 % | last verdicts |"
-    yield "|---|---|---|---|---|---|"
+    yield "\n| otherwise | models | said | share [95 %] | of those that labels can prove | days, median / 90 % | false after a retraining that helps | last verdicts |"
+    yield "|---|---|---|---|---|---|---|---|"
     for name, group in groupby(outcomes, key=lambda o: o.scenario):
         found = list(group)
         wanted = EXPECTED_VERDICTS[expects(name)]
-        start = {USELESS: 0, RETRAINED: 90}.get(expects(name))
+        start = {USELESS: 0, RETRAINED: RETRAINED_ON, HELPED: RETRAINED_ON}.get(expects(name))
         begins = [o.start or 0 if start is None else start for o in found]
         days = [first_day(o, wanted, since=begin) for o, begin in zip(found, begins, strict=True)]
         delays = [day - begin + 1 for day, begin in zip(days, begins, strict=True) if day is not None]
         low, high = share_interval(len(delays), len(found))
+        proven = [
+            d is not None
+            for d, o in zip(days, found, strict=True)
+            if o.provable_28 >= PROVABLE and o.effect >= MATERIAL
+        ]
+        of_proven = f"{sum(proven)} of {len(proven)}" if expects(name) == RETRAINED else "-"
+        false = sum(spells(o.said[RETRAINED_ON - o.first :], ALARMS) for o in found)
         ends = ", ".join(f"{v} {sum(o.said[-1] == v for o in found)}" for v in sorted({o.said[-1] for o in found}))
         yield (
             f"| {name} | {len(found)} | {len(delays)} | {len(delays) / len(found):.2f} [{low:.2f}, {high:.2f}] | "
-            f"{_percentiles(delays)} | {ends} |"
+            f"{of_proven} | {_percentiles(delays)} | {false if expects(name) == HELPED else '-'} | {ends} |"
         )
 
 
@@ -212,7 +225,7 @@ def tables(outcomes: list[Outcome], *, show: bool = False) -> Iterator[str]:
         yield from concept_lines(by_kind[CONCEPT])
     if FEED in by_kind:
         yield from feed_lines(by_kind[FEED])
-    rest = [o for kind in (TRAFFIC, USELESS, RETRAINED) for o in by_kind.get(kind, [])]
+    rest = [o for kind in (TRAFFIC, USELESS, RETRAINED, HELPED) for o in by_kind.get(kind, [])]
     if rest:
         yield from other_lines(rest)
     if show:

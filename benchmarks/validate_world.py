@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 START = date(2025, 3, 31)  # a Monday
 MEAN, SPREAD = 100.0, 20.0
 LEVELS = 12
+SHADOW_SHARE = 0.2
 GRID = stats.norm.ppf((np.arange(400) + 0.5) / 400)
 
 
@@ -40,7 +41,12 @@ class Change:
 
 @dataclass(frozen=True)
 class World:
-    """How a model and its inputs behave while nothing is wrong. Variations are in standard deviations or log-odds."""
+    """How a model and its inputs behave while nothing is wrong. Variations are in standard deviations or log-odds.
+
+    ``weekday_*`` draw one value for each of the seven weekdays; they stay. A ``second_version`` takes over on its day, having seen
+    ``shadow_days`` of a fifth of the rows before; the old one goes on with the share ``left_behind``. Changes hit only the version
+    ``lost_by``, if it names one; ``lost_after`` is the share of the advantage that the second one lacks.
+    """
 
     task: Task = Task.BINARY
     skill: float = 0.3
@@ -65,6 +71,9 @@ class World:
     weekly_rows: float = 0.0
     weekly_inputs: float = 0.0
     weekly_labels: float = 0.0
+    weekday_rows: float = 0.0
+    weekday_inputs: float = 0.0
+    weekday_labels: float = 0.0
     day_rows: float = 0.0
     day_inputs: float = 0.0
     day_truth: float = 0.0
@@ -73,6 +82,11 @@ class World:
     null_share: float = 0.0
     silent_days: float = 0.0
     second_version: int = 0
+    shadow_days: int = 0
+    left_behind: float = 0.0
+    lost_by: str = ""
+    lost_after: float | None = None
+    own_second_reference: bool = False
     changes: tuple[Change, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -193,6 +207,15 @@ def walk(rng: np.random.Generator, days: int, *, sd: float, memory: float) -> Fl
     return sd * steps
 
 
+def weekdays(rng: np.random.Generator, t: np.ndarray, *, sd: float) -> Floats:
+    """Return what each row's weekday adds: seven values of this standard deviation around 0, the same in every week."""
+    if not sd:
+        return np.zeros(len(t))
+    each = rng.normal(0, 1, 7)
+    added: Floats = (sd * (each - each.mean()) / each.std())[t % 7]
+    return added
+
+
 DECODERS = {
     "normal": lambda shown: (shown - MEAN) / SPREAD,
     "age": lambda shown: (shown - MEAN) / SPREAD,
@@ -263,6 +286,7 @@ def traffic(world: World, rng: np.random.Generator) -> np.ndarray:
     weekend = 1 - world.weekly_rows * ((t % 7) >= 5)
     mean = world.rows_a_day * weekend * np.exp(walk(rng, len(t), sd=world.day_rows, memory=world.memory))
     mean *= rng.random(len(t)) >= world.silent_days
+    mean *= np.exp(weekdays(rng, t, sd=world.weekday_rows))
     for change in world.changes:
         w = world.ramp(change, t)
         if change.kind == "traffic":
@@ -310,8 +334,11 @@ def _inputs(
     for i, (name, kind) in enumerate(kinds.items()):
         x = np.sqrt(world.correlation) * common + np.sqrt(1 - world.correlation) * rng.normal(0, 1, len(t))
         x += walk(rng, days, sd=world.day_inputs, memory=world.memory)[at] + season * rng.choice([-1, 1])
+        x += weekdays(rng, t, sd=world.weekday_inputs)
         for change in world.changes:
             if change.kind == "inputs move" and i % 2 == 0:
+                x += change.size * world.ramp(change, t)
+            if change.kind == "strongest moves" and i == int(np.argmax(weights)):
                 x += change.size * world.ramp(change, t)
             if change.kind == "harder population" and i < len(weights):
                 x *= 1 - change.size * world.ramp(change, t)
@@ -379,14 +406,27 @@ def _break_feed(  # noqa: PLR0917 - one private caller, in this order
     shown[name] = values
 
 
-def _lost(world: World, t: np.ndarray) -> Floats:
+def _versions(world: World, rng: np.random.Generator, t: np.ndarray) -> Any:
+    """Return which version scored each row."""
+    second = t >= world.second_version if world.second_version else np.zeros(len(t), dtype=bool)
+    if world.left_behind:
+        second = second & (rng.random(len(t)) >= world.left_behind)
+    if world.shadow_days:
+        seen_before = (t >= world.second_version - world.shadow_days) & (t < world.second_version)
+        second = second | (seen_before & (rng.random(len(t)) < SHADOW_SHARE))
+    return np.where(second, "v2", "v1").astype(object)
+
+
+def _lost(world: World, t: np.ndarray, version: Any) -> Floats:
     """Return the share of its advantage that the model has lost on each row's day."""
     lost = np.zeros(len(t))
     for change in world.changes:
         if change.kind == "concept":
             lost += change.size * world.ramp(change, t)
-        if change.kind == "new version":  # a second version with this much of the loss left
-            lost = np.where(t >= change.start, change.size, lost)
+    if world.lost_by:
+        lost = np.where(version == world.lost_by, lost, 0.0)
+    if world.lost_after is not None:
+        lost = np.where(version == "v2", world.lost_after, lost)
     return lost
 
 
@@ -394,6 +434,7 @@ def _truth_moves(world: World, rng: np.random.Generator, t: np.ndarray) -> Float
     """Return by how much the label's level moves without the model knowing."""
     at, days = t + world.reference_days, world.reference_days + world.live_days
     moves = walk(rng, days, sd=world.day_truth, memory=world.memory)[at] + world.weekly_labels * ((t % 7) >= 5)
+    moves = moves + weekdays(rng, t, sd=world.weekday_labels)
     for change in world.changes:
         if change.kind == "calibration":
             moves = moves + change.size * world.ramp(change, t)
@@ -403,7 +444,8 @@ def _truth_moves(world: World, rng: np.random.Generator, t: np.ndarray) -> Float
 
 def _outcomes(world: World, rng: np.random.Generator, t: np.ndarray, signal: Floats, read: Floats) -> Rows:
     """Return scores from what the model read, and labels from the truth."""
-    n, lost, level = len(t), _lost(world, t), _truth_moves(world, rng, t)
+    version = _versions(world, rng, t)
+    n, lost, level = len(t), _lost(world, t, version), _truth_moves(world, rng, t)
     scrambled = [c for c in world.changes if c.kind == "scrambled"]
     flipped = [c for c in world.changes if c.kind == "labels flip"]
     useless = any(c.kind == "useless" for c in world.changes)
@@ -457,7 +499,7 @@ def _outcomes(world: World, rng: np.random.Generator, t: np.ndarray, signal: Flo
         if change.kind == "fewer labels":
             share = share * (1 - world.ramp(change, t) * change.size)
     labelled = rng.random(n) < share
-    return Rows(t, {}, {}, score, prediction, label, arrival, labelled, probabilities)
+    return Rows(t, {}, {}, score, prediction, label, arrival, labelled, probabilities, version)
 
 
 def _scrambled_by_day(rng: np.random.Generator, t: np.ndarray, values: Floats, *, hit: Flags) -> Floats:
@@ -482,6 +524,15 @@ def reference_rows(world: World, rows: Rows) -> ReferenceRows:
         world.origin,
         world.has_days,
     )
+
+
+def second_reference_rows(world: World, rows: Rows) -> ReferenceRows:
+    """Return the reference of a second version trained on what the first had lost: its rows since the change, as labelled by then."""
+    begin = min((change.start for change in world.changes), default=0)
+    chosen = (rows.t >= begin) & (rows.t < world.second_version) & (rows.version == "v1")
+    first_day, last_day = START + timedelta(days=begin), START + timedelta(days=world.second_version - 1)
+    known = chosen & (rows.arrival < world.second_version)
+    return ReferenceRows(rows.as_log(chosen), rows.as_labelled(known), first_day, last_day, world.origin, has_days=True)
 
 
 def any_world(rng: np.random.Generator, **fixed: Any) -> World:

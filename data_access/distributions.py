@@ -58,7 +58,7 @@ def distribution(judged: JudgedVersions, feature: str, *, last: date) -> Distrib
     segment, i = found
     layout = segment.reference.layout
     bins, at = layout.features[feature], layout.counts_at[feature]
-    window, left_out = _window(segment, i, broken=~np.isnat(segment.left_out_from[feature]))
+    window, left_out = _window(segment, i, broken=segment.left_out_from[feature] <= segment.days[i])
     counts = segment.daily.counts[window, at].sum(axis=0)
     sums = None
     if isinstance(bins, NumericBins):
@@ -78,7 +78,7 @@ def prediction_distribution(judged: JudgedVersions, *, last: date) -> Distributi
         return None
     segment, i = found
     score, at = segment.reference.layout.score, segment.reference.layout.score_at
-    window, left_out = _window(segment, i, broken=~np.isnat(segment.days_left_out_from))
+    window, left_out = _window(segment, i, broken=segment.days_left_out_from <= segment.days[i])
     counts = (segment.reference.counts[at], segment.daily.counts[window, at].sum(axis=0))
     expected, current = (_merged(part, score.test_bins) for part in counts)
     if segment.reference.label_layout.hard:

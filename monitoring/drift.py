@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from monitoring.window import rolling_sum
+from monitoring.window import rolling_sum, sums_as_known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,9 +54,14 @@ class Columns:
         """Return each column's value once per bin, shape ``(..., bins)``."""
         return np.repeat(values, self.widths, axis=-1)
 
-    def rolling(self, values: np.ndarray, *, days: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the sums over the last ``days`` days per bin, and per column."""
-        window = rolling_sum(values, days=days)
+    def rolling(
+        self, values: np.ndarray, *, days: int, left_out_at: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sums over the last ``days`` days per bin, and per column; days count until they are left out."""
+        if left_out_at is None:
+            window = rolling_sum(values, days=days)
+        else:
+            window = sums_as_known(values, self.spread(left_out_at), days=days)
         return window, self.summed(window)
 
 
@@ -258,7 +263,12 @@ def drift_series(
 
 
 def window_indices(
-    columns: Columns, reference: np.ndarray, counts: np.ndarray, *, window_days: int = WINDOW_DAYS
+    columns: Columns,
+    reference: np.ndarray,
+    counts: np.ndarray,
+    *,
+    window_days: int = WINDOW_DAYS,
+    left_out_at: np.ndarray | None = None,
 ) -> tuple[Floats, Floats]:
     """Return the PSI of each column's window and its rows, both ``(days, columns)``; PSI is NaN on fewer than 30 rows.
 
@@ -267,14 +277,15 @@ def window_indices(
     Args:
         columns: what stands side by side.
         reference: test-bin counts of the whole reference, shape ``(bins,)``.
-        counts: test-bin counts per calendar day, shape ``(days, bins)``, days to be left out are zero.
+        counts: test-bin counts per calendar day, shape ``(days, bins)``.
         window_days: length of the first window.
+        left_out_at: index of the day from which each day is known to be broken, shape ``(days, columns)``; without, none is.
     """
-    window, rows = columns.rolling(counts, days=window_days)
+    window, rows = columns.rolling(counts, days=window_days, left_out_at=left_out_at)
     for days in (days for days in WIDER_WINDOWS if days > window_days):
         few = rows < MINIMUM_ROWS
         if few.any():
-            wider, wider_rows = columns.rolling(counts, days=days)
+            wider, wider_rows = columns.rolling(counts, days=days, left_out_at=left_out_at)
             window, rows = np.where(columns.spread(few), wider, window), np.where(few, wider_rows, rows)
     psi = np.where(rows >= MINIMUM_ROWS, stability_indices(columns, reference, window), np.nan)
     return psi, rows.astype(np.float64)

@@ -11,7 +11,7 @@ from monitoring.drift import MINIMUM_ROWS, WIDER_WINDOWS, merged_bins
 from monitoring.performance import SMALLEST_SKILL
 from monitoring.reference import SMALLEST_LOSS
 from monitoring.score_mix import ReferenceByScore
-from monitoring.window import rolling_sum
+from monitoring.window import sums_as_known
 
 if TYPE_CHECKING:
     from monitoring.policy import Policy
@@ -91,8 +91,13 @@ def labels_needed(reference: Reference, *, policy: Policy) -> int | None:
     return int(np.ceil((4 * _loss_deviation(reference) / material) ** 2))
 
 
-def estimate_series(reference: Reference, score_counts: np.ndarray, *, window_days: int) -> EstimateSeries:
-    """Return the estimate for every day from the stored score counts ``(days, width)``; bins without labels are left out."""
+def estimate_series(
+    reference: Reference, score_counts: np.ndarray, *, window_days: int, left_out_at: np.ndarray | None = None
+) -> EstimateSeries:
+    """Return the estimate for every day from the stored score counts ``(days, width)``; bins without labels are left out.
+
+    A day counts until the index in ``left_out_at`` ``(days,)``, from which it is known to be broken; without, all count.
+    """
     days = len(score_counts)
     expected = expected_losses(reference)
     if expected is None:
@@ -100,10 +105,11 @@ def estimate_series(reference: Reference, score_counts: np.ndarray, *, window_da
     covered = np.isfinite(expected)
     expected, bins = np.where(covered, expected, 0.0), len(expected)
     merged = merged_bins(score_counts, reference.layout.score.test_bins)[:, :bins] * covered
-    window = rolling_sum(merged, days=window_days)
+    out_at = np.full((days, 1), days) if left_out_at is None else left_out_at[:, None]
+    window = sums_as_known(merged, out_at, days=window_days)
     for wider in (days for days in WIDER_WINDOWS if days > window_days):
         few = window.sum(axis=1) < MINIMUM_ROWS
-        window = np.where(few[:, None], rolling_sum(merged, days=wider), window)
+        window = np.where(few[:, None], sums_as_known(merged, out_at, days=wider), window)
     window = window.astype(np.float64)
     base = merged_bins(reference.counts[reference.layout.score_at], reference.layout.score.test_bins)[:bins] * covered
     n, n_base = window.sum(axis=1), max(float(base.sum()), 1.0)

@@ -233,9 +233,25 @@ class Segment:
     def left_out_from(self) -> dict[str, Days]:
         """Per feature and day: since when the day is known to be broken (NaT: it is not, or it hardly matters)."""
         flagged = np.array([quality.flagged_from for quality in self.quality.values()], dtype="datetime64[D]")
-        if flagged.size:
-            flagged[:, self._open_importance_below_gate(~np.isnat(flagged))] = np.datetime64("NaT")
+        if flagged.size and self.reference.has_importance:
+            for i in np.flatnonzero(~np.isnat(flagged).all(axis=0)).tolist():
+                flagged[:, i] = self._past_the_gate(flagged[:, i])
         return dict(zip(self.quality, flagged, strict=True))
+
+    def _past_the_gate(self, flagged: Days) -> Days:
+        """Return since when a day is left out for each feature: not before those known to be broken reach the gate together."""
+        shares = np.array([self.reference.importance[name] for name in self.quality])
+        known = np.unique(flagged[~np.isnat(flagged)])
+        reached = [at for at in known if shares[flagged <= at].sum() >= self.policy.data_quality_gate]
+        if not reached:
+            return np.full_like(flagged, np.datetime64("NaT"))
+        later: Days = np.where(np.isnat(flagged), flagged, np.maximum(flagged, reached[0]))
+        return later
+
+    def _left_out_at(self, left_out_from: Days) -> np.ndarray:
+        """Return the same as indices of days, for days that are not left out the number of days."""
+        since = (left_out_from - self.days[0]).astype(np.int64)
+        return np.where(np.isnat(left_out_from), len(self.days), since)
 
     @cached_property
     def days_left_out_from(self) -> Days:
@@ -259,13 +275,13 @@ class Segment:
         """Compare features that can drift, and last the score, on the days that are not left out.
 
         The reference's days are spread over its calendar. A reference without days says nothing about day-to-day variation: the
-        first 28 days in service do, once over.
+        first 28 days in service do, once over. A day that is known to be broken only later counts until then, as it did that day.
         """
         reference = self.reference
         names, merged = reference.drifting
         left_out = [*(self.left_out_from[name] for name in names), self.days_left_out_from]
         columns = merged.columns
-        current = merged(self.daily.counts) * columns.spread(np.isnat(np.array(left_out)).T)
+        current, left_out_at = merged(self.daily.counts), self._left_out_at(np.array(left_out)).T
         at = (reference.profiles.day - np.datetime64(reference.first_day)).astype(np.int64)
         per_day = np.zeros((reference.days, current.shape[1]), dtype=np.int64)
         per_day[at] = reference.drifting_days
@@ -274,7 +290,7 @@ class Segment:
         variation = null_variations(columns, per_day, window_days=window, has_days=reference.has_days)
         if self.small_reference:
             variation = replace(variation, factor=2.0, provisional=True)
-        indices = window_indices(columns, total, current, window_days=window)
+        indices = window_indices(columns, total, current, window_days=window, left_out_at=left_out_at)
         if len(current) > YEAR_DAYS:
             last_year = np.full((len(current), len(columns)), np.nan)
             last_year[YEAR_DAYS:] = indices[0][:-YEAR_DAYS]
@@ -282,9 +298,8 @@ class Segment:
         found = drift_of_columns(columns, total, indices, variation, floor=floor)
         if reference.has_days or len(current) <= first_days:
             return found
-        learnt = replace(
-            null_variations(columns, current[:first_days], window_days=window), provisional=np.ones(len(columns), bool)
-        )
+        early = (current * columns.spread(left_out_at > first_days))[:first_days]
+        learnt = replace(null_variations(columns, early, window_days=window), provisional=np.ones(len(columns), bool))
         later = drift_of_columns(columns, total, indices, learnt, floor=floor)
         return [first.followed_by(then, at=first_days) for first, then in zip(found, later, strict=True)]
 
@@ -401,8 +416,9 @@ class Segment:
     @cached_property
     def estimate(self) -> EstimateSeries:
         """Estimated loss of skill from the score mix."""
-        counts = self.daily.counts[:, self.reference.layout.score_at] * np.isnat(self.days_left_out_from)[:, None]
-        return estimate_series(self.reference, counts, window_days=7 * self.stretch)
+        counts = self.daily.counts[:, self.reference.layout.score_at]
+        left_out_at = self._left_out_at(self.days_left_out_from)
+        return estimate_series(self.reference, counts, window_days=7 * self.stretch, left_out_at=left_out_at)
 
     @cached_property
     def by_score(self) -> ReferenceByScore:

@@ -26,6 +26,27 @@ def rolling_sum(values: np.ndarray, *, days: int) -> np.ndarray:
     return sums
 
 
+def sums_as_known(values: np.ndarray, left_out_at: np.ndarray, *, days: int) -> np.ndarray:
+    """Return ``rolling_sum`` of what was not known to be broken on each day itself; ``values`` are ``(days, width)``.
+
+    Args:
+        values: what to sum, shape ``(days, width)``.
+        left_out_at: index of the day from which each value is left out, shape ``(days, width)`` or ``(days, 1)``; never: the
+            number of days or more.
+        days: length of the window.
+
+    >>> sums_as_known(np.array([[1], [5], [1], [1]]), np.array([[4], [2], [4], [4]]), days=3).ravel().tolist()
+    [1, 6, 2, 2]
+    """
+    own = np.arange(len(values))[:, None]
+    sums = rolling_sum(values * (left_out_at >= len(values)), days=days)
+    waiting = (left_out_at > own) & (left_out_at < len(values))
+    for i in np.flatnonzero(waiting.any(axis=1)).tolist():
+        for at in range(i, min(int(left_out_at[i][waiting[i]].max()), i + days)):
+            sums[at] += values[i] * (waiting[i] & (left_out_at[i] > at))
+    return sums
+
+
 def window_sums(values: np.ndarray, *, days: int, start: int) -> np.ndarray:
     """Return for each day from ``start`` on the sum over its last ``days`` days, whatever came before them.
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from monitoring.label_profile import count_labels
 from monitoring.portfolio import Cadence
 from monitoring.profile import count_rows
+from monitoring.reference import Reference
 from monitoring.segment import Segment
 from tests.monitoring.history_builders import START, Predictions, binary, model, past, reference, segment, verdicts
 
@@ -75,6 +76,43 @@ def test_a_day_found_broken_only_the_day_after_counts_until_then() -> None:
     found = history.days_left_out_from
     assert found[20] == np.datetime64(START + timedelta(days=21))
     assert found[21] == np.datetime64(START + timedelta(days=21))
+
+
+def few_rows_with_broken_days(seed: int) -> tuple[Predictions, Reference]:
+    """Return 50 days of 12 to 29 rows on which two features lose their values now and then, and a reference alike."""
+    rng = np.random.default_rng(seed)
+    live = binary(days=50, rows_a_day=29)
+    kept = rng.random(len(live.day)) < rng.uniform(0.4, 1.0, 50)[live.since_start]
+    live = live.only(kept)
+    for name, begins in (("amount", (8, 20, 33)), ("note", (10, 21, 30))):
+        for begin in begins:
+            since = begin + int(rng.integers(0, 4))
+            missing = rng.random(len(live.day)) < 0.8
+            values = np.where(missing, np.nan, live.features[name])
+            live = live.with_feature(name, values, since=since, until=since + int(rng.integers(1, 4)))
+    return live, reference(past(rows_a_day=20))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_rows_a_day_are_judged_alike_day_by_day_and_all_at_once(seed: int) -> None:
+    live, base = few_rows_with_broken_days(seed)
+    whole = segment(live, against=base, days=50)
+    assert (whole.days_left_out_from > whole.days).any()
+    for i in range(7, 50):
+        then = segment(live.only(live.since_start <= i), against=base, days=i + 1)
+        assert then.drift_score[i] == pytest.approx(whole.drift_score[i], nan_ok=True)
+        assert then.score_drift.psi[i] == pytest.approx(whole.score_drift.psi[i], nan_ok=True)
+        assert then.estimate.effect[i] == pytest.approx(whole.estimate.effect[i], nan_ok=True)
+        assert then.sums[i] == pytest.approx(whole.sums[i])
+
+
+def test_a_feature_below_the_gate_counts_until_another_one_is_known_to_be_broken() -> None:
+    live = binary(days=30, rows_a_day=40).with_feature("note", np.nan, since=18, until=22)
+    thin = live.only((live.since_start < 20) | (np.arange(len(live.day)) % 2 == 0))
+    found = segment(thin.with_feature("amount", np.nan, since=20, until=22), against=reference(past(rows_a_day=40)))
+    assert np.isnat(found.left_out_from["note"][19])
+    assert found.left_out_from["amount"][20] == found.days[21]
+    assert found.left_out_from["note"][20] == found.days[21]
 
 
 def test_labels_that_came_late_for_a_healthy_day_count_when_they_come() -> None:
