@@ -207,6 +207,7 @@ def sign_in_hint() -> None:
 
 def main() -> None:
     """Show the page that was asked for."""
+    pressing.let_go()
     frame()
     session.choose_portfolio()
     if why := session.why_nothing_is_shown():

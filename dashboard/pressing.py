@@ -1,15 +1,18 @@
 """A button that writes does so once: whoever presses it again before the page has answered, by a double click, presses for nothing.
 
 Streamlit breaks off the run of the first press where the second one finds it and begins a new one, with the fields as they are by then:
-what the first press asked for would be done twice, or not at all.
+what the first press asked for would be done twice, or not at all. It breaks off wherever the session state is looked into, also between
+a press and its write, and then nothing would be left of the press: until the write is over, nothing breaks off.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.widgets import SAID, notify, remember_in_url, say_again
 
@@ -37,13 +40,42 @@ def answered() -> None:
         st.session_state.pop(name, None)
 
 
+def hold() -> None:
+    """Let nothing break this run off where it looks into the session state, until ``let_go`` or an element is shown."""
+    if (context := get_script_run_ctx(suppress_warning=True)) is not None:
+        held = _Held(context.session_state._yield_callback)  # noqa: SLF001 - Streamlit has no other way to say so
+        object.__setattr__(context.session_state, "_yield_callback", held)
+
+
+def let_go() -> None:
+    """Let runs be broken off again."""
+    if (context := get_script_run_ctx(suppress_warning=True)) is None:
+        return
+    while isinstance(held := context.session_state._yield_callback, _Held):  # noqa: SLF001 - as above
+        object.__setattr__(context.session_state, "_yield_callback", held.before)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Stands where Streamlit keeps what may break a run off, and does nothing."""
+
+    before: Callable[[], None]
+
+    def __call__(self) -> None:
+        pass
+
+
 def once(write: Callable[..., None]) -> Callable[..., None]:
     """Return what a button calls so that it writes once; the fields are those of the first press."""
 
     @wraps(write)
     def press(*about: Any) -> None:
-        if not is_again(f"{write.__module__}.{write.__qualname__}"):
-            write(*about)
+        hold()
+        try:
+            if not is_again(f"{write.__module__}.{write.__qualname__}"):
+                write(*about)
+        finally:
+            let_go()
 
     return press
 
@@ -59,13 +91,16 @@ def submitted(
     button(label, key=key, on_click=_ask, args=(key, about), **look)
     if st.session_state.get(ASKED) != key:
         return False
+    hold()
     del st.session_state[ASKED]
     return True
 
 
 def _ask(key: str, about: object) -> None:
+    hold()
     if not is_again(key):
         st.session_state[ASKED], st.session_state[ABOUT] = key, about
+    let_go()
 
 
 def asked_about() -> Any:
@@ -77,6 +112,7 @@ def drawer(title: str, body: Callable[..., None], *about: Any, **look: Any) -> N
     """Open a drawer in which something is written; once it is done the drawer closes."""
 
     def shown() -> None:
+        let_go()
         if CLOSES in st.session_state:
             _close()
         body(*about)

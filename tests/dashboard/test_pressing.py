@@ -1,7 +1,9 @@
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
+from streamlit.runtime.state import SafeSessionState, SessionState
 
 from dashboard import pressing, widgets
 
@@ -62,3 +64,33 @@ def test_what_the_first_press_did_is_said_also_when_a_second_one_breaks_its_run_
     write()
     pressing.answered()
     assert widgets.SAID not in st.session_state
+
+
+def test_nothing_breaks_a_press_off_before_its_write_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    class BrokenOffError(Exception):
+        pass
+
+    def break_off() -> None:
+        raise BrokenOffError
+
+    state, written = SafeSessionState(SessionState(), break_off), []
+    monkeypatch.setattr(pressing, "get_script_run_ctx", lambda **_: SimpleNamespace(session_state=state))
+
+    @pressing.once
+    def write() -> None:
+        state["looked"] = "into"
+        written.append("done")
+
+    @pressing.once
+    def fail() -> None:
+        raise KeyError("no such model")
+
+    write()
+    assert written == ["done"]
+    with pytest.raises(BrokenOffError):
+        state["looked"] = "again"
+
+    with pytest.raises(KeyError):
+        fail()
+    with pytest.raises(BrokenOffError):
+        state["looked"] = "again"
