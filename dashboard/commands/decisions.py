@@ -45,7 +45,7 @@ Overdue = Annotated[
     bool,
     typer.Option(
         "--overdue",
-        help="Only proposals that should have been answered, with whom to tell; without any nothing is printed, so that "
+        help="Only proposals whose answer is overdue, with whom to tell; without any nothing is printed, so that "
         "cron sends no mail.",
     ),
 ]
@@ -67,7 +67,7 @@ def list_decisions(
 ) -> None:
     """List decisions, newest first, as CSV; the last column has what was asked about each and answered."""
     if overdue and state not in {None, State.PROPOSED}:
-        raise typer.BadParameter(f"only a proposal is overdue, not what is {state.words if state else ''}")
+        raise typer.BadParameter(f"only a proposal has an answer overdue, not what is {state.words if state else ''}")
     if overdue:
         _print_overdue()
         return

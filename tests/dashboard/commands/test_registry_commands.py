@@ -220,3 +220,4 @@ def test_overdue_proposals_are_listed_with_whom_to_tell_and_nothing_is_printed_w
     (asked,) = csv.DictReader(io.StringIO(upgraded.types("challenges", "list", "--open")))
     assert (asked["about"], asked["decision_id"], asked["text"]) == ("decision", "1", "'=What of the tariff?")
     upgraded.types("decisions", "list", "--overdue", "--state", "approved", exit_code=2)
+    assert "only a proposal has an answer overdue" in " ".join(upgraded.error.replace("│", " ").split())
