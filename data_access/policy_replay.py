@@ -72,7 +72,12 @@ class Replayer:
         asked, (model, _) = self.asked, ahead.models[model_id]
         found = replace(self.shifts, ahead=ahead).findings(model)
         histories = [
-            VersionHistory(version, kept.reference, ahead.profiles(kept.id, version.version) or [])
+            VersionHistory(
+                version,
+                kept.reference,
+                ahead.profiles(kept.id, version.version) or [],
+                found.quiet_days(version.version, kept.id) if found else None,
+            )
             for version, kept in (found.references if found else ())
         ]
         tier = model.effective_tier - 1
