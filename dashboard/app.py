@@ -93,6 +93,7 @@ def pages() -> dict[str, list[st.Page]]:
                 VIEWS / "policies.py", title=f"Policies ({policies})" if policies else "Policies", url_path="policies"
             ),
             st.Page(VIEWS / "audit.py", title="Audit", url_path="audit"),
+            st.Page(VIEWS / "settings.py", title="Settings", url_path="settings"),
             st.Page(VIEWS / "glossary.py", title="Glossary", url_path="glossary"),
         ],
     }

@@ -204,6 +204,17 @@ def demo_people() -> tuple[Actor, ...]:
     return _demo_people(key(), registry())
 
 
+@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
+def _people(key: tuple[str, int], _registry: Registry) -> tuple[Actor, ...]:
+    del key
+    return people.everyone(_registry)
+
+
+def people_with_roles() -> tuple[Actor, ...]:
+    """Return every active person with the roles they hold."""
+    return _people(key(), registry())
+
+
 def signed_in_email() -> str | None:
     """Return the e-mail address that the proxy in front of the pages vouches for, as the front door has let it in."""
     return vouched_person(st.context.headers.get(PERSON_HEADER))

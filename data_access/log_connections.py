@@ -242,6 +242,10 @@ class LogConnections:
         folder = self._folders.get(source.connection)
         return folder.fingerprint(source.table) if folder is not None else None
 
+    def folder(self, name: str) -> ParquetFolder | None:
+        """Return the Parquet folder behind a connection that was opened, nothing for a database."""
+        return self._folders.get(name)
+
     def forget_tables(self) -> None:
         """Look at every table afresh, after a write changed some."""
         self._tables.clear()
@@ -363,10 +367,13 @@ def database_url(address: str, *, name: str) -> sa.URL:
     """Return an address as SQLAlchemy understands it; it is never shown, for it may hold a password."""
     try:
         url = sa.make_url(address)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise LogUnreadableError(
             f"the address of connection {name!r} is not a database URL such as postgresql://user@host/database"
         ) from None
+    if "@" in (url.host or ""):
+        # What stands before it belongs to the password, and a driver would say it when it finds no such machine.
+        raise LogUnreadableError(f"the address of connection {name!r} has two @: in a password it is written %40")
     return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgres", "postgresql"} else url
 
 

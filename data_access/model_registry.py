@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from data_access import audit_trail
+from data_access import audit_trail, people
 from data_access.card_values import card_versions, log_mapping, model_value
 from data_access.inventory import InventoryCard
 from data_access.log_connections import LogConnections
@@ -69,8 +69,22 @@ def register(
     if all(_compared(card, known)[0] == UNCHANGED for card in given):
         return [Registration(card.id, card.name, UNCHANGED) for card in given]
     with registry.write() as session:
+        people.check_administrator(session, actor, may="register models")
         known = _cards(session, [card.id for card in given])
         return [_register(session, card, known, now=now, actor=actor) for card in given]
+
+
+def registrations(registry: Database, cards: Iterable[Card]) -> list[Registration]:
+    """Return what registering cards would do; nothing is written."""
+    given = list(cards)
+    with registry.read() as session:
+        known = _cards(session, [card.id for card in given])
+    found = []
+    for card in given:
+        kind, said = _compared(card, known)
+        words = tuple(_words(known[card.id], said)) if kind == CHANGED else ()
+        found.append(Registration(card.id, card.name, kind, words))
+    return found
 
 
 def models(registry: Database) -> list[Model]:

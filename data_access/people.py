@@ -53,7 +53,7 @@ def add(registry: Database, *, email: str, name: str, by: str, now: datetime, is
     if not name or not name.isprintable():
         raise InvalidPersonError(f"{email} needs a name in plain characters.")
     with registry.write() as session:
-        _check_administrator(session, by)
+        check_administrator(session, by)
         if session.get(PersonRow, email):
             raise InvalidPersonError(f"{email} is known already.")
         session.add(PersonRow(email=email, name=name, is_demo=is_demo, created_at=now))
@@ -137,16 +137,20 @@ def _actor(person: PersonRow, rows: list[RoleRow]) -> Actor:
 
 
 def _changed_person(session: Session, email: str, *, by: str) -> Actor:
-    _check_administrator(session, by)
+    check_administrator(session, by)
     person = actor(session, email)
     if normal_email(by) == person.email:
         raise NotAuthorisedError("Nobody changes their own roles: ask another administrator.")
     return person
 
 
-def _check_administrator(session: Session, by: str) -> None:
-    if by != COMMAND_LINE and not actor(session, by).holds(Role.ADMINISTRATOR, team=None):
-        raise NotAuthorisedError("Only an administrator may add people and give roles.")
+def check_administrator(session: Session, by: str, *, may: str = "add people and give roles") -> None:
+    """Refuse everybody but the command line and an administrator who is no auditor, inside a transaction."""
+    if by == COMMAND_LINE:
+        return
+    person = actor(session, by)
+    if person.is_auditor or not person.holds(Role.ADMINISTRATOR, team=None):
+        raise NotAuthorisedError(f"Only an administrator may {may}.")
 
 
 def _record(

@@ -1,5 +1,6 @@
 """Each day is judged by the policy in force on it: a new one changes no day before, and every assessment names its own."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,20 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from data_access import people
+from data_access import people, policy_replay
 from data_access.judged_versions import judged_versions
 from data_access.policy_records import policy_history
 from data_access.policy_replay import Replay, Replayer, policy_preview, replayable_models
-from data_access.tables import AssessmentRow
+from data_access.shift_store import quiet_days
+from data_access.tables import AssessmentRow, AssessProgressRow
 from monitoring import decide_policy
+from monitoring.history import VersionHistory
 from monitoring.people import COMMAND_LINE, Role
 from monitoring.policy import DEFAULT_POLICY
 from monitoring.policy_preview import PolicyPreview
 from monitoring.policy_version import FIRST_VERSION, PolicyVersion, Values, policies_of
+from monitoring.portfolio import Model
+from monitoring.replay import ReplayedModel, replayed
 from tests.log_builders import write_frame
 from tests.pipeline import FIRST, LABEL_COLUMNS, LOG_COLUMNS, Home, model_card, model_folder, predictions
 
@@ -171,6 +176,21 @@ def test_a_draft_that_changes_nothing_gives_the_verdicts_that_are_stored(judged:
     for i, day in enumerate(preview.days):
         for verdict, counts in preview.before.counts.items():
             assert counts[i] == sum(found[day] == verdict for found in stored)
+
+
+def test_a_replay_begins_to_search_where_the_assessment_did(judged: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[VersionHistory] = []
+
+    def remembered(model: Model, histories: Sequence[VersionHistory], *rest: Any, **named: Any) -> ReplayedModel:
+        taken.extend(histories)
+        return replayed(model, histories, *rest, **named)
+
+    monkeypatch.setattr(policy_replay, "replayed", remembered)
+    policy_preview(judged.registry, asked({}), processes=1)
+    with judged.registry.read() as session:
+        kept = [quiet_days(row.quiet_days) for row in session.scalars(sa.select(AssessProgressRow))]
+    assert len(taken) == len(kept) == 2
+    assert {each.quiet for each in taken} == {found for versions in kept for found in versions.values()} != set()
 
 
 def test_a_draft_shows_the_model_that_changes_why_and_on_which_days(judged: Home) -> None:
