@@ -77,7 +77,8 @@ def test_meeting_is_called_and_its_agenda_is_built(registry: Registry, open_page
 
     press(page, "Build the agenda")
 
-    (meeting,) = meeting_queries.meetings(registry, on=builders.TODAY)
+    (head,) = meeting_queries.meetings(registry, on=builders.TODAY)
+    meeting = meeting_queries.meeting(registry, head.id)
     assert [meeting.items[0].rule, meeting.items[0].decision_id] == [Rule.APPROVAL, churn.id]
     assert page.title[0].value.startswith(f"{len(meeting.items)} items, {meeting.planned_minutes} of 60 minutes")
     press(page, "Open the meeting")
