@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import session
+from dashboard.pressing import hold, let_go
 from dashboard.widgets import complain, notify, number_from_url
 from data_access import meeting_matters, meeting_queries
 from data_access.meeting_room import MeetingRoom
@@ -29,6 +30,8 @@ ADDRESS, PRESENT = "meeting", "present"
 PAGE = Path(__file__).parent / "views" / "meeting.py"
 ITEM = "mt_item"
 """The name in the session of the item on screen."""
+TURNED = "mt_turned"
+"""The name in the session of the screen from which was gone on, and by how many."""
 
 
 @st.cache_data(ttl=session.CACHED_SECONDS, max_entries=10, show_spinner=False)
@@ -177,6 +180,27 @@ def do(use_case: Callable[..., Any], *about: Any, done: str = "", **more: Any) -
     if done:
         notify(done)
     return found
+
+
+def step(meeting: Meeting, by: int) -> None:
+    """Go on from the screen shown, or back, once for each press: those that come before the next screen is there add up.
+
+    Nothing breaks a press off: the run of the first one is under way when the second one comes. Two people who go on at the same
+    moment go on once, for both were shown the same screen.
+    """
+    hold()
+    try:
+        shown, steps = st.session_state.get(TURNED, (None, 0))
+        steps = by + (steps if shown == (meeting.id, meeting.position) else 0)
+        st.session_state[TURNED] = ((meeting.id, meeting.position), steps)
+        turn(meeting, min(max(meeting.position + steps, 0), meeting.last_position))
+    finally:
+        let_go()
+
+
+def turned() -> None:
+    """Say that the next screen is there: what is pressed from now on starts from it."""
+    st.session_state.pop(TURNED, None)
 
 
 def turn(meeting: Meeting, position: int) -> None:

@@ -130,15 +130,16 @@ def bar(meeting: Meeting, item: Item | None) -> None:
         steps, decisions = st.columns([1, 2.6] if leads else [0.6, 2.6], vertical_alignment="center")
         with steps.container(horizontal=True, vertical_alignment="center", gap="small"):
             if leads:
-                for label, to, key in (("Back", meeting.position - 1, "Left"), ("Next", meeting.position + 1, "Right")):
+                for label, by, key in (("Back", -1, "Left"), ("Next", 1, "Right")):
                     st.button(
                         label,
                         key=f"mt_{label}",
                         shortcut=key,
-                        disabled=not 0 <= to <= meeting.last_position,
-                        on_click=meeting_session.turn,
-                        args=(meeting, to),
+                        disabled=not 0 <= meeting.position + by <= meeting.last_position,
+                        on_click=meeting_session.step,
+                        args=(meeting, by),
                     )
+                meeting_session.turned()
             else:
                 st.markdown(
                     quiet("Follows"), width="content", help="The chair, or whoever called the meeting, turns the page."

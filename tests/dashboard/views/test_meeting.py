@@ -1,10 +1,12 @@
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import meeting_session
 from dashboard.minutes_document import blocks
 from dashboard.minutes_export import minutes_html, minutes_markdown, minutes_on_page
 from data_access import decision_queries, meeting_queries, people
@@ -135,6 +137,28 @@ def test_next_turns_the_page_for_everybody(registry: Registry, open_page: Open, 
     press(page, "Next")
     assert meeting_queries.meeting(registry, running.id).position == running.position + 1
     assert open_as(open_page, VERA, running).title[0].value == page.title[0].value
+
+
+def test_presses_that_come_before_the_next_screen_add_up(
+    registry: Registry, running: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def position() -> int:
+        return meeting_queries.meeting(registry, running.id).position
+
+    monkeypatch.setattr(meeting_session.session, "actor_email", lambda: MARIE)
+    monkeypatch.setattr(meeting_session.st, "session_state", {})
+    first = replace(running, position=0)
+    meeting_session.step(first, 1)
+    meeting_session.step(first, 1)
+    assert position() == 2
+    meeting_session.turned()
+    meeting_session.step(replace(running, position=2), -1)
+    assert position() == 1
+    # Somebody else went on from the same screen meanwhile.
+    hold_meeting.turn_to(registry, running.id, position=2, by=MARIE)
+    meeting_session.turned()
+    meeting_session.step(replace(running, position=1), 1)
+    assert position() == 2
 
 
 def test_approver_approves_in_place(registry: Registry, open_page: Open, running: Meeting, churn: Decision) -> None:
