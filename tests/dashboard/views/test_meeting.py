@@ -145,8 +145,8 @@ def test_presses_that_come_before_the_next_screen_add_up(
     def position() -> int:
         return meeting_queries.meeting(registry, running.id).position
 
-    monkeypatch.setattr(meeting_session.session, "actor_email", lambda: MARIE)
-    monkeypatch.setattr(meeting_session.st, "session_state", {})
+    monkeypatch.setattr("dashboard.session.actor_email", lambda: MARIE)
+    monkeypatch.setattr("streamlit.session_state", {})
     first = replace(running, position=0)
     meeting_session.step(first, 1)
     meeting_session.step(first, 1)
