@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -208,7 +209,7 @@ def sign_in_hint() -> None:
 
 def main() -> None:
     """Show the page that was asked for."""
-    pressing.let_go()
+    st.session_state.setdefault(pressing.WRITING, Lock())
     frame()
     session.choose_portfolio()
     if why := session.why_nothing_is_shown():
@@ -233,6 +234,8 @@ def main() -> None:
             pressing.answered()
         except ModelfolioError as error:
             st.error(escape_markdown(error))
+        finally:
+            pressing.let_go()
 
 
 with one_run():
