@@ -82,7 +82,7 @@ def pages() -> dict[str, list[st.Page]]:
                 title=f"Retraining ({standing})" if standing else "Retraining",
                 url_path="retraining",
             ),
-            st.Page(VIEWS / "meeting.py", title="Meeting", url_path="meeting"),
+            st.Page(meeting_session.PAGE, title="Meeting", url_path="meeting"),
             *(
                 [st.Page(MODEL_PAGE, title="Model", url_path="model", visibility="hidden")]
                 if MODEL_PAGE.exists()
@@ -229,6 +229,8 @@ def main() -> None:
                 demo_bar()
             elif session.actor() is None:
                 sign_in_hint()
+            if page.url_path != "meeting":
+                meeting_session.way_back()
             page.run()
             session.say_portfolio_in_url()
             pressing.answered()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from monitoring.meeting_matter import Matter
 
 ADDRESS, PRESENT = "meeting", "present"
+PAGE = Path(__file__).parent / "views" / "meeting.py"
 ITEM = "mt_item"
 """The name in the session of the item on screen."""
 
@@ -73,6 +75,21 @@ def show(meeting_id: int | None, *, present: bool = False) -> None:
 def presents() -> bool:
     """Whether the address asks for the page of a projector."""
     return st.query_params.get(PRESENT) == "1"
+
+
+def way_to(view: str | Path, *, label: str, **address: str) -> None:
+    """Show the way to another page, from which ``way_back`` leads to the meeting as it is shown here."""
+    st.page_link(view, label=label, query_params=address | _where())
+
+
+def way_back() -> None:
+    """Show the way back to the meeting that somebody came from; nothing when they came from elsewhere."""
+    if asked_number() is not None:
+        st.page_link(PAGE, label="Back to the meeting", icon=":material/arrow_back:", query_params=_where())
+
+
+def _where() -> dict[str, str]:
+    return {name: st.query_params[name] for name in (ADDRESS, PRESENT) if name in st.query_params}
 
 
 def scope_filter(meeting: Meeting) -> PortfolioFilter:

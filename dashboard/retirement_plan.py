@@ -120,11 +120,11 @@ def show(decision: Decision) -> None:
     if decision.blocked_by:
         st.warning(escape_markdown(decision.blocked_by, longest=900), icon=":material/block:")
     with st.container(key="plan", gap="xsmall"):
-        title, controls = st.columns([1.2, 1], vertical_alignment="center")
+        title, beside = st.columns([1.2, 1], vertical_alignment="center")
         lacking = "complete" if not decision.lacks else f"{len(decision.lacks)} missing"
         title.markdown(f"**Retirement plan** {quiet(lacking)}", help=glossary.meaning("retirement plan"))
-        with controls.container(horizontal=True, horizontal_alignment="right"):
-            _controls(decision, plan)
+        with beside.container(horizontal=True, horizontal_alignment="right"):
+            controls(decision)
         instead, kept, told = st.columns(3, gap="medium")
         for column, settled in ((instead, _settled(decision, plan)), (kept, _kept(plan))):
             column.markdown("\n".join(f"- {quiet(name)} {value or gap}" for name, value in settled))
@@ -168,9 +168,9 @@ def _told(plan: RetirementPlan, gap: str) -> list[str]:
     return lines
 
 
-def _controls(decision: Decision, plan: RetirementPlan) -> None:
+def controls(decision: Decision) -> None:
     """Show what this person can add: the word of a consumer, or what the plan lacks."""
-    person = session.actor()
+    person, plan = session.actor(), decision.plan or RetirementPlan()
     if person is None:
         return
     may = decision.moves(person)

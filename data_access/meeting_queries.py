@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import sqlalchemy as sa
 
 from data_access import meeting_facts
-from data_access.meeting_rows import action_of, actions_where, last_over, meeting_of, meetings_of
-from data_access.meeting_tables import MeetingActionRow, MeetingRow
+from data_access.meeting_rows import action_of, actions_where, last_over, meeting_of
+from data_access.meeting_tables import MeetingActionRow, MeetingEntryRow, MeetingItemRow, MeetingRow
 from monitoring.meeting import MeetingState, Scope
 from monitoring.meeting_action import ActionState
 from monitoring.meeting_agenda import agenda
@@ -37,6 +38,30 @@ MEETING_COLUMNS = (
 )
 
 
+HEAD_COLUMNS = ("id", "title", "state", "held_on", "chair", "scope", "confirmed_by", "minutes_hash")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a list says of a meeting: nothing of what was said in it but how many items and decisions it had."""
+
+    id: int
+    title: str
+    state: MeetingState
+    held_on: date
+    chair: str
+    scope: Scope
+    items: int
+    decisions: int
+    confirmed_by: str | None
+    minutes_hash: str | None
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether its minutes are confirmed."""
+        return self.state is MeetingState.CONFIRMED
+
+
 def meeting(registry: Database, meeting_id: int) -> Meeting:
     """Return a meeting with everything in it, or raise UnknownMeetingError."""
     with registry.read() as session:
@@ -49,15 +74,26 @@ def revision(registry: Database, meeting_id: int) -> int | None:
         return session.scalar(sa.select(MeetingRow.revision).where(MeetingRow.id == meeting_id))
 
 
-def meetings(registry: Database, *, on: date) -> tuple[Meeting, ...]:
-    """Return the meetings called by ``on``, newest first; those that were called off are left out."""
-    with registry.read() as session:
-        rows = session.scalars(
-            sa.select(MeetingRow)
-            .where(MeetingRow.state != MeetingState.CALLED_OFF.value, MeetingRow.held_on <= on)
-            .order_by(MeetingRow.held_on.desc(), MeetingRow.id.desc())
+def meetings(registry: Database, *, on: date) -> tuple[Head, ...]:
+    """Return the meetings called by ``on``, newest first, in one statement; those that were called off are left out."""
+    items = sa.select(sa.func.count()).where(
+        MeetingItemRow.meeting_id == MeetingRow.id, MeetingItemRow.position.is_not(None)
+    )
+    decisions = sa.select(sa.func.count(MeetingEntryRow.decision_id.distinct())).where(
+        MeetingEntryRow.meeting_id == MeetingRow.id
+    )
+    wanted = (
+        sa.select(
+            *(getattr(MeetingRow, name) for name in HEAD_COLUMNS),
+            items.scalar_subquery().label("items"),
+            decisions.scalar_subquery().label("decisions"),
         )
-        return meetings_of(session, list(rows))
+        .where(MeetingRow.state != MeetingState.CALLED_OFF.value, MeetingRow.held_on <= on)
+        .order_by(MeetingRow.held_on.desc(), MeetingRow.id.desc())
+    )
+    with registry.read() as session:
+        found = [row._asdict() for row in session.execute(wanted)]
+    return tuple(Head(**row | {"state": MeetingState(row["state"]), "scope": Scope.of(row["scope"])}) for row in found)
 
 
 def last_meeting(registry: Database, *, on: date) -> Meeting | None:
@@ -112,8 +148,8 @@ def meetings_frame(registry: Database, *, on: date) -> pd.DataFrame:
             each.held_on,
             each.chair,
             each.scope.words,
-            len(each.items),
-            len({entry.decision_id for entry in each.entries if entry.decision_id}),
+            each.items,
+            each.decisions,
             each.confirmed_by,
             each.minutes_hash,
         )

@@ -87,31 +87,20 @@ def meeting_of(session: Session, meeting_id: int) -> Meeting:
     row = session.get(MeetingRow, meeting_id, populate_existing=True)
     if row is None:
         raise UnknownMeetingError(f"There is no meeting {meeting_id}.")
-    return meetings_of(session, [row])[0]
-
-
-def meetings_of(session: Session, rows: list[MeetingRow]) -> tuple[Meeting, ...]:
-    """Return meetings with their attendees, items and entries: three queries for all of them."""
-    ids = [row.id for row in rows]
-    attendees = _by_meeting(session, sa.select(MeetingAttendeeRow).order_by(MeetingAttendeeRow.id), ids)
-    items = _by_meeting(
-        session,
-        sa.select(MeetingItemRow).where(MeetingItemRow.position.is_not(None)).order_by(MeetingItemRow.position),
-        ids,
+    attendees = sa.select(MeetingAttendeeRow).where(MeetingAttendeeRow.meeting_id == meeting_id)
+    items = sa.select(MeetingItemRow).where(
+        MeetingItemRow.meeting_id == meeting_id, MeetingItemRow.position.is_not(None)
     )
-    entries = _by_meeting(session, sa.select(MeetingEntryRow).order_by(MeetingEntryRow.id), ids)
-    return tuple(
-        Meeting(
-            id=row.id,
-            state=MeetingState(row.state),
-            scope=Scope.of(row.scope),
-            revision=row.revision,
-            attendees=tuple(_attendee(each) for each in attendees.get(row.id, [])),
-            items=tuple(_item(each) for each in items.get(row.id, [])),
-            entries=tuple(_entry(each) for each in entries.get(row.id, [])),
-            **{name: getattr(row, name) for name in MEETING_COLUMNS},
-        )
-        for row in rows
+    entries = sa.select(MeetingEntryRow).where(MeetingEntryRow.meeting_id == meeting_id)
+    return Meeting(
+        id=row.id,
+        state=MeetingState(row.state),
+        scope=Scope.of(row.scope),
+        revision=row.revision,
+        attendees=tuple(map(_attendee, session.scalars(attendees.order_by(MeetingAttendeeRow.id)))),
+        items=tuple(map(_item, session.scalars(items.order_by(MeetingItemRow.position)))),
+        entries=tuple(map(_entry, session.scalars(entries.order_by(MeetingEntryRow.id)))),
+        **{name: getattr(row, name) for name in MEETING_COLUMNS},
     )
 
 
@@ -138,14 +127,14 @@ def action_value(row: MeetingActionRow) -> MeetingAction:
 
 def last_over(session: Session, *, on: date, scope: Scope | None = None) -> Meeting | None:
     """Return the newest meeting that was over by ``on``; with a scope the newest that was about all of its models."""
-    rows = session.scalars(
-        sa.select(MeetingRow)
+    rows = session.execute(
+        sa.select(MeetingRow.id, MeetingRow.scope)
         .where(MeetingRow.state.in_(OVER), MeetingRow.ended_on <= on)
         .order_by(MeetingRow.ended_on.desc(), MeetingRow.id.desc())
     )
     for row in rows:
         if scope is None or Scope.of(row.scope).covers(scope):
-            return meetings_of(session, [row])[0]
+            return meeting_of(session, row.id)
     return None
 
 
@@ -165,14 +154,6 @@ def attendee_columns(attendee: Attendee) -> dict[str, Any]:
     """Return the columns of an attendee."""
     roles = ",".join(role.value for role in attendee.roles)
     return {"name": attendee.name, "email": attendee.email, "roles": roles, "is_present": attendee.is_present}
-
-
-def _by_meeting(session: Session, wanted: sa.Select[Any], ids: list[int]) -> dict[int, list[Any]]:
-    table = wanted.column_descriptions[0]["entity"]
-    found: dict[int, list[Any]] = {}
-    for row in session.scalars(wanted.where(table.meeting_id.in_(ids))):
-        found.setdefault(row.meeting_id, []).append(row)
-    return found
 
 
 def _attendee(row: MeetingAttendeeRow) -> Attendee:

@@ -21,7 +21,8 @@ from monitoring.meeting_agenda import Rule
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitoring.meeting import Item, Meeting
+    from data_access.meeting_queries import Head
+    from monitoring.meeting import Item
     from monitoring.meeting_action import MeetingAction
     from monitoring.people import Actor
 
@@ -52,12 +53,12 @@ def heading(items: Sequence[Item]) -> str:
     return f"{plural(len(items), 'item')} wait{'s' if len(items) == 1 else ''} for the committee {since}"
 
 
-def join(meetings: Sequence[Meeting]) -> None:
+def join(meetings: Sequence[Head]) -> None:
     """Lead to the meetings that are planned or running."""
     for meeting in meetings:
         running = meeting.state is MeetingState.RUNNING
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"mt_open_{meeting.id}"):
-            what = "is running" if running else f"is planned with {plural(len(meeting.items), 'item')}"
+            what = "is running" if running else f"is planned with {plural(meeting.items, 'item')}"
             chair = escape_markdown(session.person_name(meeting.chair))
             st.markdown(
                 f"**{escape_markdown(meeting.title)}** {what}; chair {chair}, about {escape_markdown(meeting.scope.words)}.",
@@ -219,7 +220,7 @@ def action_row(action: MeetingAction) -> None:
             st.markdown(small("waits for another person"), width="content")
 
 
-def earlier(meetings: Sequence[Meeting]) -> None:
+def earlier(meetings: Sequence[Head]) -> None:
     """List the meetings that are over."""
     st.subheader("Minutes", anchor=False)
     if not meetings:
@@ -227,7 +228,6 @@ def earlier(meetings: Sequence[Meeting]) -> None:
         return
     for meeting in meetings[:MOST_LISTED]:
         state = "confirmed" if meeting.is_locked else ":orange[draft, not confirmed]"
-        decided = len({entry.decision_id for entry in meeting.entries if entry.decision_id})
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 f"{long_date(meeting.held_on)}: {escape_markdown(meeting.title, longest=60)}",
@@ -237,7 +237,8 @@ def earlier(meetings: Sequence[Meeting]) -> None:
                 args=(meeting.id,),
             )
             st.markdown(
-                small(f"{plural(len(meeting.items), 'item')}, {plural(decided, 'decision')},") + f" :small[{state}]",
+                small(f"{plural(meeting.items, 'item')}, {plural(meeting.decisions, 'decision')},")
+                + f" :small[{state}]",
                 width="content",
             )
     if len(meetings) > MOST_LISTED:

@@ -15,6 +15,7 @@ from dashboard import (
     performance_chart,
     policy_view,
     portfolio_session,
+    retirement_plan,
     session,
     tables,
 )
@@ -25,6 +26,7 @@ from dashboard.presentation import (
     VERDICT_LABELS,
     due,
     escape_markdown,
+    joined,
     number,
     plural,
 )
@@ -193,9 +195,7 @@ def _of_policy(meeting: Meeting, item: Item, beside: Beside | None) -> None:
             st.markdown(quiet(escape_markdown(error)))
         else:
             st.markdown(policy_view.differences_list(version.differences(base)[:MOST_MODELS], against=base.number))
-        st.page_link(
-            "views/policies.py", label="See what it would change", query_params={"version": str(item.policy_number)}
-        )
+        meeting_session.way_to("views/policies.py", label="See what it would change", version=str(item.policy_number))
         _who_decides(meeting, item, meeting_session.matter(meeting, item))
     with right:
         if beside:
@@ -213,7 +213,7 @@ def _of_many(meeting: Meeting, item: Item, beside: Beside | None) -> None:
         if item.standing_number:
             _of_standing(meeting, item)
         if item.shift_day:
-            st.page_link(tables.SHIFTS_PAGE, label="See the shift", query_params={"shift": item.shift_day.isoformat()})
+            meeting_session.way_to(tables.SHIFTS_PAGE, label="See the shift", shift=item.shift_day.isoformat())
     with right:
         if beside:
             beside(meeting, item)
@@ -225,7 +225,7 @@ def _of_standing(meeting: Meeting, item: Item) -> None:
     if isinstance(matter.other, StandingApproval):
         names = {model.subject.model_id: model.subject.name for model in matter.other.covered}
         st.markdown(escape_markdown(matter.other.envelope.sentence(names), longest=LONGEST_BLOCK))
-    st.page_link("views/retraining.py", label="Open the standing approval", query_params={"standing": number})
+    meeting_session.way_to("views/retraining.py", label="Open the standing approval", standing=number)
     _who_decides(meeting, item, matter)
 
 
@@ -259,12 +259,20 @@ def _who_decides(meeting: Meeting, item: Item, matter: Matter) -> None:
             st.markdown(f"**Not yet** {escape_markdown(decision.blocked_by, longest=LONGEST_BLOCK)}")
         for line in doubts(item, decision):
             st.markdown(line)
-        if decision is not None and decision.action is Action.RETIRE and decision.state is State.PROPOSED:
-            number = str(decision.id)
-            st.page_link("views/approvals.py", label="Open the retirement plan", query_params={"decision": number})
+        if decision is not None and decision.action is Action.RETIRE and decision.state.is_open:
+            _plan(decision)
         if cost:
             st.markdown(f"**Doing nothing** {escape_markdown(cost)}")
         st.markdown(quiet(escape_markdown(" ".join(part for part in said if part), longest=320)))
+
+
+def _plan(decision: Decision) -> None:
+    """Say what the plan of a retirement lacks, with what this person can add to it here, and the way to all of it."""
+    if decision.lacks and not decision.blocked_by:
+        st.markdown(f"**The plan lacks** {escape_markdown(joined([*decision.lacks]), longest=LONGEST_BLOCK)}")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        retirement_plan.controls(decision)
+        meeting_session.way_to("views/approvals.py", label="Open the retirement plan", decision=str(decision.id))
 
 
 def doubts(item: Item, decision: Decision | None) -> list[str]:

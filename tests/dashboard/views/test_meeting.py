@@ -15,6 +15,7 @@ from monitoring.lifecycle import Action, State
 from monitoring.meeting import Choice, EntryKind, Meeting, MeetingState
 from monitoring.meeting_agenda import Rule
 from monitoring.people import COMMAND_LINE, Role
+from monitoring.retirement import RetirementPlan
 from tests import builders
 from tests.dashboard.conftest import Open
 from tests.dashboard.views.test_retraining import trained
@@ -76,7 +77,8 @@ def test_meeting_is_called_and_its_agenda_is_built(registry: Registry, open_page
 
     press(page, "Build the agenda")
 
-    (meeting,) = meeting_queries.meetings(registry, on=builders.TODAY)
+    (head,) = meeting_queries.meetings(registry, on=builders.TODAY)
+    meeting = meeting_queries.meeting(registry, head.id)
     assert [meeting.items[0].rule, meeting.items[0].decision_id] == [Rule.APPROVAL, churn.id]
     assert page.title[0].value.startswith(f"{len(meeting.items)} items, {meeting.planned_minutes} of 60 minutes")
     press(page, "Open the meeting")
@@ -164,10 +166,27 @@ def test_what_stands_against_an_approval_is_seen_before_it_is_given(
     page = open_as(open_page, MAX, opened)
     (plan,) = page.get("page_link")
     assert plan.proto.label == "Open the retirement plan"
+    assert plan.proto.query_string == f"decision={leaving.id}&meeting={opened.id}"
     approve = next(button for button in page.button if button.label.startswith("Approve"))
     assert approve.disabled
     for shown in (approve.help, texts(page)):
         assert "cannot be approved yet" in str(shown)
+
+    page = open_as(open_page, MARIE, opened)
+    page.text_input(key=f"plan_{leaving.id}_{RetirementPlan().hash[:8]}_why").input("Nobody asked for it for a year.")
+    press(page, "Keep")
+    written = decision_queries.decision(registry, leaving.id).plan
+    assert written is not None
+    assert written.why_no_replacement == "Nobody asked for it for a year."
+    assert "a replacement" not in texts(page)
+
+
+def test_way_from_an_item_to_another_page_leads_back(open_page: Open, churn: Decision) -> None:
+    page = open_page("approvals", acting_as=MARIE, decision=str(churn.id), meeting="1", present="1")
+    (back,) = [link.proto for link in page.get("page_link") if link.proto.label == "Back to the meeting"]
+    assert back.query_string == "meeting=1&present=1"
+    elsewhere = open_page("approvals", acting_as=MARIE, decision=str(churn.id))
+    assert "Back to the meeting" not in {link.proto.label for link in elsewhere.get("page_link")}
 
 
 def test_outcome_is_judged_beside_what_the_retraining_brought(registry: Registry, open_page: Open) -> None:
