@@ -53,6 +53,7 @@ class _Entry(NamedTuple):
     text: str
     decision_id: int | None
     policy_number: int | None
+    standing_number: int | None
     recorded_by: str
     recorded_on: date
     recorded_at: datetime
@@ -152,6 +153,7 @@ def _entry_of_a_meeting(event: Any) -> _Entry:
         text=event.reason or "",
         decision_id=None,
         policy_number=None,
+        standing_number=None,
         recorded_by=event.actor,
         recorded_on=event.at.date(),
         recorded_at=event.recorded_at,
@@ -179,6 +181,7 @@ def _entries_of_decisions(session: Session) -> Iterator[_Entry]:
             text=event.reason or "",
             decision_id=subject if event.subject_kind == "decision" else None,
             policy_number=subject if event.subject_kind == "policy" else None,
+            standing_number=subject if event.subject_kind == "standing approval" else None,
             recorded_by=event.actor,
             recorded_on=event.at.date(),
             recorded_at=event.recorded_at,

@@ -11,7 +11,6 @@ from data_access.meeting_tables import MeetingEntryRow, MeetingItemRow, MeetingR
 from monitoring.errors import NotAuthorisedError
 from monitoring.lifecycle import Capacity
 from monitoring.meeting import EntryKind
-from monitoring.meeting_agenda import Rule
 from monitoring.proposal import STEPPED_BACK
 
 if TYPE_CHECKING:
@@ -58,18 +57,14 @@ def stepped_back(session: Session, proposed: Proposed, among: Sequence[Conflict]
     for entry, item in among:
         is_its_own = (
             (proposed.decision_id is not None and item.decision_id == proposed.decision_id)
-            or (item.policy_number is not None and item.policy_number == _number_on(item, proposed))
+            or (item.policy_number is not None and item.policy_number == proposed.policy_number)
+            or (item.standing_number is not None and item.standing_number == proposed.standing_number)
             or item.id in decided_in
         )
         shared = proposed.models & _models(item)
         if is_its_own or (shared and shared - _met_again(session, after=entry.recorded_at, until=proposed.at)):
             found.add(str(entry.person))
     return frozenset(found)
-
-
-def _number_on(item: MeetingItemRow, proposed: Proposed) -> int | None:
-    """Return the number of the proposal that the item would have if it was about it."""
-    return proposed.standing_number if item.rule == Rule.STANDING_PROPOSED else proposed.policy_number
 
 
 def refuse_stepped_back(session: Session, event: AuditEvent, proposed: Proposed) -> None:

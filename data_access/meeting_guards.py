@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import sqlalchemy as sa
 
 REFUSAL = "minutes cannot be changed"
@@ -84,10 +87,21 @@ def create_meeting_guards(connection: sa.Connection) -> None:
 
 
 def drop_meeting_guards(connection: sa.Connection) -> None:
-    """Drop what ``create_meeting_guards`` made; the triggers go with their tables."""
-    if connection.dialect.name == "postgresql":
-        for name in (*(f"refuse_{each}" for each in _ROWS), "refuse_truncating_minutes"):
-            connection.exec_driver_sql(f"DROP FUNCTION {name}() CASCADE")
+    """Drop what ``create_meeting_guards`` made, also when the tables are gone, and their triggers with them."""
+    if connection.dialect.name == "sqlite":
+        for name in SQLITE_MEETING_GUARDS:
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+        return
+    for name in (*(f"refuse_{each}" for each in _ROWS), "refuse_truncating_minutes"):
+        connection.exec_driver_sql(f"DROP FUNCTION {name}() CASCADE")
+
+
+@contextmanager
+def without_meeting_guards(connection: sa.Connection) -> Iterator[None]:
+    """Let a migration write the same differently into rows that never change; whatever fails, its transaction has the triggers back."""
+    drop_meeting_guards(connection)
+    yield
+    create_meeting_guards(connection)
 
 
 def missing_meeting_guards(connection: sa.Connection) -> list[str]:

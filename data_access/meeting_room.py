@@ -184,8 +184,8 @@ class _Standing(RegistryStanding):
         super().add_standing(standing, event)
 
     def store_standing(self, moved: StandingApproval, event: AuditEvent, *, before: StandingApproval) -> None:
-        """Store an answer with the meeting on its audit event; the item says which standing approval it was."""
+        """Store an answer with the meeting on its audit event."""
         self._table.check_about_standing(before.id)
         recorded = self._table.recorded(event)
         super().store_standing(moved, recorded, before=before)
-        self._table.enter(recorded)
+        self._table.enter(recorded, standing_number=moved.id)

@@ -16,7 +16,6 @@ from data_access.meeting_tables import (
 from monitoring.errors import UnknownItemError, UnknownMeetingError
 from monitoring.meeting import Attendee, Entry, EntryKind, Item, Meeting, MeetingState, Scope
 from monitoring.meeting_action import ActionState, MeetingAction
-from monitoring.meeting_agenda import Rule
 from monitoring.people import Role
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ ITEM_COLUMNS = (
     "action_id",
     "shift_day",
     "policy_number",
+    "standing_number",
     "remark",
 )
 ENTRY_COLUMNS = (
@@ -44,6 +44,7 @@ ENTRY_COLUMNS = (
     "text",
     "decision_id",
     "policy_number",
+    "standing_number",
     "recorded_by",
     "recorded_on",
     "recorded_at",
@@ -139,10 +140,8 @@ def last_over(session: Session, *, on: date, scope: Scope | None = None) -> Meet
 
 
 def item_columns(item: Item, *, position: int) -> dict[str, Any]:
-    """Return the columns of an item; the number of a standing approval has the column of a policy's, the rule says which it is."""
-    named = {name: getattr(item, name) for name in ITEM_COLUMNS}
-    named["policy_number"] = item.policy_number or item.standing_number
-    return named | {"model_ids": [*item.model_ids], "position": position}
+    """Return the columns of an item."""
+    return {name: getattr(item, name) for name in ITEM_COLUMNS} | {"model_ids": [*item.model_ids], "position": position}
 
 
 def entry_columns(entry: Entry) -> dict[str, Any]:
@@ -162,10 +161,7 @@ def _attendee(row: MeetingAttendeeRow) -> Attendee:
 
 
 def _item(row: MeetingItemRow) -> Item:
-    named = {name: getattr(row, name) for name in ITEM_COLUMNS}
-    if row.rule == Rule.STANDING_PROPOSED:
-        named |= {"policy_number": None, "standing_number": row.policy_number}
-    return Item(id=row.id, model_ids=tuple(row.model_ids), **named)
+    return Item(id=row.id, model_ids=tuple(row.model_ids), **{name: getattr(row, name) for name in ITEM_COLUMNS})
 
 
 def _entry(row: MeetingEntryRow) -> Entry:

@@ -48,10 +48,7 @@ class MeetingAttendeeRow(Table):
 
 
 class MeetingItemRow(Table):
-    """An item of an agenda; one that was dropped has no position and stays.
-
-    ``policy_number`` is the number of a version of the policy; on an item about a standing approval, by its rule, that one's.
-    """
+    """An item of an agenda; one that was dropped has no position and stays."""
 
     __tablename__ = "meeting_items"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -66,6 +63,7 @@ class MeetingItemRow(Table):
     action_id: Mapped[int | None]
     shift_day: Mapped[date | None]
     policy_number: Mapped[int | None]
+    standing_number: Mapped[int | None]
     model_ids: Mapped[list[Any]]
     remark: Mapped[str] = mapped_column(default="")
 
@@ -83,6 +81,7 @@ class MeetingEntryRow(Table):
     text: Mapped[str]
     decision_id: Mapped[int | None] = mapped_column(sa.ForeignKey("decisions.id"), index=True)
     policy_number: Mapped[int | None]
+    standing_number: Mapped[int | None]
     recorded_by: Mapped[str]
     recorded_on: Mapped[date]
     recorded_at: Mapped[datetime]

@@ -21,7 +21,7 @@ from monitoring.wording import plural
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA = "0013"
+SCHEMA = "0014"
 """The newest migration; a test compares it with the migrations folder."""
 
 UPGRADE = "run `modelfolio db upgrade`"

@@ -178,6 +178,7 @@ class Entry:
     text: str = ""
     decision_id: int | None = None
     policy_number: int | None = None
+    standing_number: int | None = None
     id: int = 0
 
 

@@ -118,7 +118,7 @@ def _item(meeting: Meeting, item: Item, number: int, facts: MinutesFacts) -> dic
             }
             for person, vote in sorted(meeting.votes(item.id).items())
         ],
-        "decisions": [_decision(entry, item, facts) for entry in made],
+        "decisions": [_decision(entry, facts) for entry in made],
         "actions": [_action(action, names) for action in facts.actions if action.item_id == item.id],
     }
 
@@ -127,14 +127,14 @@ def _is_about(item: Item, challenge: Challenge) -> bool:
     return challenge.subject.model_id in {item.model_id, *item.model_ids}
 
 
-def _decision(entry: Entry, item: Item, facts: MinutesFacts) -> dict[str, Any]:
+def _decision(entry: Entry, facts: MinutesFacts) -> dict[str, Any]:
     person = facts.names.get(str(entry.person), entry.person)
     said = {"move": entry.choice, "by": person, "reason": entry.text, "at": _instant(entry.recorded_at)}
     if entry.policy_number is not None:
         return said | {"policy": entry.policy_number}
-    if entry.decision_id is None:
-        return said | {"standing": item.standing_number}
-    decision = facts.decisions[entry.decision_id]
+    if entry.standing_number is not None:
+        return said | {"standing": entry.standing_number}
+    decision = facts.decisions[entry.decision_id or 0]
     until = decision.accept_until
     then = facts.decided[entry.id]
     return said | {

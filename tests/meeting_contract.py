@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 from data_access import audit_trail, decision_queries, meeting_queries, people, policy_queries, standing_queries
 from data_access.meeting_guards import missing_meeting_guards
@@ -17,6 +18,7 @@ from data_access.meeting_room import MeetingRoom
 from data_access.meeting_tables import MeetingItemRow
 from data_access.registry import Registry
 from data_access.retired_tables import WatchedDayRow
+from data_access.schema import alembic_config, upgrade
 from data_access.tables import AuditEventRow, DecisionRow, ModelRow
 from monitoring import (
     ask,
@@ -564,6 +566,59 @@ class MeetingContract:
             ("approve", number, "Two a month.")
         ]
         audit_trail.verify(registry)
+
+    def test_who_proposed_a_standing_approval_does_not_vote_on_it_and_a_vote_approves_nothing(
+        self, registry: Registry
+    ) -> None:
+        number = standing_proposed(registry)
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.standing_number == number]
+        with pytest.raises(NotAuthorisedError, match="Ben proposed this"):
+            hold_meeting.record_vote(registry, meeting.id, item.id, person=BEN, choice=Choice.FOR, by=BEN, **WHEN)
+        hold_meeting.record_vote(registry, meeting.id, item.id, person=CLEO, choice=Choice.FOR, by=BEN, **WHEN)
+        room = MeetingRoom(registry, meeting_id=meeting.id, item_id=item.id)
+        with pytest.raises(NotAuthorisedError):
+            decide_standing.approve_standing(room, number, comment="Mine.", by=BEN, **WHEN)
+        assert decide_standing.review_standing(registry, number, by=CLEO, on=DAY).standing.approvals == ()
+
+        decide_standing.approve_standing(room, number, comment="Two a month.", by=CLEO, **WHEN)
+        with registry.read() as session:
+            newest = sa.select(AuditEventRow).order_by(AuditEventRow.sequence.desc()).limit(1)
+            event = session.scalars(newest).one()
+            said = event.subject_kind, (event.after or {})["meeting"]["id"]
+        assert said == ("standing approval", meeting.id)
+        (told,) = [
+            each
+            for each in meeting_queries.minutes(registry, stored(registry, meeting), on=DAY)["items"]
+            if each["title"] == item.title
+        ]
+        assert told["aside"] == "Ben proposed it and steps back from approving."
+        assert told["quorum"].startswith("Quorum: Cleo as approver")
+        assert [(each["person"], each["vote"]) for each in told["votes"]] == [("Cleo", "for")]
+
+    def test_numbers_of_standing_approvals_move_to_their_column_in_locked_minutes_too(
+        self, address: str, registry: Registry
+    ) -> None:
+        number = standing_proposed(registry)
+        meeting = opened(registry)
+        (item,) = [each for each in meeting.items if each.standing_number == number]
+        room = MeetingRoom(registry, meeting_id=meeting.id, item_id=item.id)
+        decide_standing.approve_standing(room, number, comment="Two a month.", by=CLEO, **WHEN)
+        hold_meeting.end_meeting(registry, meeting.id, by=BEN, **WHEN)
+        before = hold_meeting.confirm_minutes(registry, meeting.id, by=BEN, **WHEN)
+        with registry.writer.begin() as connection:
+            command.downgrade(alembic_config(connection), "0013")
+            old = connection.execute(sa.text("SELECT policy_number FROM meeting_items ORDER BY id")).scalars().all()
+        assert old == [each.standing_number for each in before.items]
+
+        upgrade(address)
+
+        assert stored(registry, meeting) == before
+        with registry.writer.connect() as connection:
+            assert missing_meeting_guards(connection) == []
+        audit_trail.verify(registry)
+        with pytest.raises(sa.exc.DBAPIError, match="minutes cannot be changed"), registry.writer.begin() as connection:
+            connection.execute(sa.text("UPDATE meeting_items SET standing_number = 7"))
 
     def test_who_stepped_back_answers_no_standing_approval_and_the_version_with_its_number(
         self, registry: Registry
