@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -38,6 +39,7 @@ STYLE = """
 .st-key-mt_evidence p{margin-bottom:.15rem}
 .st-key-mt_chart_title p,.st-key-mt_quorum p{font-size:16.5px}
 .st-key-meetbar button{min-height:50px;padding:0 18px} .st-key-meetbar button p{font-size:19px} .st-key-meetbar p{font-size:18px}
+.st-key-deep_dive_dark iframe{filter:invert(.92) hue-rotate(180deg)}
 .st-key-meetbar input{min-height:48px;font-size:18px}
 .st-key-decidebar,.st-key-meetbar{margin:0 -2.6rem;width:calc(100% + 5.2rem)!important;max-width:none!important}
 """
@@ -208,7 +210,7 @@ def sign_in_hint() -> None:
 
 def main() -> None:
     """Show the page that was asked for."""
-    pressing.let_go()
+    st.session_state.setdefault(pressing.WRITING, Lock())
     frame()
     session.choose_portfolio()
     if why := session.why_nothing_is_shown():
@@ -235,6 +237,8 @@ def main() -> None:
             pressing.answered()
         except ModelfolioError as error:
             st.error(escape_markdown(error))
+        finally:
+            pressing.let_go()
 
 
 with one_run():

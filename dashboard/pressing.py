@@ -1,15 +1,16 @@
 """A button that writes does so once: whoever presses it again before the page has answered, by a double click, presses for nothing.
 
-Streamlit breaks off the run of the first press where the second one finds it and begins a new one, with the fields as they are by then:
-what the first press asked for would be done twice, or not at all. It breaks off wherever the session state is looked into, also between
-a press and its write, and then nothing would be left of the press: until the write is over, nothing breaks off.
+Streamlit begins a run for the second press, with the fields as they are by then, and breaks off that of the first one, in another thread,
+wherever it next looks into the session state: what the first press asked for would be done twice, or not at all, or after the page was
+drawn that should show it. So a write is not broken off, and the run of the second press waits until it is over.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -19,7 +20,9 @@ from dashboard.widgets import SAID, notify, remember_in_url, say_again
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PRESSED, ASKED, ABOUT, CLOSES = "pressed", "asked_by", "asked_about", "drawer_closes"
+PRESSED, ASKED, ABOUT, CLOSES, WRITING = "pressed", "asked_by", "asked_about", "drawer_closes", "writing"
+LONGEST_WRITE_SECONDS = 60
+_mine = threading.local()
 
 
 def is_again(press: object) -> bool:
@@ -40,29 +43,42 @@ def answered() -> None:
         st.session_state.pop(name, None)
 
 
-def hold() -> None:
-    """Let nothing break this run off where it looks into the session state, until ``let_go`` or an element is shown."""
-    if (context := get_script_run_ctx(suppress_warning=True)) is not None:
-        held = _Held(context.session_state._yield_callback)  # noqa: SLF001 - Streamlit has no other way to say so
-        object.__setattr__(context.session_state, "_yield_callback", held)
+def hold() -> bool:
+    """Let nothing break this run off where it looks into the session state, and the run of another press wait, until ``let_go``.
+
+    Return whether it was not held before. An element that is shown still lets the run be broken off.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None or getattr(_mine, "held", None) is not None:
+        return False
+    lock: Lock = st.session_state.setdefault(WRITING, Lock())
+    state, is_locked = context.session_state, lock.acquire(timeout=LONGEST_WRITE_SECONDS)
+    _mine.held = _Held(lock if is_locked else None, state, state._yield_callback)  # noqa: SLF001 - Streamlit has no other way
+    object.__setattr__(state, "_yield_callback", _nothing)
+    return True
 
 
 def let_go() -> None:
-    """Let runs be broken off again."""
-    if (context := get_script_run_ctx(suppress_warning=True)) is None:
+    """Let this run be broken off again, and others go on."""
+    held: _Held | None = getattr(_mine, "held", None)
+    if held is None:
         return
-    while isinstance(held := context.session_state._yield_callback, _Held):  # noqa: SLF001 - as above
-        object.__setattr__(context.session_state, "_yield_callback", held.before)
+    _mine.held = None
+    object.__setattr__(held.state, "_yield_callback", held.yield_callback)
+    if held.lock is not None:
+        held.lock.release()
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """Stands where Streamlit keeps what may break a run off, and does nothing."""
+class _Held(NamedTuple):
+    """What a run holds: its turn to write, and what Streamlit calls to break it off."""
 
-    before: Callable[[], None]
+    lock: Lock | None
+    state: Any
+    yield_callback: Callable[[], None]
 
-    def __call__(self) -> None:
-        pass
+
+def _nothing() -> None:
+    pass
 
 
 def once(write: Callable[..., None]) -> Callable[..., None]:
@@ -89,11 +105,13 @@ def submitted(
     was pressed, for ``asked_about``.
     """
     button(label, key=key, on_click=_ask, args=(key, about), **look)
-    if st.session_state.get(ASKED) != key:
-        return False
-    hold()
-    del st.session_state[ASKED]
-    return True
+    is_new = hold()
+    if st.session_state.get(ASKED) == key:
+        del st.session_state[ASKED]
+        return True
+    if is_new:
+        let_go()
+    return False
 
 
 def _ask(key: str, about: object) -> None:
@@ -112,11 +130,13 @@ def drawer(title: str, body: Callable[..., None], *about: Any, **look: Any) -> N
     """Open a drawer in which something is written; once it is done the drawer closes."""
 
     def shown() -> None:
-        let_go()
-        if CLOSES in st.session_state:
-            _close()
-        body(*about)
-        answered()
+        try:
+            if CLOSES in st.session_state:
+                _close()
+            body(*about)
+            answered()
+        finally:
+            let_go()
 
     st.dialog(title, **look)(shown)()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -60,8 +61,11 @@ class Actor:
 
 
 def normal_email(email: str) -> str:
-    """Return the e-mail address as the registry keeps it: without spaces around it, in lower case."""
-    return email.strip().lower()
+    """Return the e-mail address as the registry keeps it: without spaces around it, in lower case, with plain letters for wide ones.
+
+    Two addresses that look the same are one person's; nobody is two people of a quorum.
+    """
+    return unicodedata.normalize("NFKC", email).strip().lower()
 
 
 class People(Protocol):

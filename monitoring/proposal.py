@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, ClassVar
 
 from monitoring.authority import capacity_for
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 LONGEST_REASON = 2_000
 STEPPED_BACK = "You stepped back from this in a meeting: somebody else answers it."
 NAMES_SHOWN = 3
+UNSEEN = frozenset({"Cc", "Cf"})
+"""Categories of characters that nobody sees: they make no reason longer."""
 
 
 class Proposal:
@@ -161,10 +164,11 @@ def waiting_without(proposal: Proposal, everyone: Iterable[Actor], aside: Collec
 def checked_reason(allowed: AllowedMove, reason: str) -> str:
     """Return the reason of a move without spaces around it, or raise InvalidReasonError when it is too short."""
     reason = checked_text(reason)
-    if len(reason) < allowed.reason_length:
+    seen = sum(unicodedata.category(character) not in UNSEEN for character in reason)
+    if seen < allowed.reason_length:
         if allowed.reason_length == 1:
             raise InvalidReasonError(f"Say in a comment why you {allowed.move.value} this.")
-        raise InvalidReasonError(f"A reason has at least {allowed.reason_length} characters; this has {len(reason)}.")
+        raise InvalidReasonError(f"A reason has at least {allowed.reason_length} characters; this has {seen}.")
     return reason
 
 

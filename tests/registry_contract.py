@@ -607,7 +607,20 @@ class RegistryContract:
         with pytest.raises(NotAuthorisedError, match="their own roles"):
             people.grant(office, email=VIC, role=Role.APPROVER, by=VIC, now=NOW)
 
-    @pytest.mark.parametrize("email", ["", "ada", "@example.org", "a b@example.org", "a@b@c", ADA])
+    @pytest.mark.parametrize(
+        "email",
+        [
+            "",
+            "ada",
+            "@example.org",
+            "a b@example.org",
+            "a@b@c",
+            ADA,
+            f" {ADA.upper()} ",
+            ADA.replace("a", "\uff41"),
+            f"\u200b{ADA}",
+        ],
+    )
     def test_a_person_needs_a_new_address(self, office: Registry, email: str) -> None:
         with pytest.raises(InvalidPersonError):
             people.add(office, email=email, name="Somebody", by=COMMAND_LINE, now=NOW)

@@ -67,6 +67,7 @@ def test_log_row_becomes_a_coloured_cell(tmp_path: Path, page: Page) -> None:
         visit(page, f"{address}/model?model=small-loans")
         verdict = page.locator("h2").first.get_by_text("✚\u2002Fix data.")
         assert colour_of(verdict) == channels(LIGHT.verdicts[Verdict.FIX_DATA])
+        page.goto("about:blank")  # before its server is gone
 
 
 def test_pressed_button_becomes_an_audit_event(home: Path, address: str, page: Page) -> None:

@@ -95,7 +95,7 @@ def test_an_administrator_approves_nothing() -> None:
         approve(proposed(tier=3), person("Ann", Role.ADMINISTRATOR))
 
 
-@pytest.mark.parametrize("reason", ["", "too short", "   123456789   "])
+@pytest.mark.parametrize("reason", ["", "too short", "   123456789   ", "\u200b" * 40, "short\u200d\u2060\ufeff\u200b"])
 def test_a_reason_has_ten_characters(reason: str) -> None:
     with pytest.raises(InvalidReasonError, match="at least 10 characters"):
         propose(reason=reason)
