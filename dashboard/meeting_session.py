@@ -82,7 +82,7 @@ def presents() -> bool:
 
 def way_to(view: str | Path, *, label: str, **address: str) -> None:
     """Show the way to another page, from which ``way_back`` leads to the meeting as it is shown here."""
-    st.page_link(view, label=label, query_params=address | _where())
+    st.page_link(view, label=label, icon=":material/arrow_forward:", query_params=address | _where())
 
 
 def way_back() -> None:

@@ -29,7 +29,7 @@ from monitoring.thresholds import THRESHOLDS
 from monitoring.wording import day_span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pandas.io.formats.style import Styler
 
@@ -88,15 +88,18 @@ def who(email: str) -> str:
     return escape_markdown(session.person_name(email))
 
 
-def differences_list(found: Sequence[Difference], *, against: int) -> str:
-    """Return as markdown what a draft changes, each with whether it is stricter or more lenient."""
+def differences_list(found: Sequence[Difference], *, against: int, aside: Callable[[str], str] = small) -> str:
+    """Return as markdown what a draft changes, each with whether it is stricter or more lenient.
+
+    ``aside`` marks the sentence of a rule: small on a page, and large enough to be read from afar in a meeting.
+    """
     lines = []
     for each in found:
         words, threshold = each.threshold.words, each.threshold
         judged = threshold.change_words(before=each.before, after=each.after)
         lines.append(
             f"- {threshold.title}, {tier_words(each.tiers)}: {words(each.before)} → **{words(each.after)}**, {judged}  \n"
-            f"  {small(threshold.sentence(each.after))}"
+            f"  {aside(threshold.sentence(each.after))}"
         )
     return "\n".join([f"**Other than in version {against}**\n", *lines])
 

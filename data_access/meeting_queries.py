@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,9 +81,9 @@ def meetings(registry: Database, *, on: date) -> tuple[Head, ...]:
     items = sa.select(sa.func.count()).where(
         MeetingItemRow.meeting_id == MeetingRow.id, MeetingItemRow.position.is_not(None)
     )
-    decisions = sa.select(sa.func.count(MeetingEntryRow.decision_id.distinct())).where(
-        MeetingEntryRow.meeting_id == MeetingRow.id
-    )
+    about = (MeetingEntryRow.decision_id, MeetingEntryRow.policy_number, MeetingEntryRow.standing_number)
+    decided = (sa.func.count(number.distinct()) for number in about)
+    decisions = sa.select(functools.reduce(operator.add, decided)).where(MeetingEntryRow.meeting_id == MeetingRow.id)
     wanted = (
         sa.select(
             *(getattr(MeetingRow, name) for name in HEAD_COLUMNS),

@@ -228,6 +228,12 @@ class Meeting:
         return len(self.items) + 1
 
     @property
+    def decided(self) -> int:
+        """How much was decided: decisions about models, versions of the policy and standing approvals."""
+        made = [each for each in self.entries if each.kind is EntryKind.DECISION]
+        return len({(each.decision_id, each.policy_number, each.standing_number) for each in made})
+
+    @property
     def is_locked(self) -> bool:
         """Whether nothing but corrections can be added."""
         return self.state is MeetingState.CONFIRMED

@@ -561,6 +561,7 @@ class MeetingContract:
         assert approved.state is State.APPROVED
         meeting = hold_meeting.end_meeting(registry, meeting.id, by=BEN, **WHEN)
         meeting = hold_meeting.confirm_minutes(registry, meeting.id, by=BEN, **WHEN)
+        assert meeting.decided == meeting_queries.meetings(registry, on=DAY)[0].decisions == 1
         told = next(each for each in (meeting.minutes or {})["items"] if each["title"] == item.title)
         assert [(each["move"], each["standing"], each["reason"]) for each in told["decisions"]] == [
             ("approve", number, "Two a month.")

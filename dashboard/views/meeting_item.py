@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import (
-    challenges,
     charts,
     meeting_session,
     model_session,
@@ -15,44 +14,42 @@ from dashboard import (
     performance_chart,
     policy_view,
     portfolio_session,
-    retirement_plan,
     session,
     tables,
 )
-from dashboard.meeting_evidence import LONGEST_POINT, brief, doing_nothing, points
+from dashboard.meeting_evidence import LONGEST_POINT, brief, points
 from dashboard.model_view import ModelView
 from dashboard.presentation import (
     ACTION_NOUNS,
     VERDICT_LABELS,
     due,
     escape_markdown,
-    joined,
     number,
     plural,
 )
+from dashboard.views import meeting_stands
 from dashboard.widgets import colours, quiet
 from data_access import meeting_queries, policy_queries
-from data_access import people as registered
 from data_access.portfolio_filter import PortfolioFilter
 from monitoring.assessment import Verdict
 from monitoring.errors import UnknownPolicyError
-from monitoring.lifecycle import Action, State
+from monitoring.lifecycle import Action
 from monitoring.meeting_agenda import Rule
-from monitoring.meeting_quorum import aside_sentence, item_quorum
 from monitoring.standing_approval import StandingApproval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+
+    from streamlit.delta_generator import DeltaGenerator
 
     from data_access.model_queries import ModelFacts
     from monitoring.decision import Decision
     from monitoring.meeting import Item, Meeting
-    from monitoring.meeting_matter import Matter
-    from monitoring.people import Actor
 
     Beside = Callable[[Meeting, Item], None]
 
-CHART_HEIGHT = 222
+CHART_HEIGHT, LOW_CHART_HEIGHT = 222, 165
+"""In pixels; the plan of a retirement has its place below a lower chart."""
 LARGER = 1.3
 MOST_POINTS, MOST_MODELS = 2, 8
 LONGEST_SENTENCE, LONGEST_HEADLINE, LONGEST_WHY = 260, 170, 190
@@ -86,8 +83,9 @@ def _of_model(meeting: Meeting, item: Item, beside: Beside | None) -> None:
     st.markdown(f"**Why now** {quiet(escape_markdown(why_now(item), longest=LONGEST_WHY))}")
     left, right = st.columns([1.7, 1], gap="large")
     with left:
-        _chart(item, facts, assessment, history)
-        _who_decides(meeting, item, matter)
+        is_leaving = decision is not None and decision.action is Action.RETIRE and decision.state.is_open
+        _chart(item, facts, assessment, history, height=LOW_CHART_HEIGHT if is_leaving else CHART_HEIGHT)
+        meeting_stands.show(meeting, item, matter)
     with right:
         if beside:
             beside(meeting, item)
@@ -95,6 +93,16 @@ def _of_model(meeting: Meeting, item: Item, beside: Beside | None) -> None:
             with st.container(key="mt_evidence", gap="xsmall"):
                 if not _outcome(decision):
                     _evidence(item, decision)
+
+
+def _next_to(meeting: Meeting, item: Item, beside: Beside | None) -> DeltaGenerator:
+    """Return the place of what an item says: the whole width, or next to the forms of the minutes."""
+    if not beside:
+        return st.container()
+    left, right = st.columns([1.7, 1], gap="large")
+    with right:
+        beside(meeting, item)
+    return left
 
 
 def why_now(item: Item) -> str:
@@ -136,7 +144,7 @@ def _points(title: str, points: list[str], *, none: str) -> None:
     st.markdown("\n".join([f"**{title}**{more}\n", *(shown or [f"- {quiet(none)}"])]))
 
 
-def _chart(item: Item, facts: ModelFacts, assessment: Any, history: Any) -> None:
+def _chart(item: Item, facts: ModelFacts, assessment: Any, history: Any, *, height: int) -> None:
     """Show the measure the verdict rests on, drawn as on the model page, as large as a projector needs it."""
     if assessment is None or history.empty:
         st.markdown(quiet("No day of this model was assessed yet."))
@@ -145,7 +153,7 @@ def _chart(item: Item, facts: ModelFacts, assessment: Any, history: Any) -> None
     view = ModelView(facts, assessment, history, (), (), (), today, colours(), judge=model_session.judged)
     drawn, yardstick = view.measured
     chart = performance_chart.performance(
-        drawn, view.colours, marks=view.marks, yardstick=yardstick, height=round(CHART_HEIGHT / LARGER)
+        drawn, view.colours, marks=view.marks, yardstick=yardstick, height=round(height / LARGER)
     )
     if chart is None:
         st.markdown(quiet("Its performance cannot be drawn: there are neither labels nor estimates in these months."))
@@ -169,37 +177,31 @@ def _of_action(meeting: Meeting, item: Item, beside: Beside | None) -> None:
     when = due(action.due_on, today=today)
     late = f":red[{when}]" if action.is_overdue(today) else when
     st.header(f"{escape_markdown(session.person_name(action.assignee))}, {late}: {action.state.words}", anchor=False)
-    left, right = st.columns([1.7, 1], gap="large")
-    with left:
+    with _next_to(meeting, item, beside):
         if action.evidence:
             st.markdown(f"**What shows it**\n\n{escape_markdown(action.evidence, longest=900)}")
         if action.answer:
             st.markdown(f"**Answer**\n\n{escape_markdown(action.answer, longest=400)}")
         if not action.evidence:
             st.markdown(quiet("It has not been reported done, so there is nothing to confirm."))
-    with right:
-        if beside:
-            beside(meeting, item)
-    st.markdown(quiet("It closes with evidence, and when somebody else than whom it was given to confirms it."))
+        st.markdown(quiet("It closes with evidence, and when somebody else than whom it was given to confirms it."))
 
 
 def _of_policy(meeting: Meeting, item: Item, beside: Beside | None) -> None:
     st.title(escape_markdown(item.title), anchor=False)
     st.header(escape_markdown(item.why, longest=LONGEST_SENTENCE), anchor=False)
-    left, right = st.columns([1.7, 1], gap="large")
-    with left:
+    with _next_to(meeting, item, beside):
         try:
             version = policy_queries.version(session.registry(), item.policy_number or 0)
             base = policy_queries.version(session.registry(), version.based_on or 1)
         except UnknownPolicyError as error:
             st.markdown(quiet(escape_markdown(error)))
         else:
-            st.markdown(policy_view.differences_list(version.differences(base)[:MOST_MODELS], against=base.number))
+            st.markdown(
+                policy_view.differences_list(version.differences(base)[:MOST_MODELS], against=base.number, aside=quiet)
+            )
         meeting_session.way_to("views/policies.py", label="See what it would change", version=str(item.policy_number))
-        _who_decides(meeting, item, meeting_session.matter(meeting, item))
-    with right:
-        if beside:
-            beside(meeting, item)
+        meeting_stands.show(meeting, item, meeting_session.matter(meeting, item))
 
 
 def _of_many(meeting: Meeting, item: Item, beside: Beside | None) -> None:
@@ -207,16 +209,12 @@ def _of_many(meeting: Meeting, item: Item, beside: Beside | None) -> None:
     st.title(escape_markdown(item.title, longest=90), anchor=False)
     if item.why:
         st.header(escape_markdown(item.why, longest=LONGEST_SENTENCE), anchor=False)
-    left, right = st.columns([1.7, 1], gap="large")
-    with left:
+    with _next_to(meeting, item, beside):
         _models(item)
         if item.standing_number:
             _of_standing(meeting, item)
         if item.shift_day:
             meeting_session.way_to(tables.SHIFTS_PAGE, label="See the shift", shift=item.shift_day.isoformat())
-    with right:
-        if beside:
-            beside(meeting, item)
 
 
 def _of_standing(meeting: Meeting, item: Item) -> None:
@@ -226,7 +224,7 @@ def _of_standing(meeting: Meeting, item: Item) -> None:
         names = {model.subject.model_id: model.subject.name for model in matter.other.covered}
         st.markdown(escape_markdown(matter.other.envelope.sentence(names), longest=LONGEST_BLOCK))
     meeting_session.way_to("views/retraining.py", label="Open the standing approval", standing=number)
-    _who_decides(meeting, item, matter)
+    meeting_stands.show(meeting, item, matter)
 
 
 def _models(item: Item) -> None:
@@ -241,76 +239,3 @@ def _models(item: Item) -> None:
     ]
     lines += [quiet(f"and {plural(len(known) - MOST_MODELS, 'more model')}")] if len(known) > MOST_MODELS else []
     st.markdown("  \n".join(lines))
-
-
-def _who_decides(meeting: Meeting, item: Item, matter: Matter) -> None:
-    """Say which of those present can decide this, and who steps back."""
-    people, decision = registered.everyone(session.registry()), matter.on_table
-    names = {person.email: person.name for person in people}
-    said = [
-        standing(decision, [each for each in people if each.email not in meeting.conflicts(item.id)])
-        or item_quorum(meeting, item, matter, people=people),
-        aside_sentence(meeting, item, matter, names=names),
-        recorded(meeting, item),
-    ]
-    cost = doing_nothing(meeting_session.evidence(item.model_id)) if item.model_id else ""
-    with st.container(key="mt_quorum", gap="xxsmall"):
-        if decision is not None and decision.blocked_by:
-            st.markdown(f"**Not yet** {escape_markdown(decision.blocked_by, longest=LONGEST_BLOCK)}")
-        for line in doubts(item, decision):
-            st.markdown(line)
-        if decision is not None and decision.action is Action.RETIRE and decision.state.is_open:
-            _plan(decision)
-        if cost:
-            st.markdown(f"**Doing nothing** {escape_markdown(cost)}")
-        st.markdown(quiet(escape_markdown(" ".join(part for part in said if part), longest=320)))
-
-
-def _plan(decision: Decision) -> None:
-    """Say what the plan of a retirement lacks, with what this person can add to it here, and the way to all of it."""
-    if decision.lacks and not decision.blocked_by:
-        st.markdown(f"**The plan lacks** {escape_markdown(joined([*decision.lacks]), longest=LONGEST_BLOCK)}")
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        retirement_plan.controls(decision)
-        meeting_session.way_to("views/approvals.py", label="Open the retirement plan", decision=str(decision.id))
-
-
-def doubts(item: Item, decision: Decision | None) -> list[str]:
-    """Return what is asked about the model or the proposal and not settled, the newest first, both sides in a line each."""
-    if not item.model_id:
-        return []
-    known = model_session.challenges(item.model_id, known_on=session.today())
-    number = decision.id if decision else None
-    asked = [
-        each for each in known if each.is_open and (each.finding or (each.decision and each.decision.id == number))
-    ]
-    lines = []
-    for each in asked[:MOST_POINTS]:
-        said = [entry for entry in (each.began, each.answer) if entry is not None]
-        words = [
-            f"{escape_markdown(session.person_name(entry.person))}: “{escape_markdown(entry.text, longest=LONGEST_WHY)}”"
-            for entry in said
-        ]
-        lines.append(f"{challenges.title(each)} {' '.join(words)}")
-    return lines + ([quiet(f"and {len(asked) - MOST_POINTS} more")] if len(asked) > MOST_POINTS else [])
-
-
-def standing(decision: Decision | None, people: Sequence[Actor]) -> str:
-    """Return how far a proposal is once somebody has answered it; empty before."""
-    if decision is None or not decision.approvals:
-        return ""
-    given = f"{len(decision.approvers)} of {plural(len(decision.quorum), 'approval')} given"
-    if decision.state is State.PROPOSED:
-        return f"{given}. {decision.waiting_for(people)}"
-    return f"{given}: {decision.state.words}."
-
-
-def recorded(meeting: Meeting, item: Item) -> str:
-    """Return what the minutes hold on the item so far."""
-    votes = [vote.choice for vote in meeting.votes(item.id).values()]
-    parts = [f"{votes.count(choice)} {choice}" for choice in ("for", "against", "abstain") if choice in votes]
-    parts += ["a note"] if meeting.note(item.id) else []
-    given = meeting_queries.actions(session.registry(), on=session.today(), meeting_id=meeting.id)
-    count = sum(each.item_id == item.id for each in given)
-    parts += [plural(count, "action")] if count else []
-    return f"Recorded: {', '.join(parts)}." if parts else ""

@@ -39,10 +39,9 @@ def show(meeting: Meeting) -> None:
 
 
 def heading(meeting: Meeting) -> str:
-    decided = len({entry.decision_id for entry in meeting.entries if entry.decision_id})
     given = len(meeting_queries.actions(session.registry(), on=session.today(), meeting_id=meeting.id))
     name = f"{escape_markdown(meeting.title, longest=60)} of {short_date(meeting.held_on)}"
-    return f"{name}: {plural(decided, 'decision')}, {plural(given, 'action')}"
+    return f"{name}: {plural(meeting.decided, 'decision')}, {plural(given, 'action')}"
 
 
 def state_line(meeting: Meeting) -> str:

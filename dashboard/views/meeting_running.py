@@ -97,9 +97,8 @@ def opening(meeting: Meeting) -> None:
 
 def closing(meeting: Meeting) -> None:
     """Show what the meeting leaves behind before it is ended."""
-    decided = {entry.decision_id for entry in meeting.entries if entry.kind is EntryKind.DECISION}
     actions = meeting_queries.actions(session.registry(), on=session.today(), meeting_id=meeting.id)
-    st.title(f"{plural(len(decided), 'decision')}, {plural(len(actions), 'action')}", anchor=False)
+    st.title(f"{plural(meeting.decided, 'decision')}, {plural(len(actions), 'action')}", anchor=False)
     open_items = [
         item
         for item in meeting.items
