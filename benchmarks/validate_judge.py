@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.validate_world import START, World, days_of, make_rows, reference_rows, second_reference_rows
+from benchmarks.validate_rows import make_rows, reference_rows, second_reference_rows
+from benchmarks.validate_world import START, World, days_of
 from monitoring.assessment import Verdict
 from monitoring.findings import findings_on
 from monitoring.history import ProfileKind, StoredProfile, VersionHistory, segments_known_on

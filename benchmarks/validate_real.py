@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.validate_judge import Outcome, outcome_of
-from benchmarks.validate_world import Change, Rows, World, reference_rows
+from benchmarks.validate_rows import reference_rows
+from benchmarks.validate_world import Change, Rows, World
 from monitoring.portfolio import Feature, FeatureKind, Model, ModelVersion, Task
 from monitoring.ports import ReferenceOrigin
 

@@ -17,8 +17,9 @@ from zlib import crc32
 import numpy as np
 
 from benchmarks.validate_judge import history_of
+from benchmarks.validate_rows import make_rows, reference_rows
 from benchmarks.validate_table import rate_interval
-from benchmarks.validate_world import START, any_world, make_rows, reference_rows
+from benchmarks.validate_world import START, any_world
 from monitoring.history import segments_known_on
 from monitoring.policy import DEFAULT_POLICY
 from monitoring.portfolio_shift import ModelSigns, Shift, ShiftWatch

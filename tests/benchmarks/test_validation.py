@@ -12,6 +12,7 @@ from benchmarks.validate import run
 from benchmarks.validate_cases import CONCEPT, FEED, HEALTHY, SCENARIOS
 from benchmarks.validate_judge import ALARMS, Outcome, history_of, judge, known_by, outcome
 from benchmarks.validate_real import real_model
+from benchmarks.validate_rows import make_rows, reference_rows
 from benchmarks.validate_table import (
     ALARM_BAR,
     CHANGE_BAR,
@@ -25,7 +26,7 @@ from benchmarks.validate_table import (
     share_interval,
     spells,
 )
-from benchmarks.validate_world import World, make_rows, reference_rows
+from benchmarks.validate_world import World
 from monitoring.portfolio import Task
 
 STEADY = (
