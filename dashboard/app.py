@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -210,7 +209,7 @@ def sign_in_hint() -> None:
 
 def main() -> None:
     """Show the page that was asked for."""
-    st.session_state.setdefault(pressing.WRITING, Lock())
+    pressing.begin()
     frame()
     session.choose_portfolio()
     if why := session.why_nothing_is_shown():

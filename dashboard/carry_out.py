@@ -11,7 +11,6 @@ from dashboard import session
 from dashboard.presentation import ACTION_WORDS, escape_markdown, long_date, short_date
 from dashboard.pressing import once
 from dashboard.widgets import complain, notify, quiet
-from data_access import people
 from monitoring import carry_out
 from monitoring.errors import ModelfolioError
 from monitoring.lifecycle import Action, Move, State
@@ -145,7 +144,7 @@ def _fields(decision: Decision, moves: list[Move]) -> None:
     """Show what the moves need to know beside a reason; nothing that is a judgement is preselected."""
     planned = decision.plan.sunset_on if decision.plan else None
     if Move.START in moves:
-        known = [person.email for person in people.everyone(session.registry())]
+        known = [person.email for person in session.people_with_roles()]
         own = session.actor_email()
         st.selectbox(
             "Who repairs it",

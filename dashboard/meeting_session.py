@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import session
-from dashboard.pressing import hold, let_go
+from dashboard.pressing import unbroken
 from dashboard.widgets import complain, notify, number_from_url
 from data_access import meeting_matters, meeting_queries
 from data_access.meeting_room import MeetingRoom
@@ -188,14 +188,11 @@ def step(meeting: Meeting, by: int) -> None:
     Nothing breaks a press off: the run of the first one is under way when the second one comes. Two people who go on at the same
     moment go on once, for both were shown the same screen.
     """
-    hold()
-    try:
+    with unbroken():
         shown, steps = st.session_state.get(TURNED, (None, 0))
         steps = by + (steps if shown == (meeting.id, meeting.position) else 0)
         st.session_state[TURNED] = ((meeting.id, meeting.position), steps)
         turn(meeting, min(max(meeting.position + steps, 0), meeting.last_position))
-    finally:
-        let_go()
 
 
 def turned() -> None:

@@ -27,7 +27,7 @@ def one_run() -> Iterator[None]:
         _answers.reset(token)
 
 
-def once(question: Hashable, ask: Callable[[], Answer]) -> Answer:
+def asked_once(question: Hashable, ask: Callable[[], Answer]) -> Answer:
     """Return the answer given before in this run; outside of one, ask every time. ``question`` names all that the answer depends on."""
     answers = _answers.get()
     if answers is None:

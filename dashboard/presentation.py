@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from monitoring.assessment import Basis, Verdict
+from monitoring.lifecycle import Capacity
 from monitoring.portfolio import ServiceState
 from monitoring.portfolio_shift import ShiftKind
 from monitoring.retirement import plan_changes
 from monitoring.shift_findings import shift_words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from monitoring.portfolio_shift import Shift
@@ -198,6 +200,16 @@ def due(day: date | None, *, today: date) -> str:
     if day < today:
         return f"overdue {(today - day).days} d"
     return "due today" if day == today else f"due {short_date(day)}"
+
+
+def person_words(email: str, names: Mapping[str, str]) -> str:
+    """Return a person's name; the address of somebody who has none, and a policy's name, stay as they are.
+
+    In the name of a standing approval, "standing approval 3 by ada@example.org", those who approved it are named.
+    """
+    if email.startswith(Capacity.STANDING_APPROVAL.value):
+        return " ".join(names.get(word, word) for word in email.split(" "))
+    return names.get(email) or email
 
 
 def joined(parts: list[str], *, last: str = "and") -> str:

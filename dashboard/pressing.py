@@ -8,6 +8,7 @@ drawn that should show it. So a write is not broken off, and the run of the seco
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from functools import wraps
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -18,7 +19,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from dashboard.widgets import SAID, notify, remember_in_url, say_again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PRESSED, ASKED, ABOUT, CLOSES, WRITING = "pressed", "asked_by", "asked_about", "drawer_closes", "writing"
 LONGEST_WRITE_SECONDS = 60
@@ -43,6 +44,11 @@ def answered() -> None:
         st.session_state.pop(name, None)
 
 
+def begin() -> None:
+    """Give a visitor the turn to write, before anything can be pressed."""
+    st.session_state.setdefault(WRITING, Lock())
+
+
 def hold() -> bool:
     """Let nothing break this run off where it looks into the session state, and the run of another press wait, until ``let_go``.
 
@@ -51,7 +57,8 @@ def hold() -> bool:
     context = get_script_run_ctx(suppress_warning=True)
     if context is None or getattr(_mine, "held", None) is not None:
         return False
-    lock: Lock = st.session_state.setdefault(WRITING, Lock())
+    begin()
+    lock: Lock = st.session_state[WRITING]
     state, is_locked = context.session_state, lock.acquire(timeout=LONGEST_WRITE_SECONDS)
     _mine.held = _Held(lock if is_locked else None, state, state._yield_callback)  # noqa: SLF001 - Streamlit has no other way
     object.__setattr__(state, "_yield_callback", _nothing)
@@ -67,6 +74,17 @@ def let_go() -> None:
     object.__setattr__(held.state, "_yield_callback", held.yield_callback)
     if held.lock is not None:
         held.lock.release()
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Hold what is done inside."""
+    is_new = hold()
+    try:
+        yield
+    finally:
+        if is_new:
+            let_go()
 
 
 class _Held(NamedTuple):
@@ -86,12 +104,9 @@ def once(write: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(write)
     def press(*about: Any) -> None:
-        hold()
-        try:
+        with unbroken():
             if not is_again(f"{write.__module__}.{write.__qualname__}"):
                 write(*about)
-        finally:
-            let_go()
 
     return press
 
@@ -115,10 +130,9 @@ def submitted(
 
 
 def _ask(key: str, about: object) -> None:
-    hold()
-    if not is_again(key):
-        st.session_state[ASKED], st.session_state[ABOUT] = key, about
-    let_go()
+    with unbroken():
+        if not is_again(key):
+            st.session_state[ASKED], st.session_state[ABOUT] = key, about
 
 
 def asked_about() -> Any:

@@ -14,8 +14,9 @@ import streamlit as st
 
 from dashboard import simulated
 from dashboard.front_door import NOBODY_NAMED, PERSON_HEADER, vouched_person
-from dashboard.one_run import once
+from dashboard.one_run import asked_once
 from dashboard.opening import open_registry
+from dashboard.presentation import person_words
 from dashboard.settings import PREFIX, Settings, load_settings
 from data_access import (
     challenge_queries,
@@ -31,7 +32,6 @@ from data_access.demo_clock import demo_clock
 from data_access.policy_records import policy_history
 from monitoring import decide_standing
 from monitoring.errors import InactivePersonError, UnknownPersonError
-from monitoring.lifecycle import Capacity
 from monitoring.people import Actor, Role
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _settings(environment: tuple[tuple[str, str], ...], folder: str) -> Settings
 
 def configured() -> Settings:
     """Return the configuration, read again when the environment or the folder changes."""
-    return once("configured", _configured)
+    return asked_once("configured", _configured)
 
 
 def _configured() -> Settings:
@@ -116,12 +116,12 @@ def settings() -> Settings:
     """Return the settings of the portfolio that is shown."""
     if not shows_simulated():
         return configured()
-    return once("simulated settings", lambda: simulated.simulated_settings(configured()))
+    return asked_once("simulated settings", lambda: simulated.simulated_settings(configured()))
 
 
 def registry() -> Registry:
     """Return the registry of the portfolio that is shown, opened once in the process."""
-    return once(("registry", shows_simulated()), lambda: _opened(settings()))
+    return asked_once(("registry", shows_simulated()), lambda: _opened(settings()))
 
 
 def _opened(ours: Settings) -> Registry:
@@ -148,7 +148,7 @@ def now() -> datetime:
 def key() -> tuple[str, int]:
     """Return what every cached answer depends on: which registry, and its revision."""
     opened = registry()
-    return once(("key", shows_simulated(), opened.written), lambda: (str(opened.engine.url), opened.revision()))
+    return asked_once(("key", shows_simulated(), opened.written), lambda: (str(opened.engine.url), opened.revision()))
 
 
 @st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
@@ -164,7 +164,7 @@ def clock() -> tuple[date, date] | None:
 
 def today() -> date:
     """Return the day the pages show: the demo's clock, else the present day (``MODELFOLIO_AS_OF`` pins it)."""
-    return once(("today", key()), _today)
+    return asked_once(("today", key()), _today)
 
 
 def _today() -> date:
@@ -186,7 +186,7 @@ def is_direct_local_visit() -> bool:
 
 def may_choose_person() -> bool:
     """Whether the demo's "acting as" is offered: only when switched on, and only to a direct visit on this machine."""
-    return once("may choose", _may_choose_person)
+    return asked_once("may choose", _may_choose_person)
 
 
 def _may_choose_person() -> bool:
@@ -246,7 +246,7 @@ def actor() -> Actor | None:
     Roles come from the registry at each run; every write checks them again.
     """
     email = st.session_state.get(ACTING_AS) if may_choose_person() else signed_in_email()
-    return once(("actor", key(), email), lambda: _actor(str(email))) if email else None
+    return asked_once(("actor", key(), email), lambda: _actor(str(email))) if email else None
 
 
 def _actor(email: str) -> Actor | None:
@@ -262,26 +262,14 @@ def actor_email() -> str | None:
     return person.email if person else None
 
 
-@st.cache_data(ttl=CACHED_SECONDS, max_entries=20, show_spinner=False)
-def _names(key: tuple[str, int], _registry: Registry) -> dict[str, str]:
-    del key
-    return {person.email: person.name for person in people.everyone(_registry)}
-
-
 def names() -> dict[str, str]:
     """Return the names of the active people by their addresses."""
-    return once(("names", key()), lambda: _names(key(), registry()))
+    return asked_once(("names", key()), lambda: {person.email: person.name for person in people_with_roles()})
 
 
 def person_name(email: str) -> str:
-    """Return a person's name; the address of somebody who is not known, and a policy's name, stay as they are.
-
-    In the name of a standing approval, "standing approval 3 by ada@example.org", those who approved it are named.
-    """
-    known = names()
-    if email not in known and email.startswith(Capacity.STANDING_APPROVAL.value):
-        return " ".join(known.get(word, word) for word in email.split(" "))
-    return known.get(email) or email
+    """Return how a person is called, as ``person_words``."""
+    return person_words(email, names())
 
 
 def may_export_audit() -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import pressing, session
+from dashboard import answer_form, pressing, session
+from dashboard.answer_form import Form
 from dashboard.presentation import escape_markdown, plural
 from dashboard.pressing import once
 from dashboard.widgets import complain, notify, quiet
@@ -16,7 +16,7 @@ from monitoring.errors import ModelfolioError
 from monitoring.lifecycle import Move, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from data_access.standing_queries import Listed
     from monitoring.decide_standing import StandingReview
@@ -27,23 +27,11 @@ ANSWERING: dict[Move, Callable[..., StandingApproval]] = {
     Move.REJECT: decide_standing.reject_standing,
     Move.WITHDRAW: decide_standing.withdraw_standing,
 }
-FORM = "sa_form"
-"""Which form is open in the session: the number of the standing approval, and the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One way to answer: what its button says, the key that opens its form, what its field asks for."""
-
-    label: str
-    key: str
-    placeholder: str
-
-
+BAR = "sa"
 ANSWERS = {
-    Move.APPROVE: Answer("Approve", "A", "Why it may act without a person (needed)"),
-    Move.REJECT: Answer("Reject", "X", "Why not? The proposer and the auditor read it (needed)"),
-    Move.WITHDRAW: Answer("Withdraw", "W", "Why you take it back (may stay empty)"),
+    Move.APPROVE: Form(Move.APPROVE.value, "Approve", "A", "Why it may act without a person (needed)"),
+    Move.REJECT: Form(Move.REJECT.value, "Reject", "X", "Why not? The proposer and the auditor read it (needed)"),
+    Move.WITHDRAW: Form(Move.WITHDRAW.value, "Withdraw", "W", "Why you take it back (may stay empty)"),
 }
 ACTS = "It starts retrainings by itself until it ends. A failed run, an outcome that was not fixed or a broken guard suspends it."
 ENDED = "It has ended and never begins again; what comes after it is proposed and approved anew."
@@ -68,67 +56,35 @@ def bar(each: Listed, review: StandingReview) -> None:
                 if st.button("Stop it", key="sa_stop", icon=":material/block:"):
                     stop_dialog(standing.id, len(standing.covered))
         else:
-            opened = st.session_state.get(FORM)
-            move = next((move for move in ANSWERS if move in review.may and opened == (standing.id, move)), None)
-            if move is None:
-                buttons(standing, review)
+            possible = {form: move for move, form in ANSWERS.items() if move in review.may}
+            form = answer_form.opened(BAR, standing.id, possible)
+            if form is None:
+                buttons(standing, review, possible)
             else:
-                one_form(standing, move, by)
+                said = f"**{form.label}** standing approval {standing.id}"
+                answer_form.one_form(BAR, form, standing.id, said, send=send, args=(possible[form], standing.id, by))
 
 
-def buttons(standing: StandingApproval, review: StandingReview) -> None:
+def buttons(standing: StandingApproval, review: StandingReview, possible: Iterable[Form]) -> None:
     """Show the answers this person can give, each of which opens its form."""
     name, place = st.columns([1.5, 1.3], vertical_alignment="center")
     why = review.why_not or review.waiting_for
     name.markdown(f"**Standing approval {standing.id}**  \n:small[{quiet(escape_markdown(why, longest=200))}]")
     with place.container(horizontal=True, horizontal_alignment="right"):
-        for move, answer in ANSWERS.items():
-            if move in review.may:
-                st.button(
-                    answer.label,
-                    key=f"sa_open_{move.value}",
-                    type="primary" if move is Move.APPROVE else "secondary",
-                    shortcut=answer.key,
-                    on_click=open_form,
-                    args=(standing.id, move),
-                )
-
-
-def one_form(standing: StandingApproval, move: Move, by: str) -> None:
-    """Show the form that is open, with the cursor in its field."""
-    answer = ANSWERS[move]
-    with st.form(f"sa_{move.value}_form", border=False, enter_to_submit=False):
-        name, field, place = st.columns([1, 1.9, 1.1], vertical_alignment="center")
-        name.markdown(f"**{answer.label}** standing approval {standing.id}")
-        with field.container(key=f"focus_sa_{move.value}_{standing.id}"):
-            st.text_input(answer.label, key="sa_comment", placeholder=answer.placeholder, label_visibility="collapsed")
-        with place.container(horizontal=True, horizontal_alignment="right"):
-            st.form_submit_button(
-                answer.label,
-                type="primary",
-                shortcut="Ctrl+Enter",
-                key="sa_send",
-                on_click=send,
-                args=(move, standing.id, by),
+        for form in possible:
+            answer_form.button(
+                BAR,
+                form,
+                is_main=form is ANSWERS[Move.APPROVE],
+                on_click=answer_form.open_form,
+                args=(BAR, standing.id, form.name),
             )
-            st.form_submit_button("Cancel", key="sa_cancel", shortcut="Esc", on_click=close_form)
-
-
-def open_form(number: int, move: Move) -> None:
-    """Open one of the forms."""
-    st.session_state[FORM] = (number, move)
-
-
-def close_form() -> None:
-    """Close whichever form is open."""
-    for name in (FORM, "sa_comment"):
-        st.session_state.pop(name, None)
 
 
 @once
 def send(move: Move, number: int, by: str) -> None:
     """Give the answer with what was typed; what is refused is said in its own words, and the form stays."""
-    comment = st.session_state.get("sa_comment") or ""
+    comment = answer_form.typed(BAR)
     try:
         moved = ANSWERING[move](
             session.registry(), number, comment=comment, by=by, on=session.today(), now=session.now()
@@ -136,7 +92,7 @@ def send(move: Move, number: int, by: str) -> None:
     except ModelfolioError as error:
         complain(str(error))
         return
-    close_form()
+    answer_form.close_form(BAR)
     if moved.state is State.APPROVED:
         notify(f"Approved: standing approval {number} acts from the next run of assess on.")
     elif move is Move.APPROVE:

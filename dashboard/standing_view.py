@@ -102,7 +102,7 @@ def table(found: Sequence[Listed]) -> Listed:
     ids = [each.standing.id for each in found]
     is_any = st.query_params.get(PARAMETER) == ANY
     asked = None if is_any else number_from_url(PARAMETER, "standing approval", ids)
-    at = ids.index(asked) if asked in ids else 0
+    at = ids.index(asked) if asked is not None else 0
     rows = [
         {
             "No": each.standing.id,

@@ -165,9 +165,9 @@ def all_decisions(registry: Database, *, on: date, state: State | None = None) -
 
     ``decision_id`` (int), ``model_id``, ``model``, ``team``, ``owner`` (str), ``tier`` (int, at the proposal), ``action``, ``state``,
     ``reason``, ``proposed_by`` (str), ``proposed_on``, ``due_on`` (date), ``is_overdue`` (bool), ``approvals`` (int), ``verdict``,
-    ``sentence`` (str, at the proposal), ``decided_by`` (str), ``decided_on`` (date), missing while it is proposed, ``approved_by`` (str, comma-joined), ``standing_approval``
-    (Int64, its number; missing for decisions of people), ``challenges`` (str: the questions about it and the challenges of the findings it
-    rests on, with what was answered; empty without any).
+    ``sentence`` (str, at the proposal), ``decided_by`` (str), ``decided_on`` (date), missing while it is proposed, ``approved_by`` (str,
+    comma-joined), ``standing_approval`` (Int64, its number; missing for decisions of people), ``challenges`` (str: the questions about it
+    and the challenges of the findings it rests on, with what was answered; empty without any).
     """
     chosen = [] if state is None else [DecisionRow.state == state.value]
     with registry.read() as session:

@@ -22,6 +22,7 @@ from data_access.tables import (
     ReferenceRow,
     ShiftDayRow,
 )
+from monitoring.assess import Findings
 from monitoring.history import ProfileKind, StoredProfile, VersionHistory, segments_known_on
 from monitoring.lifecycle import State
 from monitoring.packing import unpack_reference
@@ -120,14 +121,14 @@ def _histories(registry: Database, model: Model, known_on: date) -> tuple[Versio
         )
         for reference_id, kind, day, known, rows, payload in found:
             stored[reference_id].append(StoredProfile(ProfileKind(kind), day, known, rows, payload))
-    quiet = quiet_days(progress.quiet_days if progress else None)
+    found_before = Findings(quiet=quiet_days(progress.quiet_days if progress else None))
     by_name: dict[str, ModelVersion] = {version.version: version for version in model.versions}
     return tuple(
         VersionHistory(
             version,
             unpack_reference(references[name].payload),
             stored[references[name].id],
-            quiet[name] if name in quiet and quiet[name].reference_id == references[name].id else None,
+            found_before.quiet_days(name, references[name].id),
         )
         for name, version in by_name.items()
         if name in references

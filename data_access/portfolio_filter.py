@@ -196,8 +196,9 @@ ORDERS: dict[str, Callable[[date], list[sa.ColumnElement[Any]]]] = {
     "owner": lambda _: [func.lower(ModelRow.owner).nulls_last(), _by_verdict()],
     "name": lambda _: [func.lower(ModelRow.name)],
 }
+"""The orders a list of models can have; names and ids break ties, retired models always come last."""
 ORDERS_BY_DECISION = frozenset({"due"})
-"""The orders a list of models can have, and those that look at decisions; names and ids break ties, retired models always come last."""
+"""Those that look at decisions."""
 
 
 def order_by(name: str, *, day: date) -> list[sa.ColumnElement[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from monitoring.meeting_matter import aside, proposers
@@ -47,22 +48,18 @@ def item_quorum(meeting: Meeting, item: Item, matter: Matter, *, people: Iterabl
         matter: what the item is about.
         people: everybody the registry knows, with the roles they hold now.
     """
-    proposal, subject = matter.proposal, matter.subject
-    if proposal is None and subject is None:
+    given: dict[str, frozenset[Role]] = {}
+    if (proposal := matter.proposal) is not None:
+        seats, fills = proposal.quorum, proposal.approving_roles
+        given = {each.person: each.roles for each in proposal.approvals}
+    elif (subject := matter.subject) is not None:
+        seats = quorum(subject.effective_tier)
+        fills = partial(subject.seats, seats=seats)
+    else:
         return ""
-    seats = proposal.quorum if proposal else quorum(subject.effective_tier if subject else 1)
-    given = {each.person: each.roles for each in proposal.approvals} if proposal else {}
-    out = aside(meeting, item, matter)
-    people = list(people)
+    people, out = list(people), aside(meeting, item, matter)
     there = [person for person in people if meeting.is_there(person.email) and person.email not in out]
-    able = {
-        person.email: proposal.approving_roles(person)
-        if proposal
-        else subject.seats(person, seats)
-        if subject
-        else frozenset()
-        for person in there
-    }
+    able = {person.email: fills(person) for person in there}
     could = able | given
     names = {person.email: person.name for person in people}
     for seat in seats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -50,6 +49,7 @@ from monitoring.people import COMMAND_LINE, Role
 from monitoring.standing_envelope import Envelope, Guard, ScopeKind
 from monitoring.standing_envelope import Scope as Inside
 from tests.fresh import fresh_registry
+from tests.listening import statements
 from tests.registry_contract import (
     ADA,
     BEN,
@@ -112,16 +112,6 @@ def policy_proposed(registry: Registry, effect: float = 0.2) -> int:
 def standing_proposed(registry: Registry | MeetingRoom, *, runs: int = 1) -> int:
     wanted = Envelope(Inside(ScopeKind.MODELS, ("m",)), (Guard("skill", 0.02),), DAY + 90 * ONE, most_runs=runs)
     return decide_standing.propose_standing(registry, wanted, reason=REASON, by=BEN, **WHEN).id
-
-
-@contextmanager
-def statements(registry: Registry) -> Iterator[list[str]]:
-    """What the registry is asked meanwhile."""
-    asked: list[str] = []
-    listener = lambda *call: asked.append(call[2])  # noqa: E731 - only the statement counts
-    sa.event.listen(registry.engine, "before_cursor_execute", listener)
-    yield asked
-    sa.event.remove(registry.engine, "before_cursor_execute", listener)
 
 
 def stored(registry: Registry, meeting: Meeting) -> Meeting:
@@ -699,11 +689,11 @@ class MeetingContract:
             return [(each.id, each.items, each.decisions) for each in meeting_queries.meetings(registry, on=DAY)]
 
         approve(MeetingRoom(registry, meeting_id=running.id, item_id=running.items[0].id), 1, by=CLEO)
-        with statements(registry) as few:
+        with statements(registry.engine) as few:
             assert listed() == [(running.id, 1, 1)]
         others = [opened(registry, title=f"Committee {number}") for number in range(5)]
         hold_meeting.end_meeting(registry, others[-1].id, by=BEN, **WHEN)
-        with statements(registry) as many:
+        with statements(registry.engine) as many:
             assert [each[0] for each in listed()] == [*(each.id for each in reversed(others)), running.id]
         assert len(many) == len(few)
         assert not [each for each in many if "recorded_at" in each or "meeting_attendees" in each]

@@ -48,6 +48,7 @@ from monitoring.people import COMMAND_LINE, Role
 from monitoring.retraining import Report, TrainingReport
 from monitoring.standing_envelope import Envelope, Guard, Scope, ScopeKind
 from tests.fresh import fresh_registry
+from tests.listening import statements
 from tests.registry_contract import (
     ADA,
     BEN,
@@ -630,15 +631,9 @@ class StandingContract:
             feed_shift(session)
 
         def counted(models: int) -> int:
-            statements: list[str] = []
-
-            def count(*call: Any) -> None:
-                statements.append(call[2])
-
-            sa.event.listen(office.engine, "before_cursor_execute", count)
-            assert len(held(office)) == models
-            sa.event.remove(office.engine, "before_cursor_execute", count)
-            return len(statements)
+            with statements(office.engine) as asked:
+                assert len(held(office)) == models
+            return len(asked)
 
         def grown_by(first: int, last: int) -> None:
             for number in range(first, last):

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 
-from dashboard.presentation import one_line
+from dashboard.presentation import one_line, person_words
 from dashboard.tables import records
 from data_access import (
     audit_queries,
@@ -30,7 +30,7 @@ from data_access.pack_queries import audit_head
 from data_access.policy_records import policy_history
 from data_access.portfolio_filter import NEEDS_SOMEONE, TIER_NOT_SET, PortfolioFilter
 from data_access.portfolio_standing import COMPARED_DAYS
-from monitoring.lifecycle import Action, Capacity, Move, State
+from monitoring.lifecycle import Action, Move, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -169,10 +169,7 @@ class Material:
 
     def name(self, email: str) -> str:
         """Return a person's name; who is not known, and a policy, stay as they are. In a standing approval's name people are named."""
-        known = {each.email: each.name for each in self.everyone}
-        if email not in known and email.startswith(Capacity.STANDING_APPROVAL.value):
-            return " ".join(known.get(word, word) for word in email.split(" "))
-        return known.get(email, email)
+        return person_words(email, {each.email: each.name for each in self.everyone})
 
     def names_of(self, model_ids: Iterable[str]) -> dict[str, str]:
         """Return names by id."""

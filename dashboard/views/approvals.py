@@ -7,7 +7,7 @@ from datetime import timedelta
 import pandas as pd
 import streamlit as st
 
-from dashboard import carry_out, glossary, leaving, session, tables
+from dashboard import answer_form, carry_out, glossary, leaving, session, tables
 from dashboard.presentation import ACTION_WORDS, escape_markdown, plural, short_date, words
 from dashboard.views import approvals_bar, approvals_many, approvals_proposal
 from dashboard.widgets import colours, empty, number_from_url, quiet, show_notice, small
@@ -106,7 +106,7 @@ def neighbours(ids: list[int], at: int | None) -> None:
 
 def show_instead(decision_id: int) -> None:
     """Open another proposal; the form of the one before is closed."""
-    approvals_bar.close_form()
+    answer_form.close_form(approvals_proposal.BAR)
     tables.forget_selection()
     st.query_params["decision"] = str(decision_id)
 

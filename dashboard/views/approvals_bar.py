@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import challenges, session
+from dashboard import answer_form, challenges, session
+from dashboard.answer_form import Form
 from dashboard.presentation import ACTION_WORDS, escape_markdown
 from dashboard.pressing import once
-from dashboard.views.approvals_proposal import is_unread
+from dashboard.views.approvals_proposal import BAR, is_unread
 from dashboard.widgets import complain, notify, quiet
 from data_access import decision_queries
 from monitoring import ask, decide
@@ -22,21 +22,6 @@ if TYPE_CHECKING:
     from monitoring.challenge import Challenge
     from monitoring.decide import Review
     from monitoring.decision import Decision
-
-FORM = "ap_form"
-"""Which form is open in the session: the number of the decision, and the answer."""
-TEXT = "ap_comment"
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """One way to answer: what its button says, the key that opens it, what its field asks for."""
-
-    name: str
-    label: str
-    key: str
-    placeholder: str
-
 
 APPROVE = Form(Move.APPROVE.value, "Approve", "A", "Comment, kept with the decision (may stay empty)")
 REJECT = Form(Move.REJECT.value, "Reject", "X", "Why not? The proposer and the auditor read it (needed)")
@@ -77,14 +62,14 @@ def bar(decision: Decision, review: Review) -> None:
         if by is None or not possible:
             st.markdown(f"**{what}**\u2003{quiet(escape_markdown(review.waiting_for))}")
             return
-        opened = st.session_state.get(FORM)
-        form = next((form for form in possible if opened == (decision.id, form.name)), None)
+        form = answer_form.opened(BAR, decision.id, possible)
         if form is None:
             buttons(what, possible, decision, review)
         elif form is APPROVE and is_unread(decision, review):
             read_first(what)
         else:
-            one_form(what, form, decision, review, by=by)
+            said = f"**{form.label}**\u2002{what}"
+            answer_form.one_form(BAR, form, decision.id, said, send=send, args=(form, decision.id, review, by))
 
 
 def buttons(what: str, possible: list[Form], decision: Decision, review: Review) -> None:
@@ -93,15 +78,14 @@ def buttons(what: str, possible: list[Form], decision: Decision, review: Review)
     name.markdown(f"**{what}**")
     with place.container(horizontal=True, horizontal_alignment="right"):
         for form in possible:
-            st.button(
-                form.label,
-                key=f"ap_open_{form.name}",
-                type="primary" if form in {APPROVE, ANSWER} else "secondary",
-                shortcut=form.key,
-                disabled=form is APPROVE and bool(review.blocked_by),
-                help=escape_markdown(review.blocked_by, longest=900) if form is APPROVE and review.blocked_by else None,
+            blocked = escape_markdown(review.blocked_by, longest=900) if form is APPROVE else ""
+            answer_form.button(
+                BAR,
+                form,
+                is_main=form in {APPROVE, ANSWER},
                 on_click=open_form,
                 args=(decision.id, form.name),
+                why_not=blocked,
             )
 
 
@@ -110,26 +94,7 @@ def read_first(what: str) -> None:
     name, close = st.columns([3, 1], vertical_alignment="center")
     name.markdown(f"**Approve** {what}\u2003Tick above that you have read what changed (Space), then approve.")
     with close.container(horizontal=True, horizontal_alignment="right"):
-        st.button("Cancel", key="ap_cancel", shortcut="Esc", on_click=close_form)
-
-
-def one_form(what: str, form: Form, decision: Decision, review: Review, *, by: str) -> None:
-    """Show the form that is open, with the cursor in its field."""
-    with st.form(f"ap_{form.name}", border=False, enter_to_submit=False, clear_on_submit=False):
-        name, field, place = st.columns([1, 1.9, 1.1], vertical_alignment="center")
-        name.markdown(f"**{form.label}**\u2002{what}")
-        with field.container(key=f"focus_{form.name}_{decision.id}"):
-            st.text_input(form.label, key=TEXT, placeholder=form.placeholder, label_visibility="collapsed")
-        with place.container(horizontal=True, horizontal_alignment="right"):
-            st.form_submit_button(
-                form.label,
-                type="primary",
-                shortcut="Ctrl+Enter",
-                key="ap_send",
-                on_click=send,
-                args=(form, decision.id, review, by),
-            )
-            st.form_submit_button("Cancel", key="ap_cancel", shortcut="Esc", on_click=close_form)
+        answer_form.cancel(BAR)
 
 
 def open_form(decision_id: int, name: str) -> None:
@@ -139,25 +104,19 @@ def open_form(decision_id: int, name: str) -> None:
     except ModelfolioError as error:
         complain(str(error))
     else:
-        st.session_state[FORM] = (decision_id, name)
-
-
-def close_form() -> None:
-    """Close whichever form is open."""
-    st.session_state.pop(FORM, None)
-    st.session_state.pop(TEXT, None)
+        answer_form.open_form(BAR, decision_id, name)
 
 
 @once
 def send(form: Form, decision_id: int, review: Review, by: str) -> None:
     """Give the answer with what was typed; what is refused is said in its own words, and the form stays."""
-    text = st.session_state.get(TEXT) or ""
+    text = answer_form.typed(BAR)
     try:
         notify(_sent(form, decision_id, review, text, by))
     except ModelfolioError as error:
         complain(str(error))
     else:
-        close_form()
+        answer_form.close_form(BAR)
 
 
 def _sent(form: Form, decision_id: int, review: Review, text: str, by: str) -> str:

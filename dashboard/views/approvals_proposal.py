@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import carry_out, challenges, charts, leaving, model_session, retirement_plan, session, tables
+from dashboard import (
+    answer_form,
+    carry_out,
+    challenges,
+    charts,
+    leaving,
+    model_session,
+    retirement_plan,
+    session,
+    tables,
+)
 from dashboard.argument import for_and_against
 from dashboard.model_view import ModelView
 from dashboard.performance_chart import performance
@@ -29,6 +39,8 @@ if TYPE_CHECKING:
     from monitoring.decide import Review
     from monitoring.decision import Decision
 
+BAR = "ap"
+"""The bar below a proposal, in ``answer_form``."""
 MOST_POINTS = 6
 CHART_HEIGHT = 220
 
@@ -159,7 +171,7 @@ def read_key(decision: Decision, review: Review) -> str:
 
 def read_place(decision: Decision, review: Review) -> str:
     """Return the key of the tick's container: the cursor goes there when somebody wants to approve and has not ticked."""
-    wants = st.session_state.get("ap_form") == (decision.id, Move.APPROVE.value)
+    wants = answer_form.is_open(BAR, decision.id, Move.APPROVE.value)
     return f"{'focus' if wants and is_unread(decision, review) else 'place'}_{read_key(decision, review)}"
 
 

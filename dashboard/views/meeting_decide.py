@@ -23,7 +23,7 @@ from monitoring.outcome import Judgement
 from monitoring.portfolio_shift import ShiftKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from monitoring.decide import Review
     from monitoring.decide_policy import PolicyReview
@@ -232,13 +232,13 @@ def _action(item: Item) -> None:
 def _versioned(meeting: Meeting, item: Item) -> None:
     """Offer the answers to a version of the policy, or to a standing approval."""
     registry, by = session.registry(), session.actor_email()
+    use: Mapping[Move, Callable[..., object]]
+    review: StandingReview | PolicyReview
     if item.standing_number:
-        what, use = "it", dict[Move, "Callable[..., object]"](standing_answer.ANSWERING)
-        review: StandingReview | PolicyReview = decide_standing.review_standing(
-            registry, item.standing_number, by=by, on=session.today()
-        )
+        what, use = "it", standing_answer.ANSWERING
+        review = decide_standing.review_standing(registry, item.standing_number, by=by, on=session.today())
     else:
-        what, use = "the version", {**policy_answer.ANSWERING}
+        what, use = "the version", policy_answer.ANSWERING
         review = decide_policy.review_policy(registry, item.policy_number or 0, by=by)
     may = [move for move in (Move.REJECT, Move.APPROVE) if move in review.may]
     if not may or not _takes_part(meeting, item):

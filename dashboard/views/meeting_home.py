@@ -11,7 +11,7 @@ from dashboard.meeting_follow_up import CONFIRM, REPORT, SEND_BACK, follow_up
 from dashboard.presentation import due, escape_markdown, long_date, one_line, plural, short_date
 from dashboard.pressing import once
 from dashboard.widgets import empty, quiet, small
-from data_access import meeting_queries, people
+from data_access import meeting_queries
 from data_access.portfolio_filter import TIER_NOT_SET
 from monitoring import prepare_meeting
 from monitoring.meeting import LONGEST_MINUTES, MEMBERS, SHORTEST_MINUTES, MeetingState, Scope
@@ -84,7 +84,7 @@ def call_form() -> None:
             )
         )
         return
-    known = list(people.everyone(session.registry()))
+    known = list(session.people_with_roles())
     names = {person.email: person_label(person) for person in known}
     chairs = [person.email for person in known if person.acts_as(MEMBERS)]
     own = session.actor_email()

@@ -14,7 +14,7 @@ from dashboard.pack_control import pack_control
 from dashboard.presentation import escape_markdown, instant, plural, short_date
 from dashboard.pressing import once
 from dashboard.widgets import complain, quiet, small
-from data_access import meeting_queries, people
+from data_access import meeting_queries
 from monitoring import hold_meeting, prepare_meeting
 from monitoring.meeting import MEMBERS
 from monitoring.meeting_access import may_name_chair
@@ -77,12 +77,12 @@ def buttons(meeting: Meeting) -> None:
 
 def can_chair(meeting: Meeting) -> bool:
     """Whether the chair still holds a role with which minutes are confirmed."""
-    return any(each.email == meeting.chair and each.acts_as(MEMBERS) for each in people.everyone(session.registry()))
+    return any(each.email == meeting.chair and each.acts_as(MEMBERS) for each in session.people_with_roles())
 
 
 def name_chair(meeting: Meeting) -> None:
     """Show the form that names another chair, to who may: one of those who were there confirms instead."""
-    known, person = people.everyone(session.registry()), session.actor()
+    known, person = session.people_with_roles(), session.actor()
     if person is None or not may_name_chair(meeting, person, known):
         return
     could = [

@@ -13,7 +13,6 @@ from dashboard.presentation import escape_markdown, long_date, plural
 from dashboard.pressing import once
 from dashboard.views.meeting_home import guest_names, person_label
 from dashboard.widgets import empty, quiet, small
-from data_access import people
 from monitoring import hold_meeting, prepare_meeting
 from monitoring.meeting_agenda import Rule
 from monitoring.meeting_quorum import meeting_quorum
@@ -190,14 +189,14 @@ def edited(meeting: Meeting, change: Callable[[tuple[Item, ...]], Sequence[Item]
 def attendance(meeting: Meeting, *, leads: bool) -> None:
     """Show who comes and whether they can decide; who leads says who is there."""
     st.subheader("Who is there", anchor=False)
-    st.markdown(escape_markdown(meeting_quorum(meeting, people.everyone(session.registry()))))
+    st.markdown(escape_markdown(meeting_quorum(meeting, session.people_with_roles())))
     if not leads:
         for each in meeting.attendees:
             st.markdown(
                 f"{escape_markdown(each.name)} {small(escape_markdown(each.role_words) + ('' if each.is_present else ', absent'))}"
             )
         return
-    known = {person.email: person for person in people.everyone(session.registry())}
+    known = {person.email: person for person in session.people_with_roles()}
     invited = [each.email for each in meeting.attendees if each.email and each.is_present]
     with st.form(f"mt_attendance_{meeting.revision}", enter_to_submit=False):
         st.multiselect(

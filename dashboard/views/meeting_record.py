@@ -13,7 +13,7 @@ from dashboard.presentation import ACTION_NOUNS, ACTION_WORDS, escape_markdown, 
 from dashboard.pressing import once
 from dashboard.propose import ACCEPTED_DAYS, ACTIONS, left_out
 from dashboard.widgets import complain, quiet
-from data_access import meeting_queries, people
+from data_access import meeting_queries
 from data_access.portfolio_filter import PortfolioFilter
 from monitoring import decide, hold_meeting
 from monitoring.lifecycle import Action
@@ -81,7 +81,7 @@ def votes(meeting: Meeting, item: Item) -> None:
     """Show a row per member; a vote recorded for somebody else says so in the minutes and gives no approval."""
     matter = meeting_session.matter(meeting, item)
     given, own, leads = meeting.votes(item.id), session.actor_email(), meeting_session.leads(meeting)
-    for person in people.everyone(session.registry()):
+    for person in session.people_with_roles():
         if not meeting.is_there(person.email) or not person.acts_as(MEMBERS):
             continue
         name, choice = st.columns([1, 1.5], vertical_alignment="center")
@@ -161,7 +161,7 @@ def give(meeting: Meeting, item: Item) -> None:
     for each in meeting_queries.actions(session.registry(), on=session.today(), meeting_id=meeting.id):
         if each.item_id == item.id:
             st.markdown(f"- {escape_markdown(each.what)} {quiet(escape_markdown(session.person_name(each.assignee)))}")
-    known = [each for each in people.everyone(session.registry()) if not only_reads(each)]
+    known = [each for each in session.people_with_roles() if not only_reads(each)]
     with st.form("mt_action_form", border=False, clear_on_submit=True, enter_to_submit=False):
         st.text_input(
             "What", key=meeting_session.field("mt_what"), placeholder="What is to be done", label_visibility="collapsed"

@@ -12,7 +12,7 @@ from dashboard.pressing import once
 from dashboard.views import meeting_decide, meeting_item, meeting_record
 from dashboard.views.meeting_plan import attendance
 from dashboard.widgets import quiet
-from data_access import meeting_queries, people
+from data_access import meeting_queries
 from monitoring import hold_meeting
 from monitoring.meeting import EntryKind
 from monitoring.meeting_agenda import Rule
@@ -78,7 +78,7 @@ def tier_words(item: Item) -> str:
 def opening(meeting: Meeting) -> None:
     """Show who is there and whether they can decide, before the first item."""
     st.title(escape_markdown(meeting.title, longest=80), anchor=False)
-    st.header(escape_markdown(meeting_quorum(meeting, people.everyone(session.registry()))), anchor=False)
+    st.header(escape_markdown(meeting_quorum(meeting, session.people_with_roles())), anchor=False)
     lines = [
         f"- **{escape_markdown(each.name)}** {quiet(escape_markdown(each.role_words) + (', chair' if each.email == meeting.chair else ''))}"
         for each in meeting.attendees

@@ -11,7 +11,6 @@ from dashboard.meeting_evidence import doing_nothing
 from dashboard.presentation import escape_markdown, joined, plural
 from dashboard.widgets import quiet
 from data_access import meeting_queries
-from data_access import people as registered
 from monitoring.lifecycle import Action, State
 from monitoring.meeting_quorum import aside_sentence, item_quorum
 
@@ -29,7 +28,7 @@ LONGEST_WHY, LONGEST_BLOCK = 190, 400
 
 def show(meeting: Meeting, item: Item, matter: Matter) -> None:
     """Say which of those present can decide this, and who steps back."""
-    people, decision = registered.everyone(session.registry()), matter.on_table
+    people, decision = session.people_with_roles(), matter.on_table
     names = {person.email: person.name for person in people}
     said = [
         standing(decision, [each for each in people if each.email not in meeting.conflicts(item.id)])

@@ -102,7 +102,7 @@ def rows_of(found: Sequence[Retraining]) -> pd.DataFrame:
 
 def table(found: Sequence[Retraining], asked: int | None) -> Retraining:
     ids = [each.decision.id for each in found]
-    at = ids.index(asked) if asked in ids else 0
+    at = ids.index(asked) if asked is not None else 0
     config = st.column_config
     event = st.dataframe(
         rows_of(found),

@@ -1,11 +1,10 @@
 """A small real registry and the pages opened on it, without a browser."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
@@ -13,6 +12,7 @@ import dashboard
 from dashboard import session
 from data_access.registry import Registry
 from tests import builders
+from tests.listening import statements
 
 APP = Path(dashboard.__file__).with_name("app.py")
 PATIENCE_SECONDS = 60
@@ -58,12 +58,6 @@ def open_page() -> Open:
     return opened
 
 
-@contextmanager
-def statements() -> Iterator[list[str]]:
+def page_statements() -> AbstractContextManager[list[str]]:
     """What the page asks the registry meanwhile."""
-    asked: list[str] = []
-    opened = session.registry().engine
-    listener = lambda *call: asked.append(call[2])  # noqa: E731 - only the statement counts
-    sa.event.listen(opened, "before_cursor_execute", listener)
-    yield asked
-    sa.event.remove(opened, "before_cursor_execute", listener)
+    return statements(session.registry().engine)

@@ -107,3 +107,14 @@ def test_advantage_below_the_naive_forecast_is_none(share: float, shown: str) ->
 
 def test_text_that_turns_the_direction_of_what_follows_reads_in_its_own_order() -> None:
     assert presentation.one_line("safe\u202eelbissim\u202c \u2067x\u2069 שלום") == "safeelbissim x שלום"
+
+
+def test_people_are_named_also_within_the_name_of_a_standing_approval() -> None:
+    names = {"ada@example.org": "Ada Berg"}
+    asked = ("ada@example.org", "standing approval 3 by ada@example.org", "who@example.org", "policy")
+    assert [presentation.person_words(each, names) for each in asked] == [
+        "Ada Berg",
+        "standing approval 3 by Ada Berg",
+        "who@example.org",
+        "policy",
+    ]

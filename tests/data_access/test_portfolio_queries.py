@@ -14,6 +14,7 @@ from data_access.tables import AssessmentRow
 from monitoring.assessment import Verdict
 from tests import builders
 from tests.builders import TODAY, Built
+from tests.listening import statements
 
 EVERYTHING = PortfolioFilter()
 
@@ -81,16 +82,11 @@ def test_counts_change_against_a_week_before(registry: Registry) -> None:
 
 def test_newest_assessment_is_sought_in_the_index(registry: Registry) -> None:
     """Without it the page would read every assessment of ten thousand models."""
-    statements: list[str] = []
-    sa.event.listen(
-        registry.engine,
-        "before_cursor_execute",
-        lambda *call: statements.append(call[2]) if "LIMIT" in call[2] else None,
-    )
-    ranking(registry.engine, day=TODAY, wanted=EVERYTHING)
+    with statements(registry.engine) as asked:
+        ranking(registry.engine, day=TODAY, wanted=EVERYTHING)
+    newest = next(each for each in asked if "LIMIT" in each)
     with registry.engine.connect() as connection:
-        parameters = ("1",) * statements[0].count("?")
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statements[0]}", parameters).all()
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {newest}", ("1",) * newest.count("?")).all()
 
     assert any("uq_assessments_day" in line[-1] or "sqlite_autoindex_assessments" in line[-1] for line in plan)
     assert not any(line[-1].startswith("SCAN assessments") for line in plan)

@@ -17,7 +17,7 @@ from monitoring.assessment import Verdict
 from monitoring.lifecycle import Action
 from tests import builders
 from tests.builders import Built
-from tests.dashboard.conftest import Open, statements
+from tests.dashboard.conftest import Open, page_statements
 
 RANKS = "z_28"
 READS_SPARKLINES = "CAST(assessments.day"
@@ -334,7 +334,7 @@ def test_a_rerun_after_nothing_changed_asks_the_registry_for_its_revision_only(
     registry: Registry, open_page: Open
 ) -> None:
     page = open_page().run()
-    with statements() as asked:
+    with page_statements() as asked:
         page.run()
 
     assert asked
@@ -344,12 +344,12 @@ def test_a_rerun_after_nothing_changed_asks_the_registry_for_its_revision_only(
 def test_after_a_write_that_is_no_assessment_the_sparklines_are_not_read_again(
     registry: Registry, open_page: Open
 ) -> None:
-    with statements() as asked:
+    with page_statements() as asked:
         page = open_page()
     assert [statement for statement in asked if READS_SPARKLINES in statement]
 
     RegistryAssessments(registry).keep_failure("card-churn", "no table", now=builders.NOW)
-    with statements() as asked:
+    with page_statements() as asked:
         page.run()
     assert "The last assessment of 1 model failed" in texts(page)
     assert not [statement for statement in asked if READS_SPARKLINES in statement]
@@ -361,12 +361,12 @@ def test_after_a_write_about_no_model_the_list_is_not_ranked_again_but_a_model_t
     page = open_page()
     with registry.write():
         pass
-    with statements() as asked:
+    with page_statements() as asked:
         page.run()
     assert not [statement for statement in asked if RANKS in statement]
 
     with registry.write() as session:
         session.execute(sa.update(ModelRow).where(ModelRow.id == "card-churn").values(service_state="retired"))
-    with statements() as asked:
+    with page_statements() as asked:
         page.run()
     assert [statement for statement in asked if RANKS in statement]
