@@ -38,7 +38,6 @@ STYLE = """
 .st-key-mt_evidence p{margin-bottom:.15rem}
 .st-key-mt_chart_title p,.st-key-mt_quorum p{font-size:16.5px}
 .st-key-meetbar button{min-height:50px;padding:0 18px} .st-key-meetbar button p{font-size:19px} .st-key-meetbar p{font-size:18px}
-.st-key-deep_dive_dark iframe{filter:invert(.92) hue-rotate(180deg)}
 .st-key-meetbar input{min-height:48px;font-size:18px}
 .st-key-decidebar,.st-key-meetbar{margin:0 -2.6rem;width:calc(100% + 5.2rem)!important;max-width:none!important}
 """

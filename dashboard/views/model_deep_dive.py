@@ -158,13 +158,11 @@ def report(kept: KeptReport, *, model_id: str) -> None:
             key="m_deep_dive_workspace",
             help="A workspace folder: unpack it, over an earlier one if you like, and run `evidently ui --workspace workspace`.",
         )
-    # Evidently draws on white; in the dark its frame is turned round as a whole, and what is downloaded is not.
-    with st.container(key=f"deep_dive_{st.context.theme.type}"):
-        st.iframe(
-            f"{session.server_address()}/deep-dive/{kept.token}/{part}.html",
-            height=FRAME_HEIGHT,
-            alt=f"Evidently's {'performance' if part == PERFORMANCE else 'drift'} report on the sample",
-        )
+    st.iframe(
+        f"{session.server_address()}/deep-dive/{kept.token}/{part}.html",
+        height=FRAME_HEIGHT,
+        alt=f"Evidently's {'performance' if part == PERFORMANCE else 'drift'} report on the sample",
+    )
 
 
 def said_of(about: About) -> list[str]:
