@@ -220,7 +220,7 @@ def held(each: Listed) -> None:
         return
     st.markdown("**Verdict Retrain, and not started today**")
     if not each.held:
-        st.markdown(quiet("No such model."))
+        st.markdown(quiet("No model inside has it."))
         return
     lines = [
         f"- {escape_markdown(model.name, longest=60)}: {escape_markdown(model.because, longest=220)}"

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     Beside = Callable[[Meeting, Item], None]
 
-CHART_HEIGHT, LOW_CHART_HEIGHT = 222, 165
+CHART_HEIGHT, LOW_CHART_HEIGHT = 222, 148
 """In pixels; the plan of a retirement has its place below a lower chart."""
 LARGER = 1.3
 MOST_POINTS, MOST_MODELS = 2, 8

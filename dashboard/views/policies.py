@@ -50,11 +50,10 @@ def choose_tiers() -> tuple[int, ...]:
     return TIERS if chosen == ALL else (int(chosen),)
 
 
-def choose_version(versions: Sequence[PolicyVersion], history: PolicyHistory) -> PolicyVersion:
+def choose_version(versions: Sequence[PolicyVersion], history: PolicyHistory, asked: int | None) -> PolicyVersion:
     today = session.today()
     by_number = {version.number: version for version in versions}
     current = history.on(today).number
-    asked = number_from_url("version", "version of the policy", by_number)
     numbers = list(by_number)
     chosen = st.selectbox(
         "Version",
@@ -210,8 +209,9 @@ def page() -> None:
         anchor=False,
     )
     show_notice()
+    asked = number_from_url("version", "version of the policy", {version.number for version in versions})
     with st.container(horizontal=True, vertical_alignment="center"):
-        chosen = choose_version(versions, history)
+        chosen = choose_version(versions, history, asked)
         tiers = choose_tiers()
         for version in waiting:
             if version.number != chosen.number or draft:
