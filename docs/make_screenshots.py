@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
-OWNER, APPROVER = "Ada Berg (owner)", "Emmy Sato (approver)"
+OWNER, APPROVER, ADMINISTRATOR = "Ada Berg (owner)", "Emmy Sato (approver)", "Barbara Klein (administrator)"
 PREFLIGHT = "model?model=ewr-late-preflight"
 PICTURES = {
     "portfolio": ("", OWNER),
@@ -33,6 +33,7 @@ PICTURES = {
     "meeting": ("meeting?meeting=1&present=1", APPROVER),
     "policies": ("policies", APPROVER),
     "audit": ("audit", APPROVER),
+    "settings": ("settings", ADMINISTRATOR),
     "glossary": ("glossary", OWNER),
     "shifts": ("shifts?portfolio=simulated", None),
     "portfolio-simulated": ("?portfolio=simulated", None),
